@@ -1,0 +1,406 @@
+"""Every error a user can meet, with its code, HTTP status and whether a retry can help; nothing else here.
+
+    Error
+    ├── NotFoundError            UnknownPath UnknownTable UnknownDirectory UnknownColumn UnknownIndex UnknownFunction
+    ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
+    ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
+    │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
+    │                            InvalidState InvalidConfiguration ForeignColumn CellFailure
+    ├── AuthorizationError       MissingCredentials ForeignPickle
+    ├── ExternalServiceError     ProviderError
+    ├── ServiceUnavailableError  DatabaseUnavailable StoreUnavailable
+    └── ConcurrencyError         SchemaChanged TooManyConflicts
+
+The leaves hold the wording; call sites pass facts.
+"""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, ClassVar
+
+
+class PixeltableWarning(Warning):
+    """Something works, but probably not as meant."""
+
+
+class PixeltableDeprecationWarning(PixeltableWarning, DeprecationWarning):
+    """Something works, but there is a newer way."""
+
+
+class ErrorCode(Enum):
+    """Stable numbers for what went wrong; the thousands say which class raises them."""
+
+    INTERNAL_ERROR = 0
+    GENERIC_USER_ERROR = 1
+    COLUMN_NOT_FOUND = 1000
+    PATH_NOT_FOUND = 1001
+    TABLE_NOT_FOUND = 1002
+    DIRECTORY_NOT_FOUND = 1003
+    INDEX_NOT_FOUND = 1004
+    FUNCTION_NOT_FOUND = 1005
+    ROW_NOT_FOUND = 1006
+    STORAGE_NOT_FOUND = 1007
+    SERVICE_NOT_FOUND = 1008
+    DEPLOYMENT_NOT_FOUND = 1009
+    COLUMN_ALREADY_EXISTS = 2000
+    PATH_ALREADY_EXISTS = 2001
+    INDEX_ALREADY_EXISTS = 2002
+    FUNCTION_ALREADY_EXISTS = 2003
+    INVALID_COLUMN_NAME = 3000
+    INVALID_PATH = 3001
+    INVALID_EXPRESSION = 3002
+    INVALID_TYPE = 3003
+    INVALID_SCHEMA = 3004
+    INVALID_ARGUMENT = 3005
+    INVALID_DATA_FORMAT = 3006
+    MISSING_REQUIRED = 3007
+    TYPE_MISMATCH = 3008
+    CONSTRAINT_VIOLATION = 3009
+    UNSUPPORTED_OPERATION = 3010
+    INVALID_STATE = 3011
+    INVALID_CONFIGURATION = 3013
+    NOT_BOUND = 3014
+    ALREADY_BOUND = 3015
+    SCHEMA_MISMATCH = 3016
+    FILE_CACHE_FULL = 3017
+    DESTRUCTIVE_SCHEMA_CHANGE = 3018
+    INSUFFICIENT_PRIVILEGES = 4000
+    MISSING_CREDENTIALS = 4001
+    PROVIDER_ERROR = 5000
+    RATE_LIMITED = 5001
+    PROVIDER_AUTH_ERROR = 5002
+    PROVIDER_BAD_REQUEST = 5003
+    PROVIDER_TIMEOUT = 5004
+    PROVIDER_OVERLOADED = 5005
+    DATABASE_UNAVAILABLE = 6000
+    STORE_UNAVAILABLE = 6001
+    SERIALIZATION_FAILURE = 7000
+    CONCURRENT_MODIFICATION = 7001
+
+
+_STATUS_BY_THOUSAND = {0: 500, 1: 404, 2: 409, 3: 422, 4: 403, 5: 502, 6: 503, 7: 409}
+_STATUS = {
+    ErrorCode.GENERIC_USER_ERROR: 400,
+    ErrorCode.UNSUPPORTED_OPERATION: 400,
+    ErrorCode.INVALID_STATE: 400,
+    ErrorCode.NOT_BOUND: 400,
+    ErrorCode.ALREADY_BOUND: 400,
+    ErrorCode.FILE_CACHE_FULL: 507,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.PROVIDER_AUTH_ERROR: 401,
+    ErrorCode.PROVIDER_BAD_REQUEST: 400,
+    ErrorCode.PROVIDER_TIMEOUT: 504,
+    ErrorCode.PROVIDER_OVERLOADED: 503,
+}
+_RETRYABLE = {
+    ErrorCode.PROVIDER_ERROR,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.PROVIDER_TIMEOUT,
+    ErrorCode.PROVIDER_OVERLOADED,
+    ErrorCode.DATABASE_UNAVAILABLE,
+    ErrorCode.STORE_UNAVAILABLE,
+    ErrorCode.SERIALIZATION_FAILURE,
+    ErrorCode.CONCURRENT_MODIFICATION,
+}
+
+
+class Error(Exception):
+    """Base of all errors. `detail` holds machine-readable facts where there are any; `retry_after` is in seconds."""
+
+    def __init__(
+        self,
+        error_code: ErrorCode,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.error_code = error_code
+        self.message = message
+        self.retry_after = retry_after
+        self.detail = detail
+
+    @property
+    def http_status(self) -> int:
+        """The status with which a web application answers this error."""
+        return _STATUS.get(self.error_code, _STATUS_BY_THOUSAND[self.error_code.value // 1000])
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same call may succeed later, with nothing changed by the caller."""
+        return self.error_code in _RETRYABLE
+
+    def to_dict(self, with_detail: bool = False) -> dict[str, Any]:
+        """The error as JSON-ready data; `detail` only on request, since it may hold user data."""
+        data: dict[str, Any] = {
+            "error_code": self.error_code.name,
+            "message": self.message,
+            "retryable": self.is_retryable,
+        }
+        if self.retry_after is not None:
+            data["retry_after"] = self.retry_after
+        if with_detail and self.detail is not None:
+            data["detail"] = self.detail
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Error":
+        """The error that `to_dict` described, in the class its code belongs to."""
+        code = ErrorCode[data["error_code"]]
+        kind = _CLASS_BY_THOUSAND.get(code.value // 1000, Error)
+        return _rebuild(kind, code, data["message"], data.get("retry_after"), data.get("detail"))
+
+    def __reduce__(self) -> Any:
+        # Leaves take facts, not messages, so the default (class(*args)) could not rebuild them in another process.
+        return _rebuild, (type(self), self.error_code, self.message, self.retry_after, self.detail)
+
+
+def _rebuild(
+    kind: type[Error], code: ErrorCode, message: str, retry_after: float | None, detail: dict[str, Any] | None
+) -> Error:
+    error = kind.__new__(kind)
+    Error.__init__(error, code, message, retry_after=retry_after, detail=detail)
+    return error
+
+
+class NotFoundError(Error):
+    """Something named does not exist."""
+
+
+class AlreadyExistsError(Error):
+    """Something of that name exists."""
+
+
+class RequestError(Error):
+    """The call itself cannot be carried out as written."""
+
+
+class AuthorizationError(Error):
+    """The caller lacks a right or a credential."""
+
+
+class ExternalServiceError(Error):
+    """A provider failed; `provider` names it, `status_code` is its HTTP status where there was one."""
+
+    provider: str | None = None
+    status_code: int | None = None
+
+
+class ServiceUnavailableError(Error):
+    """The database or the object store cannot be reached at the moment."""
+
+
+class ConcurrencyError(Error):
+    """Another writer got in between, more often than this call was ready to start over."""
+
+
+UserError = RequestError
+"""Older name of `RequestError`."""
+
+_CLASS_BY_THOUSAND: dict[int, type[Error]] = {
+    1: NotFoundError,
+    2: AlreadyExistsError,
+    3: RequestError,
+    4: AuthorizationError,
+    5: ExternalServiceError,
+    6: ServiceUnavailableError,
+    7: ConcurrencyError,
+}
+
+
+class _Coded:
+    """Mixin of the leaves: a fixed code, and a message of fact and way out."""
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, fact: str, *, hint: str = "", **detail: Any) -> None:
+        message = f"{fact}. {hint}" if hint else fact
+        Error.__init__(self, self.code, message, detail=detail or None)  # type: ignore[arg-type]  # a mixin of Error
+
+
+def _hint(name: str, known: Collection[str], *, what: str) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"{what}: {', '.join(sorted(known)[:20])}." if known else ""
+
+
+class UnknownPath(_Coded, NotFoundError):
+    code = ErrorCode.PATH_NOT_FOUND
+
+    def __init__(self, path: str, *, known: Collection[str] = ()) -> None:
+        super().__init__(f"path {path!r} does not exist", hint=_hint(path, known, what="Existing"))
+
+
+class UnknownTable(_Coded, NotFoundError):
+    code = ErrorCode.TABLE_NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"table {name!r} was dropped", hint="Get a new handle with pxt.get_table() or create it again.")
+
+
+class UnknownDirectory(_Coded, NotFoundError):
+    code = ErrorCode.DIRECTORY_NOT_FOUND
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"directory {path!r} does not exist", hint=f"Create it first: pxt.create_dir({path!r})")
+
+
+class UnknownColumn(_Coded, NotFoundError, AttributeError):
+    """Also an `AttributeError`, so that `hasattr(table, name)` answers."""
+
+    code = ErrorCode.COLUMN_NOT_FOUND
+
+    def __init__(self, name: str, *, table: str, known: Collection[str] = ()) -> None:
+        super().__init__(f"table {table!r} has no column {name!r}", hint=_hint(name, known, what="Columns"))
+
+
+class UnknownIndex(_Coded, NotFoundError):
+    code = ErrorCode.INDEX_NOT_FOUND
+
+    def __init__(self, subject: str, *, known: Collection[str] = ()) -> None:
+        super().__init__(f"{subject} has no such index", hint=_hint("", known, what="Indexes"))
+
+
+class UnknownFunction(_Coded, NotFoundError):
+    code = ErrorCode.FUNCTION_NOT_FOUND
+
+    def __init__(self, name: str, *, reason: str) -> None:
+        super().__init__(f"function {name!r} cannot be loaded: {reason}")
+
+
+class PathTaken(_Coded, AlreadyExistsError):
+    code = ErrorCode.PATH_ALREADY_EXISTS
+
+    def __init__(self, path: str, *, kind: str) -> None:
+        super().__init__(f"path {path!r} is an existing {kind}", hint="See the values of `if_exists`.")
+
+
+class ColumnTaken(_Coded, AlreadyExistsError):
+    code = ErrorCode.COLUMN_ALREADY_EXISTS
+
+    def __init__(self, name: str, *, table: str) -> None:
+        super().__init__(f"table {table!r} already has a column {name!r}", hint="See the values of `if_exists`.")
+
+
+class IndexTaken(_Coded, AlreadyExistsError):
+    code = ErrorCode.INDEX_ALREADY_EXISTS
+
+    def __init__(self, name: str, *, table: str) -> None:
+        super().__init__(f"table {table!r} already has an index {name!r}", hint="See the values of `if_exists`.")
+
+
+class InvalidName(_Coded, RequestError):
+    code = ErrorCode.INVALID_COLUMN_NAME
+
+
+class InvalidPath(_Coded, RequestError):
+    code = ErrorCode.INVALID_PATH
+
+
+class InvalidExpression(_Coded, RequestError):
+    code = ErrorCode.INVALID_EXPRESSION
+
+
+class InvalidType(_Coded, RequestError):
+    code = ErrorCode.INVALID_TYPE
+
+
+class InvalidSchema(_Coded, RequestError):
+    code = ErrorCode.INVALID_SCHEMA
+
+
+class InvalidArgument(_Coded, RequestError):
+    code = ErrorCode.INVALID_ARGUMENT
+
+
+class InvalidData(_Coded, RequestError):
+    code = ErrorCode.INVALID_DATA_FORMAT
+
+
+class MissingValue(_Coded, RequestError):
+    code = ErrorCode.MISSING_REQUIRED
+
+
+class TypeMismatch(_Coded, RequestError):
+    code = ErrorCode.TYPE_MISMATCH
+
+
+class ConstraintViolation(_Coded, RequestError):
+    code = ErrorCode.CONSTRAINT_VIOLATION
+
+
+class DuplicateKey(ConstraintViolation):
+    def __init__(self, key: str, *, table: str) -> None:
+        super().__init__(
+            f"duplicate primary key in table {table!r}: {key} already exists",
+            hint="Use update() or batch_update() to change that row.",
+        )
+
+
+class Unsupported(_Coded, RequestError):
+    code = ErrorCode.UNSUPPORTED_OPERATION
+
+
+class InvalidState(_Coded, RequestError):
+    code = ErrorCode.INVALID_STATE
+
+
+class InvalidConfiguration(_Coded, RequestError):
+    code = ErrorCode.INVALID_CONFIGURATION
+
+
+class ForeignColumn(InvalidExpression):
+    def __init__(self, names: Collection[str], *, table: str, role: str) -> None:
+        super().__init__(
+            f"{role} refers to {', '.join(sorted(names))}, which is not in table {table!r}",
+            hint="Only columns of the table itself can be used here.",
+        )
+
+
+class CellFailure(RequestError):
+    """A computed cell failed and the caller asked to abort; the user's exception is the `__cause__`."""
+
+    def __init__(self, column: str, *, row: int, error_type: str, message: str, inputs: str) -> None:
+        super().__init__(
+            ErrorCode.INVALID_EXPRESSION,
+            f"column {column!r}, row {row}: {error_type}: {message}. Inputs: {inputs}. "
+            "Pass on_error='ignore' to keep the row with an error in this cell.",
+            detail={"column": column, "row": row, "error_type": error_type},
+        )
+
+
+class MissingCredentials(_Coded, AuthorizationError):
+    code = ErrorCode.MISSING_CREDENTIALS
+
+
+class ForeignPickle(_Coded, AuthorizationError):
+    code = ErrorCode.INSUFFICIENT_PRIVILEGES
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"function {name!r} is stored as a pickle that was not signed with this installation's key",
+            hint="Share `signing.key` of the home that stored it, or move the function into an importable module.",
+        )
+
+
+class DatabaseUnavailable(_Coded, ServiceUnavailableError):
+    code = ErrorCode.DATABASE_UNAVAILABLE
+
+
+class SchemaChanged(_Coded, ConcurrencyError):
+    """Internal signal to plan again; reaches the user only after the bounded number of tries."""
+
+    code = ErrorCode.CONCURRENT_MODIFICATION
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"the schema of table {table!r} changed during the operation", hint="Try again.")
+
+
+class TooManyConflicts(_Coded, ConcurrencyError):
+    code = ErrorCode.CONCURRENT_MODIFICATION
+
+    def __init__(self, table: str, *, tries: int) -> None:
+        super().__init__(f"other writers changed the same rows of table {table!r} {tries} times", hint="Try again.")
