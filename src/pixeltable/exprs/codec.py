@@ -1,0 +1,106 @@
+"""Expressions as JSON-ready data and back: the form in which the catalog keeps them, and their fingerprints."""
+
+import base64
+import datetime
+import hashlib
+import json
+import uuid
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from pixeltable.exceptions import InvalidState
+from pixeltable.exprs.call import Call, FunctionSpec, Parameter
+from pixeltable.exprs.expr import Expr, field_values
+from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.types.column_type import ColumnType, decode_type, encode_type
+
+FORMAT = 1
+
+NODES: dict[str, type[Expr]] = {
+    node.__name__: node
+    for node in (
+        And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull, JsonList,
+        JsonObject, JsonPath, Literal, Negate, Not, Or, Repeat, Similarity, VectorScore,
+    )
+}  # fmt: skip
+_RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}
+
+
+def encode(node: Expr) -> dict[str, Any]:
+    """The node as JSON-ready data; inverse of `decode`."""
+    return {"format": FORMAT, "expr": _encode(node)}
+
+
+def decode(data: dict[str, Any]) -> Expr:
+    """The node that `encode` described.
+
+    Raises:
+        InvalidState: it was written by a newer version, which this one cannot read.
+    """
+    if data["format"] > FORMAT:
+        raise InvalidState(
+            f"an expression is stored in format {data['format']}, but this version reads up to {FORMAT}",
+            hint="Upgrade pixeltable.",
+        )
+    found = _decode(data["expr"])
+    assert isinstance(found, Expr)
+    return found
+
+
+def fingerprint(node: Expr) -> str:
+    """A hash that is equal for nodes built alike, in every process and on every machine."""
+    return hashlib.sha256(json.dumps(_encode(node), sort_keys=True).encode()).hexdigest()
+
+
+def _encode(value: Any) -> Any:
+    """Scalars stand for themselves; all else is a list of a tag and its content."""
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if isinstance(value, Expr):
+        return ["node", type(value).__name__, *(_encode(item) for item in field_values(value))]
+    if isinstance(value, ColumnType):
+        return ["type", encode_type(value)]
+    if type(value).__name__ in _RECORDS:
+        return [type(value).__name__, {field.name: _encode(getattr(value, field.name)) for field in fields(value)}]
+    for kind, (tag, write, _) in _VALUES.items():
+        if isinstance(value, kind):
+            return [tag, write(value)]
+    raise TypeError(f"a {type(value).__name__} cannot be stored in an expression")
+
+
+def _decode(data: Any) -> Any:
+    if not isinstance(data, list):
+        return data
+    tag, *content = data
+    if tag == "node":
+        return NODES[content[0]](*(_decode(item) for item in content[1:]))
+    if tag == "type":
+        return decode_type(content[0])
+    if tag in _RECORDS:
+        return _RECORDS[tag](**{name: _decode(item) for name, item in content[0].items()})
+    read = next(read for name, _, read in _VALUES.values() if name == tag)
+    return read(content[0])
+
+
+_VALUES: dict[type, tuple[str, Any, Any]] = {
+    tuple: ("tuple", lambda v: [_encode(item) for item in v], lambda c: tuple(_decode(item) for item in c)),
+    list: ("list", lambda v: [_encode(item) for item in v], lambda c: [_decode(item) for item in c]),
+    dict: ("dict", lambda v: {k: _encode(x) for k, x in v.items()}, lambda c: {k: _decode(x) for k, x in c.items()}),
+    float: ("float", repr, float),
+    datetime.datetime: ("timestamp", datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    datetime.date: ("date", datetime.date.isoformat, datetime.date.fromisoformat),
+    uuid.UUID: ("uuid", str, uuid.UUID),
+    bytes: ("bytes", lambda v: base64.b64encode(v).decode(), base64.b64decode),
+    slice: ("slice", lambda v: [v.start, v.stop, v.step], lambda c: slice(*c)),
+    np.ndarray: (
+        "array",
+        lambda v: [v.dtype.str, list(v.shape), base64.b64encode(np.ascontiguousarray(v).tobytes()).decode()],
+        lambda c: np.frombuffer(base64.b64decode(c[2]), dtype=c[0]).reshape(c[1]),
+    ),
+}
+"""From type to its tag, how it is written and how it is read; a subclass stands before its base."""

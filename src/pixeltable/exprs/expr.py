@@ -1,0 +1,180 @@
+"""`Expr`, the base of all nodes, with the operators users write; the nodes themselves are in the modules beside it.
+
+The operators look their builders up in `BUILDERS`, and methods (`t.text.upper()`) in `METHODS`: the modules that define
+nodes and functions fill both when they are imported, so that no node needs to know another.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any, ClassVar, NoReturn
+
+from pixeltable.exceptions import Unsupported
+from pixeltable.types.column_type import ColumnType
+
+BUILDERS: dict[str, Callable[..., "Expr"]] = {}
+"""From operator name to the function that builds its node."""
+
+METHODS: dict[tuple[str, str], Callable[..., Any]] = {}
+"""From (type name, method name) to a function of the receiver; type name `*` serves every type."""
+
+PROPERTIES: dict[tuple[str, str], Callable[["Expr"], "Expr"]] = {}
+"""As METHODS, for names that are read without a call."""
+
+
+def builder(name: str) -> Callable[[Callable[..., "Expr"]], Callable[..., "Expr"]]:
+    """Register a function as the builder of an operator."""
+
+    def register(build: Callable[..., Expr]) -> Callable[..., Expr]:
+        BUILDERS[name] = build
+        return build
+
+    return register
+
+
+def _binary(name: str) -> Callable[["Expr", Any], "Expr"]:
+    return lambda self, other: BUILDERS[name](self, other)
+
+
+def _reflected(name: str) -> Callable[["Expr", Any], "Expr"]:
+    return lambda self, other: BUILDERS[name](other, self)
+
+
+class Expr:
+    """A node. Subclasses are frozen dataclasses whose fields are children, types and plain data.
+
+    Nodes are compared with `equals()`: `==` builds a comparison.
+    """
+
+    __slots__ = ()
+
+    precedence: ClassVar[int] = 100
+    """How tightly the node binds when shown; higher binds tighter, 100 needs no parentheses."""
+
+    @property
+    def type(self) -> ColumnType:
+        """The type of the values this node yields."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        kind = self.type.name
+        found = PROPERTIES.get((kind, name)) or PROPERTIES.get(("*", name))
+        if found is not None:
+            return found(self)
+        method = METHODS.get((kind, name)) or METHODS.get(("*", name))
+        if method is not None:
+            return functools.partial(method, self)
+        if kind == "Json":
+            return BUILDERS["field"](self, name)
+        known = sorted({n for k, n in (*METHODS, *PROPERTIES) if k in (kind, "*")})
+        raise AttributeError(f"an expression of type {self.type} has no method {name!r}; it has {', '.join(known)}")
+
+    def __getitem__(self, key: Any) -> "Expr":
+        return BUILDERS["item"](self, key)
+
+    __add__, __radd__ = _binary("+"), _reflected("+")
+    __sub__, __rsub__ = _binary("-"), _reflected("-")
+    __mul__, __rmul__ = _binary("*"), _reflected("*")
+    __truediv__, __rtruediv__ = _binary("/"), _reflected("/")
+    __floordiv__, __rfloordiv__ = _binary("//"), _reflected("//")
+    __mod__, __rmod__ = _binary("%"), _reflected("%")
+    __pow__, __rpow__ = _binary("**"), _reflected("**")
+    __and__, __rand__ = _binary("&"), _reflected("&")
+    __or__, __ror__ = _binary("|"), _reflected("|")
+    __lt__, __le__, __gt__, __ge__ = _binary("<"), _binary("<="), _binary(">"), _binary(">=")
+    __eq__ = _binary("==")  # type: ignore[assignment]  # builds a node, as users expect
+    __ne__ = _binary("!=")  # type: ignore[assignment]
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> "Expr":
+        return BUILDERS["negate"](self)
+
+    def __invert__(self) -> "Expr":
+        return BUILDERS["~"](self)
+
+    def isin(self, values: Any) -> "Expr":
+        """Whether the value is one of `values`, a list or a Json expression."""
+        return BUILDERS["isin"](self, values)
+
+    def astype(self, target: Any) -> "Expr":
+        """The same value as another type; where it is none of that type, the cell fails."""
+        return BUILDERS["astype"](self, target)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            f"the value of `{self}` is known only when a query runs, so it cannot be used with and, or, not or if. "
+            "Use &, | and ~, with parentheses around comparisons."
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise Unsupported(f"`{self}` cannot be iterated over", hint="Run a query: table.select(...).collect().")
+
+    def __len__(self) -> NoReturn:
+        raise Unsupported(f"len() of `{self}` is undefined", hint="Strings and Json have .len(), tables .count().")
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def equals(self, other: "Expr") -> bool:
+        """Whether both nodes are built alike, down to the leaves."""
+        return structure(self) == structure(other)
+
+    def children(self) -> Iterator["Expr"]:
+        """The nodes directly below this one, in the order they were written."""
+        for value in field_values(self):
+            yield from _exprs_in(value)
+
+    def walk(self) -> Iterator["Expr"]:
+        """This node and all below it, parents first."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+
+def field_values(node: Expr) -> Iterator[Any]:
+    """The values of a node's fields, in order of declaration."""
+    return (getattr(node, field.name) for field in fields(node))  # type: ignore[arg-type]  # every node is a dataclass
+
+
+def _exprs_in(value: Any) -> Iterator[Expr]:
+    if isinstance(value, Expr):
+        yield value
+    elif type(value) is tuple:
+        for item in value:
+            yield from _exprs_in(item)
+
+
+def structure(value: Any) -> Any:
+    """A hashable value that is equal for nodes built alike."""
+    if isinstance(value, Expr):
+        return (type(value).__name__, *(structure(item) for item in field_values(value)))
+    if type(value) is tuple:
+        return tuple(structure(item) for item in value)
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    # 1, 1.0 and True are equal in Python but not the same literal.
+    return (type(value).__name__, value) if type(value) in (bool, int, float) else value
+
+
+def rebuild(node: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """A copy of the tree in which `change` replaced nodes; what it answers None for is kept, its children changed."""
+    replaced = change(node)
+    if replaced is not None:
+        return replaced
+    before = list(field_values(node))
+    after = [_rebuild_value(value, change) for value in before]
+    same = all(new is old for new, old in zip(after, before, strict=True))
+    return node if same else type(node)(*after)
+
+
+def _rebuild_value(value: Any, change: Callable[[Expr], Expr | None]) -> Any:
+    if isinstance(value, Expr):
+        return rebuild(value, change)
+    if type(value) is tuple:
+        items = tuple(_rebuild_value(item, change) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    return value

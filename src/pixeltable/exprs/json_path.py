@@ -1,0 +1,121 @@
+"""Reaching into Json and arrays, and building Json and arrays from expressions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.exceptions import InvalidExpression, TypeMismatch
+from pixeltable.exprs.expr import Expr, builder
+from pixeltable.exprs.leaves import as_expr, container
+from pixeltable.types.column_type import ArrayType, BoolType, ColumnType, FloatType, IntType, JsonType, StringType
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class JsonPath(Expr):
+    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing."""
+
+    source: Expr
+    steps: tuple[str | int, ...]
+
+    @property
+    def type(self) -> ColumnType:
+        return JsonType(True)
+
+    def __str__(self) -> str:
+        return str(self.source) + "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ArrayItem(Expr):
+    """`source[index]` with numpy's meaning of integers and slices; null if the index is out of range."""
+
+    source: Expr
+    index: tuple[int | slice, ...]
+
+    @property
+    def type(self) -> ColumnType:
+        source = self.source.type
+        assert isinstance(source, ArrayType)
+        whole = source.shape is not None and len(self.index) == len(source.shape)
+        if whole and all(isinstance(item, int) for item in self.index):
+            scalar = _SCALARS.get(source.dtype or "", FloatType())
+            return scalar.with_nullable(True)
+        return ArrayType(True, None, source.dtype)
+
+    def __str__(self) -> str:
+        return f"{self.source}[{', '.join(map(_show_index, self.index))}]"
+
+
+_SCALARS: dict[str, ColumnType] = {"bool": BoolType(), "str": StringType()} | {
+    f"{sign}int{bits}": IntType() for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
+
+
+def _show_index(item: int | slice) -> str:
+    if isinstance(item, int):
+        return str(item)
+    shown = f"{'' if item.start is None else item.start}:{'' if item.stop is None else item.stop}"
+    return shown if item.step is None else f"{shown}:{item.step}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class JsonList(Expr):
+    """A Json list of the values of `items`."""
+
+    items: tuple[Expr, ...]
+
+    @property
+    def type(self) -> ColumnType:
+        return JsonType()
+
+    def __str__(self) -> str:
+        return f"[{', '.join(map(str, self.items))}]"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class JsonObject(Expr):
+    """A Json object with the values of `items` under `keys`."""
+
+    keys: tuple[str, ...]
+    items: tuple[Expr, ...]
+
+    @property
+    def type(self) -> ColumnType:
+        return JsonType()
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {item}" for key, item in zip(self.keys, self.items, strict=True)) + "}"
+
+
+@builder("field")
+def _field(source: Expr, name: str) -> Expr:
+    return _extend(source, name)
+
+
+@builder("item")
+def _item(source: Expr, key: Any) -> Expr:
+    if isinstance(source.type, ArrayType):
+        return ArrayItem(source, key if isinstance(key, tuple) else (key,))
+    if not isinstance(source.type, JsonType):
+        raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise InvalidExpression(f"{source}[{key!r}]: a Json path takes a key (str) or a position (int)")
+    return _extend(source, key)
+
+
+def _extend(source: Expr, step: str | int) -> Expr:
+    if isinstance(source, JsonPath):
+        return JsonPath(source.source, (*source.steps, step))
+    return JsonPath(source, (step,))
+
+
+@container(list, tuple)
+def _list(values: Any) -> Expr:
+    return JsonList(tuple(as_expr(value) for value in values))
+
+
+@container(dict)
+def _object(values: dict[str, Any]) -> Expr:
+    for key in values:
+        if not isinstance(key, str):
+            raise InvalidExpression(f"the key {key!r} of a Json object is not a string")
+    return JsonObject(tuple(values), tuple(as_expr(value) for value in values.values()))

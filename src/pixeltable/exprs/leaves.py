@@ -1,0 +1,86 @@
+"""The nodes without children: literals and references to columns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.exceptions import InvalidExpression
+from pixeltable.exprs.expr import Expr
+from pixeltable.types.column_type import ColumnType, JsonType
+from pixeltable.types.literals import literal_type, plain
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Literal(Expr):
+    """A value written in the program. A null literal takes the type of what it is used with."""
+
+    value: Any
+    value_type: ColumnType
+
+    @property
+    def type(self) -> ColumnType:
+        return self.value_type
+
+    def __str__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ColumnRef(Expr):
+    """The value of a column in the row at hand; `column` and `table` are ids, which survive renaming."""
+
+    column: int
+    table: int
+    name: str
+    column_type: ColumnType
+
+    @property
+    def type(self) -> ColumnType:
+        return self.column_type
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def as_expr(value: Any) -> Expr:
+    """`value` as a node: itself, a literal, or a Json value built from the expressions within it.
+
+    Raises:
+        InvalidExpression: no column could hold the value.
+    """
+    from_container = _CONTAINER_BUILDERS.get(type(value))
+    if isinstance(value, Expr):
+        return value
+    if from_container is not None and _holds_expr(value):
+        return from_container(value)
+    value = plain(value)
+    if value is None:
+        return Literal(None, JsonType(nullable=True))
+    found = literal_type(value)
+    if found is None:
+        raise InvalidExpression(
+            f"a value of type {type(value).__name__} cannot be used in an expression: {value!r}",
+            hint="Use a column, a str, number, bool, datetime, UUID, list, dict, numpy array or None.",
+        )
+    return Literal(value, found)
+
+
+_CONTAINER_BUILDERS: dict[type, Any] = {}
+"""From dict, list and tuple to the function that builds the node for one; filled by `containers`."""
+
+
+def container(*kinds: type) -> Any:
+    """Register a function as the builder of nodes for literal containers."""
+
+    def register(build: Any) -> Any:
+        _CONTAINER_BUILDERS.update(dict.fromkeys(kinds, build))
+        return build
+
+    return register
+
+
+def _holds_expr(value: Any) -> bool:
+    if isinstance(value, Expr):
+        return True
+    if isinstance(value, dict):
+        return any(_holds_expr(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(_holds_expr(item) for item in value)

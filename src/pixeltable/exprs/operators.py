@@ -1,0 +1,371 @@
+"""Arithmetic, comparison, boolean logic, null tests, membership and conversion."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.exceptions import TypeMismatch
+from pixeltable.exprs.expr import Expr, builder
+from pixeltable.exprs.leaves import Literal, as_expr
+from pixeltable.types.column_type import (
+    NUMERIC,
+    ArrayType,
+    BoolType,
+    ColumnType,
+    FloatType,
+    IntType,
+    JsonType,
+    MediaType,
+    StringType,
+    TimestampType,
+    common_type,
+)
+from pixeltable.types.conform import CellRejected, conform
+from pixeltable.types.hints import type_from_form
+
+_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "compare": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "negate": 7, "**": 8}
+
+
+def _operand(child: Expr, parent: int, *, right: bool = False) -> str:
+    """The text of `child` under an operator that binds as tightly as `parent`."""
+    tighter = child.precedence > parent or (child.precedence == parent and not right)
+    return str(child) if tighter else f"({child})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Arithmetic(Expr):
+    """`left op right` on numbers, with Python's meaning of // and %; null if either is null or the divisor is 0."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+    @property
+    def type(self) -> ColumnType:
+        nullable = self.left.type.nullable or self.right.type.nullable
+        if isinstance(self.left.type, JsonType) or isinstance(self.right.type, JsonType):
+            return JsonType(True)
+        ints = isinstance(self.left.type, IntType) and isinstance(self.right.type, IntType)
+        if self.op == "/":
+            return FloatType(True)
+        if self.op in ("//", "%"):
+            return IntType(True) if ints else FloatType(True)
+        if self.op == "**":
+            whole = ints and isinstance(self.right, Literal) and self.right.value >= 0
+            return IntType(nullable) if whole else FloatType(True)
+        return IntType(nullable) if ints else FloatType(nullable)
+
+    @property
+    def precedence(self) -> int:  # type: ignore[override]  # by operator here, by class elsewhere
+        return _PRECEDENCE[self.op]
+
+    def __str__(self) -> str:
+        left = _operand(self.left, self.precedence, right=self.op == "**")
+        return f"{left} {self.op} {_operand(self.right, self.precedence, right=self.op != '**')}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Negate(Expr):
+    """`-operand`; null if it is null."""
+
+    operand: Expr
+
+    precedence = _PRECEDENCE["negate"]
+
+    @property
+    def type(self) -> ColumnType:
+        return self.operand.type
+
+    def __str__(self) -> str:
+        return f"-{_operand(self.operand, self.precedence)}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Concat(Expr):
+    """`left` followed by `right`; null if either is null."""
+
+    left: Expr
+    right: Expr
+
+    precedence = _PRECEDENCE["+"]
+
+    @property
+    def type(self) -> ColumnType:
+        return StringType(self.left.type.nullable or self.right.type.nullable)
+
+    def __str__(self) -> str:
+        return f"{_operand(self.left, self.precedence)} + {_operand(self.right, self.precedence, right=True)}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Repeat(Expr):
+    """`text`, `times` times over; empty for a negative number, null if either is null."""
+
+    text: Expr
+    times: Expr
+
+    precedence = _PRECEDENCE["*"]
+
+    @property
+    def type(self) -> ColumnType:
+        return StringType(self.text.type.nullable or self.times.type.nullable)
+
+    def __str__(self) -> str:
+        return f"{_operand(self.text, self.precedence)} * {_operand(self.times, self.precedence, right=True)}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comparison(Expr):
+    """`left op right`; null if either is null. Strings compare by code point."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+    precedence = _PRECEDENCE["compare"]
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType(self.left.type.nullable or self.right.type.nullable)
+
+    def __str__(self) -> str:
+        below = self.precedence + 1
+        return f"{_operand(self.left, below)} {self.op} {_operand(self.right, below)}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IsNull(Expr):
+    """Whether the operand is null; never null itself."""
+
+    operand: Expr
+
+    precedence = _PRECEDENCE["compare"]
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType()
+
+    def __str__(self) -> str:
+        return f"{_operand(self.operand, self.precedence + 1)} == None"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class And(Expr):
+    """True if all parts are, false if one is false, else null."""
+
+    parts: tuple[Expr, ...]
+
+    precedence = _PRECEDENCE["and"]
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType(any(part.type.nullable for part in self.parts))
+
+    def __str__(self) -> str:
+        return " & ".join(f"({part})" if part.precedence < 100 else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Or(Expr):
+    """True if one part is, false if all are false, else null."""
+
+    parts: tuple[Expr, ...]
+
+    precedence = _PRECEDENCE["or"]
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType(any(part.type.nullable for part in self.parts))
+
+    def __str__(self) -> str:
+        return " | ".join(f"({part})" if part.precedence < 100 else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Not(Expr):
+    """The opposite of a Bool; null if it is null."""
+
+    operand: Expr
+
+    precedence = _PRECEDENCE["not"]
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType(self.operand.type.nullable)
+
+    def __str__(self) -> str:
+        return f"~({self.operand})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IsIn(Expr):
+    """Whether the operand equals one of the values; null if the operand is null."""
+
+    operand: Expr
+    values: tuple[Literal, ...]
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType(self.operand.type.nullable)
+
+    def __str__(self) -> str:
+        return f"{_operand(self.operand, 99)}.isin([{', '.join(map(str, self.values))}])"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cast(Expr):
+    """The operand as a value of another type, by the rules of inserting it into a column of that type."""
+
+    operand: Expr
+    target: ColumnType
+
+    @property
+    def type(self) -> ColumnType:
+        return self.target.with_nullable(self.target.nullable or self.operand.type.nullable)
+
+    def __str__(self) -> str:
+        return f"{_operand(self.operand, 99)}.astype({self.target})"
+
+
+def _is_text(*operands: Expr) -> bool:
+    return all(isinstance(operand.type, StringType) for operand in operands)
+
+
+def _arithmetic(op: str, left: Expr, right: Expr) -> Expr:
+    for side, operand in (("left", left), ("right", right)):
+        if not isinstance(operand.type, (*NUMERIC, JsonType)):
+            raise TypeMismatch(f"{left} {op} {right}: {op} requires numeric types, but {side} operand has type `{operand.type}`")
+    return Arithmetic(op, left, right)
+
+
+@builder("+")
+def _add(left: Any, right: Any) -> Expr:
+    left, right = as_expr(left), as_expr(right)
+    return Concat(left, right) if _is_text(left, right) else _arithmetic("+", left, right)
+
+
+@builder("*")
+def _multiply(left: Any, right: Any) -> Expr:
+    left, right = as_expr(left), as_expr(right)
+    if _is_text(left) and isinstance(right.type, IntType):
+        return Repeat(left, right)
+    if _is_text(right) and isinstance(left.type, IntType):
+        return Repeat(right, left)
+    return _arithmetic("*", left, right)
+
+
+def _register_arithmetic(op: str) -> None:
+    builder(op)(lambda left, right: _arithmetic(op, as_expr(left), as_expr(right)))
+
+
+for _op in ("-", "/", "//", "%", "**"):
+    _register_arithmetic(_op)
+
+
+@builder("negate")
+def _negate(operand: Expr) -> Expr:
+    if not isinstance(operand.type, (*NUMERIC, JsonType)):
+        raise TypeMismatch(f"-{operand}: - requires a numeric type, but the operand has type `{operand.type}`")
+    return Negate(operand)
+
+
+def _comparison(op: str, left: Expr, right: Expr) -> Expr:
+    left, right = _same_type(left, right), _same_type(right, left)
+    kinds = {type(left.type), type(right.type)}
+    fitting = JsonType in kinds or kinds <= set(NUMERIC) or len(kinds) == 1
+    if not fitting or kinds & {ArrayType} or any(issubclass(kind, MediaType) for kind in kinds):
+        raise TypeMismatch(f"{left} {op} {right}: cannot compare `{left.type}` with `{right.type}`")
+    return Comparison(op, left, right)
+
+
+def _same_type(operand: Expr, other: Expr) -> Expr:
+    """A string literal beside a timestamp, date or UUID stands for one: read it as such, now."""
+    if isinstance(operand, Literal) and _is_text(operand) and not isinstance(other.type, StringType | JsonType):
+        return convert_literal(operand, other.type)
+    return operand
+
+
+def convert_literal(operand: Literal, target: ColumnType) -> Literal:
+    """The literal as a value of `target`.
+
+    Raises:
+        TypeMismatch: it is none.
+    """
+    try:
+        if isinstance(target, TimestampType) and isinstance(operand.value, str):
+            # Stays naive if it names no zone: which zone is meant, the session that runs the query knows.
+            return Literal(datetime.datetime.fromisoformat(operand.value), TimestampType())
+        (value,) = conform(target.with_nullable(True), [operand.value], zone=datetime.UTC)
+    except (CellRejected, ValueError) as error:
+        reason = error.reason if isinstance(error, CellRejected) else str(error)
+        raise TypeMismatch(f"{operand} cannot be used as `{target.with_nullable(False)}`: {reason}") from None
+    return Literal(value, target.with_nullable(value is None))
+
+
+def _register_comparison(op: str) -> None:
+    def build(left: Any, right: Any) -> Expr:
+        if right is None or left is None:
+            return _null_test(op, as_expr(left if right is None else right))
+        return _comparison(op, as_expr(left), as_expr(right))
+
+    builder(op)(build)
+
+
+for _op in ("<", "<=", ">", ">=", "==", "!="):
+    _register_comparison(_op)
+
+
+def _null_test(op: str, operand: Expr) -> Expr:
+    if op not in ("==", "!="):
+        raise TypeMismatch(f"{operand} {op} None: null has no order", hint="Only == None and != None test for null.")
+    return IsNull(operand) if op == "==" else Not(IsNull(operand))
+
+
+def _require_bool(symbol: str, operands: Sequence[Expr]) -> None:
+    for operand in operands:
+        if not isinstance(operand.type, BoolType):
+            raise TypeMismatch(f"{symbol} requires Bool operands, but `{operand}` has type `{operand.type}`")
+
+
+@builder("&")
+def _and(left: Any, right: Any) -> Expr:
+    operands = (as_expr(left), as_expr(right))
+    _require_bool("&", operands)
+    return And(tuple(part for operand in operands for part in (operand.parts if isinstance(operand, And) else (operand,))))
+
+
+@builder("|")
+def _or(left: Any, right: Any) -> Expr:
+    operands = (as_expr(left), as_expr(right))
+    _require_bool("|", operands)
+    return Or(tuple(part for operand in operands for part in (operand.parts if isinstance(operand, Or) else (operand,))))
+
+
+@builder("~")
+def _not(operand: Expr) -> Expr:
+    _require_bool("~", (operand,))
+    return Not(operand)
+
+
+@builder("isin")
+def _isin(operand: Expr, values: Any) -> Expr:
+    if isinstance(values, Expr) or isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise TypeMismatch(f"{operand}.isin() takes a list of values, got {values!r}")
+    literals = [as_expr(value) for value in values if value is not None]
+    for literal in literals:
+        if not isinstance(literal, Literal):
+            raise TypeMismatch(f"{operand}.isin() takes plain values, got the expression {literal}")
+    return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
+
+
+def _fits(operand: Expr, literal: Expr) -> bool:
+    """Values of another type equal nothing in the column, so they can be left out."""
+    return isinstance(operand.type, JsonType) or common_type([operand.type, literal.type]) is not None and (
+        type(operand.type) is type(literal.type) or {type(operand.type), type(literal.type)} <= set(NUMERIC)
+    )
+
+
+@builder("astype")
+def _astype(operand: Expr, target: Any) -> Expr:
+    return Cast(operand, type_from_form(target, column=str(operand)))

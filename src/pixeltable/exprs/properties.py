@@ -1,0 +1,97 @@
+"""What a cell has beside its value: why it failed, and how near its vector is to a query."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.exceptions import InvalidArgument, InvalidExpression
+from pixeltable.exprs.expr import METHODS, PROPERTIES, Expr
+from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, StringType
+from pixeltable.types.literals import literal_type, plain
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CellProperty(Expr):
+    """`errortype` or `errormsg` of a stored cell; null where the cell did not fail."""
+
+    source: ColumnRef
+    name: str
+
+    @property
+    def type(self) -> ColumnType:
+        return StringType(True)
+
+    def __str__(self) -> str:
+        return f"{self.source}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Similarity(Expr):
+    """How near the indexed value of a column is to `query`, by the metric of the index.
+
+    `index` is its name, or None for the only one. `modality` says what `query` is: string, image, ... or vector.
+    """
+
+    source: ColumnRef
+    query: Literal
+    modality: str
+    index: str | None
+
+    @property
+    def type(self) -> ColumnType:
+        return FloatType(True)
+
+    def __str__(self) -> str:
+        return f"{self.source}.similarity({self.modality}={self.query})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class VectorScore(Expr):
+    """A Similarity whose index is known and whose query was embedded: `vector` holds a 1-d array."""
+
+    source: ColumnRef
+    index: int
+    metric: str
+    vector: Literal
+
+    @property
+    def type(self) -> ColumnType:
+        return FloatType(True)
+
+    def __str__(self) -> str:
+        return f"{self.metric}({self.source}, <vector>)"
+
+
+MODALITIES = ("string", "image", "audio", "video", "document", "vector")
+
+
+def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **query: Any) -> Expr:
+    if not isinstance(source, ColumnRef):
+        raise InvalidExpression(f"similarity() is a method of a column with an embedding index, not of `{source}`")
+    if item is not None:
+        query = {"vector" if literal_type(item) == ArrayType else "string": item, **query}
+    unknown = set(query) - set(MODALITIES)
+    if unknown or len(query) != 1:
+        raise InvalidArgument(
+            f"similarity() takes exactly one of {', '.join(MODALITIES)}, got {', '.join(sorted(query)) or 'none'}"
+        )
+    ((modality, value),) = query.items()
+    value = plain(value)
+    value_type = literal_type(value)
+    if value_type is None or isinstance(value, Expr):
+        raise InvalidArgument(f"similarity({modality}=...) takes a literal value, got {type(value).__name__}")
+    return Similarity(source, Literal(value, value_type), modality, idx)
+
+
+def _cell_property(name: str) -> Any:
+    def build(source: Expr) -> Expr:
+        if not isinstance(source, ColumnRef):
+            raise InvalidExpression(f"{name} is a property of a column, not of `{source}`")
+        return CellProperty(source, name)
+
+    return build
+
+
+METHODS["*", "similarity"] = _similarity
+for _name in ("errortype", "errormsg"):
+    PROPERTIES["*", _name] = _cell_property(_name)

@@ -1,0 +1,267 @@
+"""Checking the values of a column, and bringing them into the one Python form its type has; all values at once.
+
+Every rule looks at the set of Python types first, which costs nanoseconds a value; only a column that holds something
+unusual is walked cell by cell.
+"""
+
+import datetime
+import uuid
+from collections.abc import Callable, Sequence
+from functools import singledispatch
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pixeltable.types.column_type import (
+    ArrayType,
+    BinaryType,
+    BoolType,
+    ColumnType,
+    DateType,
+    FloatType,
+    IntType,
+    JsonType,
+    MediaType,
+    StringType,
+    TimestampType,
+    UUIDType,
+    dtype_name,
+    fits,
+)
+from pixeltable.types.json_text import json_text
+from pixeltable.types.literals import plain
+
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+_NONE = type(None)
+
+
+class CellRejected(ValueError):
+    """The value at `index` is not one its column can hold."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"value {index}: {reason}")
+        self.index = index
+        self.reason = reason
+
+
+def conform(column_type: ColumnType, values: Sequence[Any], *, zone: datetime.tzinfo) -> list[Any]:
+    """`values` in the form their type has in Python; naive timestamps are taken to be in `zone`.
+
+    Raises:
+        CellRejected: a value does not belong to the type, or is null where null is not allowed.
+    """
+    kinds = set(map(type, values))
+    if _NONE in kinds and not column_type.nullable:
+        raise CellRejected(next(i for i, value in enumerate(values) if value is None), "expected a value, got None")
+    return _conform(column_type, list(values), kinds - {_NONE}, zone)
+
+
+@singledispatch
+def _conform(column_type: ColumnType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    raise NotImplementedError(f"no rule checks values of {column_type}")
+
+
+def _reject(index: int, expected: str, value: Any) -> NoReturn:
+    raise CellRejected(index, f"expected {expected}, got {type(value).__name__} {_shorten(repr(value))}")
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _each(values: list[Any], convert: Callable[[Any], Any], expected: str) -> list[Any]:
+    """`convert` on every value that is not null; its TypeError or ValueError rejects the cell."""
+    converted: list[Any] = []
+    append = converted.append
+    for value in values:
+        try:
+            append(None if value is None else convert(value))
+        except (TypeError, ValueError):
+            _reject(len(converted), expected, value)
+    return converted
+
+
+@_conform.register
+def _(column_type: StringType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    if kinds - {str}:
+        values = _each(values, _to_str, "a string")
+    check_text(values)
+    return values
+
+
+def _to_str(value: Any) -> str:
+    value = plain(value)
+    if not isinstance(value, str):
+        raise TypeError
+    return str(value)
+
+
+def check_text(values: Sequence[str | None]) -> None:
+    """Reject what PostgreSQL cannot store: NUL, and surrogates that are no character."""
+    try:
+        joined = "".join(filter(None, values))
+        joined.encode()
+        if "\0" not in joined:
+            return
+    except UnicodeEncodeError:
+        pass  # which one it is, is found below
+    for index, value in enumerate(values):
+        if value is not None and "\0" in value:
+            raise CellRejected(index, f"contains a NUL character at {value.index(chr(0))}, which cannot be stored")
+        if value is not None and value.encode(errors="replace").decode() != value:
+            raise CellRejected(index, "contains a lone surrogate, which is no Unicode character")
+
+
+@_conform.register
+def _(column_type: IntType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    if kinds - {int}:
+        values = _each(values, _to_int, "an int")
+    present = values if kinds and None not in values else [value for value in values if value is not None]
+    if present and (min(present) < INT_MIN or max(present) > INT_MAX):
+        index = next(i for i, value in enumerate(values) if value is not None and not INT_MIN <= value <= INT_MAX)
+        raise CellRejected(index, f"{values[index]} is out of the range of a 64-bit integer")
+    return values
+
+
+def _to_int(value: Any) -> int:
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    return int(value)
+
+
+@_conform.register
+def _(column_type: FloatType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return _each(values, _to_float, "a float") if kinds - {float} else values
+
+
+def _to_float(value: Any) -> float:
+    value = plain(value)
+    if not isinstance(value, int | float):
+        raise TypeError
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError from error
+
+
+@_conform.register
+def _(column_type: BoolType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return _each(values, _to_bool, "a bool") if kinds - {bool} else values
+
+
+def _to_bool(value: Any) -> bool:
+    value = plain(value)
+    if not isinstance(value, int):
+        raise TypeError
+    return bool(value)
+
+
+@_conform.register
+def _(column_type: TimestampType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return _each(values, lambda value: to_timestamp(value, zone), "a datetime or an ISO 8601 string")
+
+
+def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
+    """A datetime or ISO string as an aware datetime in `zone`.
+
+    >>> to_timestamp("2024-01-01T00:00:00+02:00", datetime.UTC).isoformat()
+    '2023-12-31T22:00:00+00:00'
+    """
+    if isinstance(value, str):
+        value = datetime.datetime.fromisoformat(value)
+    if not isinstance(value, datetime.datetime):
+        raise TypeError
+    # pandas' Timestamp is a datetime that compares and prints in its own way; cells hold the standard one.
+    if hasattr(value, "to_pydatetime"):
+        value = value.to_pydatetime(warn=False)
+    return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
+
+
+@_conform.register
+def _(column_type: DateType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return values if kinds == {datetime.date} else _each(values, _to_date, "a date or an ISO 8601 string")
+
+
+def _to_date(value: Any) -> datetime.date:
+    if isinstance(value, str):
+        return datetime.date.fromisoformat(value)
+    if isinstance(value, datetime.datetime):
+        if value.time() != datetime.time():
+            raise ValueError  # a time of day would be lost
+        return value.date()
+    if not isinstance(value, datetime.date):
+        raise TypeError
+    return value
+
+
+@_conform.register
+def _(column_type: UUIDType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return _each(values, _to_uuid, "a UUID") if kinds - {uuid.UUID} else values
+
+
+def _to_uuid(value: Any) -> uuid.UUID:
+    if isinstance(value, uuid.UUID):
+        return value
+    if not isinstance(value, str):
+        raise TypeError
+    return uuid.UUID(value)
+
+
+@_conform.register
+def _(column_type: BinaryType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return _each(values, _to_bytes, "bytes") if kinds - {bytes} else values
+
+
+def _to_bytes(value: Any) -> bytes:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError
+    return bytes(value)
+
+
+@_conform.register
+def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    """Json cells are checked where they are turned into text, once, before anything is written."""
+    return values
+
+
+def json_texts(values: Sequence[Any]) -> list[str | None]:
+    """The JSON text of every value, in the form the database stores.
+
+    Raises:
+        CellRejected: a value holds what JSON cannot (a set, a datetime, NaN, a NUL character, a key that is no string).
+    """
+    texts: list[str | None] = []
+    append = texts.append
+    for value in values:
+        try:
+            append(None if value is None else json_text(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CellRejected(len(texts), f"is not valid JSON: {error}") from None
+    return texts
+
+
+@_conform.register
+def _(column_type: ArrayType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    return [None if value is None else _to_array(column_type, value, index) for index, value in enumerate(values)]
+
+
+def _to_array(column_type: ArrayType, value: Any, index: int) -> np.ndarray:
+    if isinstance(value, list | tuple):
+        try:
+            value = np.array(value, dtype=column_type.dtype)
+        except (TypeError, ValueError, OverflowError):
+            _reject(index, str(column_type.with_nullable(False)), value)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufU":
+        _reject(index, "a numpy array of bool, number or str", value)
+    if column_type.dtype is not None and dtype_name(value.dtype) != column_type.dtype:
+        raise CellRejected(index, f"expected an array of dtype {column_type.dtype}, got dtype {value.dtype}")
+    if column_type.shape is not None and not fits(value.shape, column_type.shape):
+        raise CellRejected(index, f"expected an array of shape {column_type.shape}, got shape {value.shape}")
+    return value
+
+
+@_conform.register
+def _(column_type: MediaType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
+    raise CellRejected(0, f"{column_type.name} columns cannot be filled yet")
+

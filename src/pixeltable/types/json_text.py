@@ -1,0 +1,67 @@
+"""JSON text as the database stores it, refusing what JSON cannot express."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from pixeltable.types.literals import plain
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON; tuples become lists, enum members and numpy scalars what they stand for.
+
+    Raises:
+        TypeError: a set, datetime, bytes or other object JSON has no form for, or a key that is no string.
+        ValueError: NaN or an infinity, a NUL character, a lone surrogate, a value that contains itself.
+
+    >>> json_text({"k": (1, 2.5, None)})
+    '{"k":[1,2.5,null]}'
+    """
+    text = _ENCODER.encode(value)
+    if "\\u0000" in text and _holds_nul(value):
+        raise ValueError("it contains a NUL character, which cannot be stored")
+    if not text.isascii():
+        text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
+    if '"' in text:
+        _check_keys(value)
+    return text
+
+
+def _plain_or_refuse(value: Any) -> Any:
+    found = plain(value)
+    if isinstance(found, np.ndarray):
+        return found.tolist()
+    if hasattr(found, "model_dump"):
+        return found.model_dump()
+    if found is value:
+        raise TypeError(f"{type(value).__name__} has no JSON form")
+    return found
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain_or_refuse, check_circular=True
+)
+
+
+def _check_keys(value: Any) -> None:
+    """Keys must be strings: the standard encoder would turn 1 and True into "1" and "true" without a word."""
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str and not isinstance(key, str):
+                raise TypeError(f"key {key!r} is not a string")
+            if type(item) is dict or type(item) is list or type(item) is tuple:
+                _check_keys(item)
+    elif kind is list or kind is tuple:
+        for item in value:
+            if type(item) is dict or type(item) is list or type(item) is tuple:
+                _check_keys(item)
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+    return isinstance(value, list | tuple) and any(_holds_nul(item) for item in value)
