@@ -1,0 +1,1 @@
+"""Directories, tables, columns and indexes as records, and their place in the database."""

@@ -1,0 +1,103 @@
+"""Table records as JSON-ready data and back; what the database has in columns of its own is not repeated in it."""
+
+import datetime
+from dataclasses import replace
+from typing import Any
+
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.exceptions import InvalidState
+from pixeltable.exprs import codec
+from pixeltable.storage.heaps import Heap, HeapColumn
+from pixeltable.types.column_type import decode_type, encode_type
+
+FORMAT = 1
+
+
+def encode_table(table: TableRecord) -> dict[str, Any]:
+    """The record as JSON-ready data; inverse of `decode_table`."""
+    return {
+        "format": FORMAT,
+        "columns": [_encode_column(column) for column in table.columns],
+        "heaps": [
+            {"id": heap.id, "vectors": heap.vectors, "columns": [[c.name, c.sql_type] for c in heap.columns]}
+            for heap in table.heaps
+        ],
+        "indexes": [_encode_index(index) for index in table.indexes],
+        "comment": table.comment,
+        "custom_metadata": table.custom_metadata,
+        "media_validation": table.media_validation,
+    }
+
+
+def _encode_column(column: ColumnRecord) -> dict[str, Any]:
+    return {
+        "id": column.id,
+        "name": column.name,
+        "type": encode_type(column.type),
+        "heap": column.heap,
+        "expr": column.expr and codec.encode(column.expr),
+        "primary_key": column.primary_key,
+        "status": column.status,
+        "version_added": column.version_added,
+        "comment": column.comment,
+        "custom_metadata": column.custom_metadata,
+    }
+
+
+def _encode_index(index: IndexRecord) -> dict[str, Any]:
+    return {
+        "id": index.id,
+        "name": index.name,
+        "column": index.column,
+        "metric": index.metric,
+        "precision": index.precision,
+        "dimensions": index.dimensions,
+        "embeddings": [[modality, codec.encode(expr)] for modality, expr in index.embeddings],
+        "status": index.status,
+    }
+
+
+def decode_table(
+    data: dict[str, Any],
+    *,
+    table_id: int,
+    dir_id: int | None,
+    name: str,
+    path: str,
+    schema_version: int,
+    created_at: datetime.datetime | None,
+) -> TableRecord:
+    """The record that `encode_table` described.
+
+    Raises:
+        InvalidState: a newer version wrote it.
+    """
+    if data["format"] > FORMAT:
+        raise InvalidState(f"table {path!r} was written by a newer version of pixeltable", hint="Upgrade pixeltable.")
+    return TableRecord(
+        id=table_id,
+        dir=dir_id,
+        name=name,
+        path=path,
+        columns=tuple(_decode_column(column) for column in data["columns"]),
+        heaps=tuple(
+            Heap(heap["id"], tuple(HeapColumn(*column) for column in heap["columns"]), heap["vectors"])
+            for heap in data["heaps"]
+        ),
+        indexes=tuple(_decode_index(index) for index in data["indexes"]),
+        comment=data["comment"],
+        custom_metadata=data["custom_metadata"],
+        media_validation=data["media_validation"],
+        schema_version=schema_version,
+        created_at=created_at,
+    )
+
+
+def _decode_column(data: dict[str, Any]) -> ColumnRecord:
+    expr = codec.decode(data["expr"]) if data["expr"] else None
+    return replace(ColumnRecord(**{**data, "type": decode_type(data["type"]), "expr": None}), expr=expr)
+
+
+def _decode_index(data: dict[str, Any]) -> IndexRecord:
+    embeddings = tuple((modality, codec.decode(expr)) for modality, expr in data["embeddings"])
+    return IndexRecord(**{**data, "embeddings": embeddings})

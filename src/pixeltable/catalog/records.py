@@ -1,0 +1,158 @@
+"""What the catalog knows, as frozen records; change is a new record."""
+
+import datetime
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pixeltable.exceptions import UnknownColumn, UnknownIndex
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.storage.heaps import Heap, column_name
+from pixeltable.storage.writes import Target
+from pixeltable.types.column_type import ColumnType
+
+Status = Literal["ready", "backfilling"]
+
+
+@dataclass(frozen=True, slots=True)
+class DirRecord:
+    """A directory; `parent` is None below the root."""
+
+    id: int
+    parent: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRecord:
+    """A column. `heap` is where it is stored, None for a computed column that is evaluated on every read."""
+
+    id: int
+    name: str
+    type: ColumnType
+    heap: int | None
+    expr: Expr | None = None
+    primary_key: bool = False
+    status: Status = "ready"
+    version_added: int = 0
+    comment: str | None = None
+    custom_metadata: Any = None
+
+    @property
+    def is_computed(self) -> bool:
+        return self.expr is not None
+
+    @property
+    def db_name(self) -> str:
+        return column_name(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecord:
+    """An embedding index. Its vectors are in the heap of the same id.
+
+    `embeddings` maps a modality to the expression that embeds the column, over a reference to it; it is empty for an
+    index straight over an Array column.
+    """
+
+    id: int
+    name: str
+    column: int
+    metric: str
+    precision: str
+    dimensions: int
+    embeddings: tuple[tuple[str, Expr], ...]
+    status: Status = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRecord:
+    """A table, at one version of its schema."""
+
+    id: int
+    dir: int | None
+    name: str
+    path: str
+    columns: tuple[ColumnRecord, ...]
+    heaps: tuple[Heap, ...]
+    indexes: tuple[IndexRecord, ...] = ()
+    comment: str | None = None
+    custom_metadata: Any = None
+    media_validation: str = "on_write"
+    schema_version: int = 0
+    created_at: datetime.datetime | None = None
+
+    @property
+    def target(self) -> Target:
+        """What a write of this schema goes to."""
+        return Target(self.id, self.schema_version, self.path)
+
+    @property
+    def ready_columns(self) -> tuple[ColumnRecord, ...]:
+        """The columns users see: those whose backfill is done."""
+        return tuple(column for column in self.columns if column.status == "ready")
+
+    def column(self, name: str) -> ColumnRecord:
+        """The column users call `name`.
+
+        Raises:
+            UnknownColumn: there is none.
+        """
+        for column in self.ready_columns:
+            if column.name == name:
+                return column
+        raise UnknownColumn(name, table=self.path, known=[column.name for column in self.ready_columns])
+
+    def column_by_id(self, column_id: int) -> ColumnRecord | None:
+        """The column of that id, whatever its status."""
+        return next((column for column in self.columns if column.id == column_id), None)
+
+    def heap(self, heap_id: int) -> Heap:
+        """The heap of that id."""
+        return next(heap for heap in self.heaps if heap.id == heap_id)
+
+    def ref(self, column: ColumnRecord) -> ColumnRef:
+        """An expression for the value of a column."""
+        return ColumnRef(column.id, self.id, column.name, column.type)
+
+    @property
+    def row_heap(self) -> Heap:
+        """Heap 0: it has an entry for every row."""
+        return self.heaps[0]
+
+    @property
+    def primary_key(self) -> tuple[ColumnRecord, ...]:
+        return tuple(column for column in self.columns if column.primary_key)
+
+    def index(self, name: str) -> IndexRecord:
+        """The index of that name.
+
+        Raises:
+            UnknownIndex: there is none.
+        """
+        found = next((index for index in self.indexes if index.name == name), None)
+        if found is None:
+            known = [index.name for index in self.indexes]
+            raise UnknownIndex(f"table {self.path!r} has no index {name!r}", known=known)
+        return found
+
+    def with_column(self, column: ColumnRecord) -> "TableRecord":
+        """The table with a column added, or replaced where its id is there already."""
+        if self.column_by_id(column.id) is None:
+            return replace(self, columns=(*self.columns, column))
+        return replace(self, columns=tuple(column if old.id == column.id else old for old in self.columns))
+
+    def dependents(self, column_ids: frozenset[int]) -> tuple[ColumnRecord, ...]:
+        """The computed columns whose value depends on one of these columns, directly or not; in order of definition."""
+        reached = set(column_ids)
+        found = []
+        for column in self.columns:  # a column's definition refers only to columns before it
+            if column.expr is not None and column.id not in column_ids and referred_columns(column.expr) & reached:
+                reached.add(column.id)
+                found.append(column)
+        return tuple(found)
+
+
+def referred_columns(expr: Expr) -> set[int]:
+    """The ids of all columns an expression refers to."""
+    return {node.column for node in expr.walk() if isinstance(node, ColumnRef)}

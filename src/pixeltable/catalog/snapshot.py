@@ -1,0 +1,79 @@
+"""The whole catalog as of one epoch, immutable; and how it is found by path."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pixeltable.catalog.records import DirRecord, TableRecord
+from pixeltable.exceptions import UnknownDirectory, UnknownPath, UnknownTable
+from pixeltable.ids import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Directories and tables by id, and the ids under every path."""
+
+    epoch: int = 0
+    dirs: dict[int, DirRecord] = field(default_factory=dict)
+    tables: dict[int, TableRecord] = field(default_factory=dict)
+    dir_ids: dict[str, int] = field(default_factory=dict)
+    table_ids: dict[str, int] = field(default_factory=dict)
+
+    def table_at(self, path: Path) -> TableRecord:
+        """The table under a path.
+
+        Raises:
+            UnknownPath: there is none.
+        """
+        found = self.find_table(path)
+        if found is None:
+            raise UnknownPath(str(path), known=self.table_ids)
+        return found
+
+    def find_table(self, path: Path) -> TableRecord | None:
+        """The table under a path, or None."""
+        table_id = self.table_ids.get("/".join(path.parts))
+        return None if table_id is None else self.tables[table_id]
+
+    def table(self, table_id: int, *, name: str) -> TableRecord:
+        """The table of that id; `name` is what the caller knew it by.
+
+        Raises:
+            UnknownTable: it was dropped.
+        """
+        if table_id not in self.tables:
+            raise UnknownTable(name)
+        return self.tables[table_id]
+
+    def find_dir(self, path: Path) -> DirRecord | None:
+        """The directory under a path, or None; the root has no record."""
+        dir_id = self.dir_ids.get(str(path))
+        return None if dir_id is None else self.dirs[dir_id]
+
+    def dir_id(self, path: Path) -> int | None:
+        """The id under which a directory's entries are found, None for the root.
+
+        Raises:
+            UnknownDirectory: there is none.
+        """
+        if path.is_root:
+            return None
+        found = self.find_dir(path)
+        if found is None:
+            raise UnknownDirectory(str(path))
+        return found.id
+
+    def kind_at(self, path: Path) -> str | None:
+        """What is under a path: `table`, `directory` or nothing."""
+        if self.find_table(path) is not None:
+            return "table"
+        return "directory" if self.find_dir(path) is not None else None
+
+    def below(self, path: Path, *, recursive: bool) -> tuple[list[str], list[str]]:
+        """Paths of the directories and of the tables in a directory, sorted."""
+
+        def inside(names: Iterator[str]) -> list[str]:
+            prefix = "" if path.is_root else f"{path}/"
+            found = (name for name in names if name.startswith(prefix))
+            return sorted(name for name in found if recursive or "/" not in name[len(prefix) :])
+
+        return inside(iter(self.dir_ids)), inside(iter(self.table_ids))

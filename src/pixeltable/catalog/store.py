@@ -1,0 +1,162 @@
+"""The catalog's tables: reading what changed, and writing records within a transaction of the caller's."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from pixeltable.catalog.codec import decode_table, encode_table
+from pixeltable.catalog.records import DirRecord, TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import UnknownTable
+from pixeltable.storage.database import Connection
+
+
+def read_epoch(connection: Connection) -> int:
+    """The epoch of the newest schema change."""
+    return _one(connection.execute("SELECT epoch FROM pixeltable.state").fetchone())
+
+
+def refresh(connection: Connection, known: Catalog) -> Catalog:
+    """The catalog as it is now; tables that did not change since `known` are taken from it."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        epoch = read_epoch(connection)
+        return known if epoch == known.epoch else _load(connection, known, epoch)
+
+
+def load_locked(connection: Connection, known: Catalog) -> Catalog:
+    """The catalog as it is now, and stays until the caller's transaction ends: no other schema change gets in."""
+    epoch = _one(connection.execute("SELECT epoch FROM pixeltable.state FOR UPDATE").fetchone())
+    return known if epoch == known.epoch else _load(connection, known, epoch)
+
+
+def _load(connection: Connection, known: Catalog, epoch: int) -> Catalog:
+    dirs = {
+        row[0]: DirRecord(*row) for row in connection.execute("SELECT id, parent, name FROM pixeltable.dirs").fetchall()
+    }
+    paths = {dir_id: _dir_path(dir_id, dirs) for dir_id in dirs}
+    tables: dict[int, TableRecord] = {}
+    rows = connection.execute(
+        "SELECT t.id, t.dir, t.name, h.schema_version, t.created_at, CASE WHEN t.changed > %s THEN t.record END "
+        "FROM pixeltable.tables t JOIN pixeltable.heads h ON h.table_id = t.id ORDER BY t.id",
+        (known.epoch,),
+    ).fetchall()
+    for table_id, dir_id, name, schema_version, created_at, record in rows:
+        path = name if dir_id is None else f"{paths[dir_id]}/{name}"
+        if record is None:
+            tables[table_id] = replace(known.tables[table_id], dir=dir_id, name=name, path=path)
+        else:
+            tables[table_id] = decode_table(
+                record, table_id=table_id, dir_id=dir_id, name=name, path=path,
+                schema_version=schema_version, created_at=created_at,
+            )  # fmt: skip
+    return Catalog(
+        epoch=epoch,
+        dirs=dirs,
+        tables=tables,
+        dir_ids={path: dir_id for dir_id, path in paths.items()},
+        table_ids={table.path: table.id for table in tables.values()},
+    )
+
+
+def _dir_path(dir_id: int, dirs: dict[int, DirRecord]) -> str:
+    found = dirs[dir_id]
+    return found.name if found.parent is None else f"{_dir_path(found.parent, dirs)}/{found.name}"
+
+
+def new_ids(connection: Connection, count: int) -> list[int]:
+    """Fresh ids, ascending."""
+    rows = connection.execute("SELECT nextval('pixeltable.id_seq') FROM generate_series(1, %s)", (count,)).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def bump_epoch(connection: Connection) -> int:
+    """Tell every process that the schema changes with this transaction."""
+    return _one(connection.execute("UPDATE pixeltable.state SET epoch = epoch + 1 RETURNING epoch").fetchone())
+
+
+def insert_dir(connection: Connection, directory: DirRecord) -> None:
+    """Add a directory."""
+    connection.execute(
+        "INSERT INTO pixeltable.dirs (id, parent, name) VALUES (%s, %s, %s)",
+        (directory.id, directory.parent, directory.name),
+    )
+    bump_epoch(connection)
+
+
+def delete_dir(connection: Connection, dir_id: int) -> None:
+    """Remove a directory, which must be empty."""
+    connection.execute("DELETE FROM pixeltable.dirs WHERE id = %s", (dir_id,))
+    bump_epoch(connection)
+
+
+def move_dir(connection: Connection, dir_id: int, *, parent: int | None, name: str) -> None:
+    """Give a directory another name, or another parent."""
+    connection.execute("UPDATE pixeltable.dirs SET parent = %s, name = %s WHERE id = %s", (parent, name, dir_id))
+    bump_epoch(connection)
+
+
+def move_table(connection: Connection, table_id: int, *, dir_id: int | None, name: str) -> None:
+    """Give a table another name, or another directory."""
+    connection.execute("UPDATE pixeltable.tables SET dir = %s, name = %s WHERE id = %s", (dir_id, name, table_id))
+    bump_epoch(connection)
+
+
+def insert_table(connection: Connection, table: TableRecord, *, op: int) -> None:
+    """Add a table, at version 0."""
+    data = Jsonb(encode_table(table))
+    connection.execute(
+        "INSERT INTO pixeltable.tables (id, dir, name, record, changed) VALUES (%s, %s, %s, %s, %s)",
+        (table.id, table.dir, table.name, data, bump_epoch(connection)),
+    )
+    connection.execute("INSERT INTO pixeltable.heads VALUES (%s, 0, 0)", (table.id,))
+    connection.execute(
+        "INSERT INTO pixeltable.versions (table_id, version, op, kind, schema_change, record, token) "
+        "VALUES (%s, 0, %s, 'schema', 'Initial Version', %s, %s)",
+        (table.id, op, data, uuid.uuid4()),
+    )
+
+
+def delete_table(connection: Connection, table_id: int) -> None:
+    """Remove a table's records; its heaps are the caller's to drop."""
+    connection.execute("DELETE FROM pixeltable.tables WHERE id = %s", (table_id,))
+    bump_epoch(connection)
+
+
+def save_schema(connection: Connection, table: TableRecord) -> TableRecord:
+    """Store a table's changed record; writes that were planned against the old one will plan again."""
+    row = connection.execute(
+        "UPDATE pixeltable.heads SET schema_version = schema_version + 1 WHERE table_id = %s RETURNING schema_version",
+        (table.id,),
+    ).fetchone()
+    if row is None:
+        raise UnknownTable(table.path)
+    connection.execute(
+        "UPDATE pixeltable.tables SET record = %s, changed = %s WHERE id = %s",
+        (Jsonb(encode_table(table)), bump_epoch(connection), table.id),
+    )
+    return replace(table, schema_version=row[0])
+
+
+def record_schema_version(
+    connection: Connection, table: TableRecord, *, op: int, change: str, updates: int = 0, errors: int = 0
+) -> int:
+    """Give a table a version whose record says how the schema changed; after `save_schema`."""
+    version = _one(
+        connection.execute(
+            "UPDATE pixeltable.heads SET version = version + 1 WHERE table_id = %s RETURNING version", (table.id,)
+        ).fetchone()
+    )
+    connection.execute(
+        "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, token) "
+        "VALUES (%s, %s, %s, 'schema', %s, %s, %s, %s, %s)",
+        (table.id, version, op, updates, errors, change, Jsonb(encode_table(table)), uuid.uuid4()),
+    )
+    return version
+
+
+def _one(row: tuple[Any, ...] | None) -> int:
+    assert row is not None
+    return int(row[0])

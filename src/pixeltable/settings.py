@@ -1,0 +1,91 @@
+"""The settings of one session: environment over `config.toml` in the home over defaults; read once, then passed."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pixeltable.exceptions import InvalidConfiguration
+
+
+class Settings(BaseSettings):
+    """`[pixeltable]` in the file, `PIXELTABLE_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="PIXELTABLE_", extra="forbid", frozen=True)
+
+    home: Path = Path("~/.pixeltable")
+    """Folder of the embedded database, the signing key and the configuration file."""
+
+    db_url: str | None = Field(None, validation_alias=AliasChoices("PIXELTABLE_DB_URL", "PIXELTABLE_DB_CONNECT_STR", "db_url"))
+    """A PostgreSQL server (16 or newer, with pgvector) to use in place of the embedded one."""
+
+    state_dir: Path = Path("/var/lib/pixeltable")
+    """Where the embedded database lies when its system user cannot reach the home; see `storage/server.py`."""
+
+    time_zone: str | None = None
+    """IANA name; timestamps without a zone are taken to be in it and all are shown in it. Default: the system's."""
+
+    max_connections: int = Field(16, ge=1)
+    """Most database connections this process holds at once; further threads wait for one."""
+
+    write_attempts: int = Field(8, ge=1)
+    """How often a write starts over when other writers got in between, before it gives up."""
+
+    batch_size: int = Field(2048, ge=1)
+    """Rows that are computed together."""
+
+    sql_pushdown: bool = True
+    """Whether expressions run in the database where they can; off, all but plain columns run in Python."""
+
+    progress: Literal["auto", "on", "off"] = "auto"
+    """Whether operations print what they did: `auto` prints on a terminal."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: Any, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _HomeFile(settings_cls, env_settings)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.zone_name)
+
+    @cached_property
+    def zone_name(self) -> str:
+        if self.time_zone:
+            return self.time_zone
+        from tzlocal import get_localzone_name
+
+        return str(get_localzone_name())
+
+
+class _HomeFile(TomlConfigSettingsSource):
+    """`config.toml` of the home that the environment names, its `[pixeltable]` section."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environment: PydanticBaseSettingsSource) -> None:
+        home = Path(environment().get("home", Settings.model_fields["home"].default)).expanduser()
+        super().__init__(settings_cls, home / "config.toml")
+
+    def _read_files(self, files: Any, **options: Any) -> dict[str, Any]:
+        section: dict[str, Any] = super()._read_files(files, **options).get("pixeltable", {})
+        return section
+
+
+def load_settings(overrides: dict[str, Any] | None = None) -> Settings:
+    """The settings in force, with `overrides` (`'pixeltable.home': ...` or plain names) on top.
+
+    Raises:
+        InvalidConfiguration: an unknown name, or a value that does not fit.
+    """
+    given = {name.removeprefix("pixeltable."): value for name, value in (overrides or {}).items()}
+    try:
+        settings = Settings(**given)
+        settings.zone  # noqa: B018  # an unknown zone is refused here, not in the middle of a query
+    except (ValidationError, LookupError, ValueError) as error:
+        known = ", ".join(sorted(Settings.model_fields))
+        raise InvalidConfiguration(f"the configuration is not valid: {error}", hint=f"Known settings: {known}.") from None
+    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})

@@ -1,0 +1,116 @@
+"""Cells as the text PostgreSQL reads, a column at a time, and back from what its driver returns."""
+
+import re
+import struct
+from collections.abc import Callable, Sequence
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from pixeltable.types.column_type import (
+    ArrayType,
+    BinaryType,
+    BoolType,
+    ColumnType,
+    DateType,
+    JsonType,
+    MediaType,
+    StringType,
+    TimestampType,
+)
+from pixeltable.types.conform import json_texts
+
+Texts = list[str | None]
+"""A column of cells as text; None is null."""
+
+
+@singledispatch
+def cell_texts(column_type: ColumnType, values: Sequence[Any]) -> Texts:
+    """The values of a column as text.
+
+    Raises:
+        CellRejected: a Json value has no JSON form.
+    """
+    return _map(str, values)  # Int, Float, UUID: what Python prints is what PostgreSQL reads
+
+
+def _map(convert: Callable[[Any], str], values: Sequence[Any]) -> Texts:
+    if None in values:
+        return [None if value is None else convert(value) for value in values]
+    return list(map(convert, values))
+
+
+@cell_texts.register(StringType)
+@cell_texts.register(MediaType)
+def _(column_type: ColumnType, values: Sequence[Any]) -> Texts:
+    return list(values)
+
+
+@cell_texts.register
+def _(column_type: BoolType, values: Sequence[Any]) -> Texts:
+    return [None if value is None else "t" if value else "f" for value in values]
+
+
+@cell_texts.register(TimestampType)
+@cell_texts.register(DateType)
+def _(column_type: ColumnType, values: Sequence[Any]) -> Texts:
+    return [None if value is None else value.isoformat() for value in values]
+
+
+@cell_texts.register
+def _(column_type: BinaryType, values: Sequence[Any]) -> Texts:
+    return [None if value is None else f"\\x{value.hex()}" for value in values]
+
+
+@cell_texts.register
+def _(column_type: JsonType, values: Sequence[Any]) -> Texts:
+    return json_texts(values)
+
+
+@cell_texts.register
+def _(column_type: ArrayType, values: Sequence[Any]) -> Texts:
+    # `in` would compare arrays element by element.
+    return [None if value is None else f"\\x{array_bytes(value).hex()}" for value in values]
+
+
+def array_bytes(array: np.ndarray) -> bytes:
+    """An array with what is needed to read it back: dtype, number of dimensions, shape, then its elements in C order."""
+    dtype = array.dtype.newbyteorder("<").str.encode()
+    header = struct.pack(f"<B{len(dtype)}sB{array.ndim}I", len(dtype), dtype, array.ndim, *array.shape)
+    return header + np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+
+
+def array_from_bytes(data: bytes) -> np.ndarray:
+    """The array that `array_bytes` wrote.
+
+    >>> array_from_bytes(array_bytes(np.arange(6, dtype="int16").reshape(2, 3))).tolist()
+    [[0, 1, 2], [3, 4, 5]]
+    """
+    width = data[0]
+    dimensions = data[1 + width]
+    start = 2 + width + 4 * dimensions
+    shape = struct.unpack_from(f"<{dimensions}I", data, 2 + width)
+    return np.frombuffer(data, dtype=np.dtype(data[1 : 1 + width].decode()), offset=start).reshape(shape).copy()
+
+
+def vector_texts(vectors: Sequence[np.ndarray | None]) -> Texts:
+    """1-d float arrays in pgvector's notation."""
+    return [None if vector is None else f"[{','.join(map(repr, vector.tolist()))}]" for vector in vectors]
+
+
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def copy_column(texts: Sequence[str | None]) -> list[str]:
+    """A column as COPY reads it in its text format: special characters escaped, null as \\N."""
+    present = texts if None not in texts else [text for text in texts if text is not None]
+    if _SPECIAL.search("".join(present)) is None:  # type: ignore[arg-type]  # no None is left in it
+        return ["\\N" if text is None else text for text in texts]
+    return ["\\N" if text is None else _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text) for text in texts]
+
+
+def decoder(column_type: ColumnType) -> Callable[[Any], Any] | None:
+    """What turns a cell as the driver returns it into its Python form; None where it is that already."""
+    return array_from_bytes if isinstance(column_type, ArrayType) else None

@@ -1,0 +1,103 @@
+"""Heaps: where columns live. Each is a table of live entries and a table of the entries that were closed."""
+
+from dataclasses import dataclass
+
+from pixeltable.storage.database import Connection
+from pixeltable.types.column_type import (
+    ArrayType,
+    BinaryType,
+    BoolType,
+    ColumnType,
+    DateType,
+    FloatType,
+    IntType,
+    JsonType,
+    MediaType,
+    StringType,
+    TimestampType,
+    UUIDType,
+)
+
+_SQL_TYPES: dict[type[ColumnType], str] = {
+    StringType: "text",
+    IntType: "bigint",
+    FloatType: "double precision",
+    BoolType: "boolean",
+    TimestampType: "timestamptz",
+    DateType: "date",
+    UUIDType: "uuid",
+    JsonType: "jsonb",
+    ArrayType: "bytea",
+    BinaryType: "bytea",
+}
+
+
+def sql_type(column_type: ColumnType) -> str:
+    """The PostgreSQL type of a cell; media are stored as their URL."""
+    return "text" if isinstance(column_type, MediaType) else _SQL_TYPES[type(column_type)]
+
+
+@dataclass(frozen=True, slots=True)
+class HeapColumn:
+    """A column of a heap: its name in the database and its PostgreSQL type."""
+
+    name: str
+    sql_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """Columns that are stored together. `current` and `history` name its two tables, in the schema `pixeltable`.
+
+    Both hold `row, op_in, <columns>, errors`, history also `op_out`. In a `vectors` heap `current` also has an `entry`
+    number, by which it is partitioned, and an update writes a new entry instead of changing the old one.
+    """
+
+    id: int
+    columns: tuple[HeapColumn, ...]
+    vectors: bool = False
+
+    @property
+    def current(self) -> str:
+        return f"pixeltable.{'v' if self.vectors else 'h'}{self.id}"
+
+    @property
+    def history(self) -> str:
+        return f"{self.current}_history"
+
+    def column(self, name: str) -> HeapColumn:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+def column_name(column_id: int) -> str:
+    """How a column is called in its heap; users' names never reach the database."""
+    return f"c{column_id}"
+
+
+def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()) -> None:
+    """Create both tables of a heap; `key` names the columns of the primary key, if it has one."""
+    columns = "".join(f", {column.name} {column.sql_type}" for column in heap.columns)
+    connection.execute(
+        f"CREATE TABLE {heap.current} (row bigint PRIMARY KEY, op_in bigint NOT NULL{columns}, errors jsonb)"
+    )
+    create_history(connection, heap)
+    if key:
+        connection.execute(f"CREATE UNIQUE INDEX h{heap.id}_key ON {heap.current} ({', '.join(key)})")
+
+
+def create_history(connection: Connection, heap: Heap) -> None:
+    """Create the table of closed entries."""
+    columns = "".join(f", {column.name} {column.sql_type}" for column in heap.columns)
+    connection.execute(
+        f"CREATE TABLE {heap.history} (row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb)"
+    )
+    connection.execute(f"CREATE INDEX ON {heap.history} (row)")
+    connection.execute(f"CREATE INDEX ON {heap.history} (op_out)")
+
+
+def drop_heap(connection: Connection, heap: Heap) -> None:
+    """Drop both tables of a heap, and all they hold."""
+    connection.execute(f"DROP TABLE IF EXISTS {heap.current}, {heap.history}")
+    if heap.vectors:
+        connection.execute(f"DROP SEQUENCE IF EXISTS {heap.current}_entry")

@@ -1,0 +1,313 @@
+"""The statements that change heaps, each write one transaction that ends by giving the table its next version."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import LiteralString, cast
+
+import psycopg
+
+from pixeltable.exceptions import SchemaChanged, TooManyConflicts
+from pixeltable.storage.cells import Texts, copy_column
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap
+
+ROW_BLOCK_BITS = 16
+"""Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
+
+_BLOCK = 1 << ROW_BLOCK_BITS
+_COPY_FROM = 200
+"""From this many rows COPY is quicker than one INSERT with arrays."""
+
+_COPY_CHUNK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The table a write goes to, and the schema it was planned against."""
+
+    table_id: int
+    schema_version: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a version's record says it did."""
+
+    inserts: int = 0
+    updates: int = 0
+    deletes: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A write that is durable: its operation, the table's version after it, and the ids of inserted rows."""
+
+    op: int
+    version: int
+    rows: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Cells to write into a heap: a column of texts for each of `columns`, and of errors if there are any."""
+
+    heap: Heap
+    columns: tuple[str, ...]
+    texts: tuple[Texts, ...]
+    errors: Texts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The entries of a heap that a change was computed from: `ops[i]` wrote the one of `rows[i]`, None: there was none."""
+
+    heap: Heap
+    rows: Sequence[int]
+    ops: Sequence[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New cells for rows that exist; `seen` names, for every heap that was read, the entries that were there."""
+
+    rows: Sequence[int]
+    seen: tuple[Seen, ...]
+    entries: tuple[Entries, ...] = ()
+    doomed: tuple[Heap, ...] = field(default=())
+    """Heaps whose entries of these rows are closed for good: the rows are deleted."""
+
+
+def insert_rows(
+    connection: Connection, target: Target, entries: Sequence[Entries], count: int, *, errors: int, token: uuid.UUID
+) -> Committed:
+    """Append `count` rows, durable when this returns.
+
+    Raises:
+        SchemaChanged: plan again.
+        psycopg.errors.UniqueViolation: a primary key exists.
+    """
+    with _translated(target):
+        if count < _COPY_FROM:
+            return _insert_few(connection, target, entries, count, errors, token)
+        with connection.transaction():
+            return _insert_many(connection, target, entries, count, errors, token)
+
+
+def _insert_few(
+    connection: Connection, target: Target, entries: Sequence[Entries], count: int, errors: int, token: uuid.UUID
+) -> Committed:
+    """One statement, hence one round trip and one implicit transaction."""
+    steps: list[str] = []
+    parameters: list[object] = []
+    for number, entry in enumerate(entries):
+        names, casts, arrays, values = _columns_as_arrays(entry)
+        if arrays:
+            source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS u({', '.join(f'u{i}' for i in range(len(arrays)))}, n)"
+        else:
+            source = f"generate_series(1, {count}) AS u(n)"
+        steps.append(
+            f"i{number} AS (INSERT INTO {entry.heap.current} (row, op_in{names}) "
+            f"SELECT op.base + u.n, op.op{casts} FROM op, {source})"
+        )
+        parameters += values
+    statement = (
+        "WITH op AS MATERIALIZED (SELECT nextval('pixeltable.op_seq') AS op, "
+        f"(nextval('pixeltable.row_seq') << {ROW_BLOCK_BITS}) - 1 AS base), {', '.join(steps)} "
+        "SELECT op.op, op.base + 1, pixeltable.commit_write(%s, %s, op.op, %s, %s, 0, 0, %s) FROM op"
+    )
+    parameters += [target.table_id, target.schema_version, token, count, errors]
+    found = connection.execute(cast(LiteralString, statement), parameters).fetchone()
+    assert found is not None
+    op, first, version = found
+    return Committed(op, version, range(first, first + count))
+
+
+def _columns_as_arrays(entry: Entries) -> tuple[str, str, list[str], list[object]]:
+    """For an INSERT from unnest(): column names, their casts, the array placeholders and the arrays."""
+    names = "".join(f", {name}" for name in entry.columns)
+    casts = "".join(f", u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
+    arrays = ["%s::text[]"] * len(entry.columns)
+    values: list[object] = list(entry.texts)
+    if entry.errors is not None:
+        names, casts = f"{names}, errors", f"{casts}, u{len(arrays)}::jsonb"
+        arrays, values = [*arrays, "%s::text[]"], [*values, entry.errors]
+    return names, casts, arrays, values
+
+
+def _insert_many(
+    connection: Connection, target: Target, entries: Sequence[Entries], count: int, errors: int, token: uuid.UUID
+) -> Committed:
+    blocks = -(-count // _BLOCK)
+    found = connection.execute(
+        "SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)
+    ).fetchall()
+    rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
+    del rows[count:]
+    op = next_op(connection)
+    for entry in entries:
+        copy_entries(connection, entry, rows, op)
+    return Committed(op, _commit(connection, target, op, Counts(inserts=count, errors=errors), token), rows)
+
+
+def next_op(connection: Connection) -> int:
+    """A new operation id."""
+    found = connection.execute("SELECT nextval('pixeltable.op_seq')").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
+    """Append entries by COPY, the quickest way in."""
+    names = ", ".join(("row", "op_in", *entry.columns, *(("errors",) if entry.errors is not None else ())))
+    columns = (*entry.texts, *((entry.errors,) if entry.errors is not None else ()))
+    with connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN") as copy:  # type: ignore[arg-type]
+        for start in range(0, len(rows), _COPY_CHUNK):
+            copy.write(_copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK)))
+
+
+def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: slice) -> str:
+    ids = list(map(str, rows[part]))
+    cells = [copy_column(column[part]) for column in columns]
+    return "\n".join(map("\t".join, zip(ids, [str(op)] * len(ids), *cells, strict=True))) + "\n"
+
+
+def _commit(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
+    found = connection.execute(
+        "SELECT pixeltable.commit_write(%s, %s, %s, %s, %s, %s, %s, %s)",
+        (target.table_id, target.schema_version, op, token, counts.inserts, counts.updates, counts.deletes, counts.errors),
+    ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def change_rows(connection: Connection, target: Target, change: Change, counts: Counts, *, token: uuid.UUID) -> Committed:
+    """Update or delete rows, durable when this returns; what was there before goes to the history.
+
+    Raises:
+        SchemaChanged: plan again.
+        RowsChanged: an entry in `change.seen` is not there any more; read again.
+    """
+    with _translated(target), connection.transaction():
+        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (target.table_id, target.schema_version))
+        op = next_op(connection)
+        for seen in change.seen:
+            _expect_unchanged(connection, seen)
+        for entry in change.entries:
+            _replace_entries(connection, entry, change.rows, op)
+        for heap in change.doomed:
+            _close_entries(connection, heap, change.rows, op)
+        return Committed(op, _commit(connection, target, op, counts, token), change.rows)
+
+
+class RowsChanged(Exception):
+    """Internal signal: another writer changed a row since it was read."""
+
+
+class _translated:
+    """Turns the SQLSTATEs of our own database functions into exceptions of ours."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        state = error.sqlstate if isinstance(error, psycopg.Error) else None
+        if state == "PX001":
+            raise SchemaChanged(self._target.name) from None
+        if state == "PX002" or isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+            raise RowsChanged from None
+
+
+def _expect_unchanged(connection: Connection, seen: Seen) -> None:
+    present = [(row, op) for row, op in zip(seen.rows, seen.ops, strict=True) if op is not None]
+    absent = [row for row, op in zip(seen.rows, seen.ops, strict=True) if op is None]
+    if present:
+        rows, ops = zip(*present, strict=True)
+        connection.execute(
+            "SELECT pixeltable.expect((SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS u(row, op_in) "  # type: ignore[arg-type]
+            f"JOIN {seen.heap.current} USING (row, op_in)), %s)",
+            (list(rows), list(ops), len(rows)),
+        )
+    if absent:
+        connection.execute(
+            f"SELECT pixeltable.expect((SELECT count(*) FROM {seen.heap.current} WHERE row = ANY(%s)), 0)",  # type: ignore[arg-type]
+            (absent,),
+        )
+
+
+def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
+    """The cells of `rows` in some columns of a heap; cells of its other columns stay as they are."""
+    if entry.heap.vectors:
+        _close_entries(connection, entry.heap, rows, op)
+        _insert_entries(connection, entry, rows, op)
+        return
+    _keep_history(connection, entry.heap, rows, op)
+    _, _, arrays, values = _columns_as_arrays(entry)
+    names = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
+    sets = "".join(f", {name} = u.u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
+    kept = f"(coalesce(c.errors, '{{}}') - ARRAY[{', '.join(f"'{name}'" for name in entry.columns)}])"
+    new = f" || coalesce(u.u{len(entry.columns)}::jsonb, '{{}}')" if entry.errors is not None else ""
+    changed = connection.execute(
+        f"UPDATE {entry.heap.current} c SET op_in = %s{sets}, errors = nullif({kept}{new}, '{{}}') "  # type: ignore[arg-type]
+        f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({names}) WHERE c.row = u.row",
+        (op, list(rows), *values),
+    ).rowcount
+    if changed < len(rows):  # entries a backfill has not written yet
+        _insert_entries(connection, entry, rows, op)
+
+
+def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
+    """Entries for those of `rows` that have none."""
+    names, casts, arrays, values = _columns_as_arrays(entry)
+    sources = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
+    connection.execute(
+        f"INSERT INTO {entry.heap.current} (row, op_in{names}) SELECT u.row, %s{casts} "  # type: ignore[arg-type]
+        f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({sources}) "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {entry.heap.current} c WHERE c.row = u.row)",
+        (op, list(rows), *values),
+    )
+
+
+def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
+    names = "".join(f", {column.name}" for column in heap.columns)
+    connection.execute(
+        f"INSERT INTO {heap.history} (row, op_in, op_out{names}, errors) "  # type: ignore[arg-type]
+        f"SELECT row, op_in, %s{names}, errors FROM {heap.current} WHERE row = ANY(%s)",
+        (op, list(rows)),
+    )
+
+
+def _close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
+    _keep_history(connection, heap, rows, op)
+    connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),))  # type: ignore[arg-type]
+
+
+def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
+    """Take back what an operation did to a heap: its entries go, those it closed are live again."""
+    names = "".join(f", {column.name}" for column in heap.columns)
+    connection.execute(f"DELETE FROM {heap.current} WHERE op_in = %s", (op,))  # type: ignore[arg-type]
+    connection.execute(
+        f"WITH back AS (DELETE FROM {heap.history} WHERE op_out = %s RETURNING *) "  # type: ignore[arg-type]
+        f"INSERT INTO {heap.current} (row, op_in{names}, errors) SELECT row, op_in{names}, errors FROM back",
+        (op,),
+    )
+
+
+def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Committed | None:
+    """What a write with that token committed, None if it did not; only recent versions are searched."""
+    found = connection.execute(
+        "SELECT op, version FROM (SELECT * FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 10000) v "
+        "WHERE token = %s",
+        (table_id, token),
+    ).fetchone()
+    return Committed(*found) if found else None
+
+
+def too_many_conflicts(target: Target, tries: int) -> TooManyConflicts:
+    """The error after the bounded number of tries."""
+    return TooManyConflicts(target.name, tries=tries)
