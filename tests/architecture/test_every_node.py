@@ -1,0 +1,74 @@
+"""Each expression node has its rule in every consumer: evaluation, SQL, storage.
+
+A node is a subclass of `Expr` that can stand in a tree. Bases that only carry shared behaviour are neither dataclasses
+of their own nor leaves of the class tree.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import pixeltable.exprs
+from pixeltable.exec.evaluate import evaluate
+from pixeltable.exprs import codec
+from pixeltable.exprs.expr import Expr
+from pixeltable.plan.sql import PYTHON_ONLY, to_sql
+from tests.exprs.examples import EXAMPLES
+
+
+def import_all_nodes() -> None:
+    for module in pkgutil.walk_packages(pixeltable.exprs.__path__, "pixeltable.exprs."):
+        importlib.import_module(module.name)
+
+
+def is_current(cls: type) -> bool:
+    """Whether the class is the one its module shows: `@dataclass(slots=True)` leaves the class it replaced behind."""
+    return getattr(sys.modules[cls.__module__], cls.__qualname__, None) is cls
+
+
+def subclasses(cls: type[Expr]) -> Iterator[type[Expr]]:
+    for below in cls.__subclasses__():
+        if is_current(below) and below.__module__.startswith("pixeltable."):
+            yield below
+            yield from subclasses(below)
+
+
+def is_node(cls: type[Expr]) -> bool:
+    leaf = not list(subclasses(cls))
+    return not inspect.isabstract(cls) and (leaf or "__dataclass_fields__" in vars(cls))
+
+
+import_all_nodes()
+NODES = sorted(filter(is_node, set(subclasses(Expr))), key=lambda cls: cls.__name__)
+each_node = pytest.mark.parametrize("node", NODES, ids=[cls.__name__ for cls in NODES])
+
+
+@each_node
+def test_node_has_a_rule_for_evaluation(node: type[Expr]) -> None:
+    assert node in evaluate.registry
+
+
+@each_node
+def test_node_has_a_rule_for_sql_or_is_listed_as_python_only(node: type[Expr]) -> None:
+    assert (node in to_sql.registry) != (node in PYTHON_ONLY), "one of the two, not both"
+
+
+@each_node
+def test_node_has_an_example_of_its_own_type(node: type[Expr]) -> None:
+    assert type(EXAMPLES.get(node)) is node, "add one to tests/exprs/examples.py"
+
+
+@each_node
+def test_node_survives_storage(node: type[Expr]) -> None:
+    example = EXAMPLES[node]
+    restored = codec.decode(codec.encode(example))
+    assert type(restored) is node
+    assert codec.fingerprint(restored) == codec.fingerprint(example)
+
+
+def test_rules_and_examples_name_no_class_that_is_gone() -> None:
+    assert PYTHON_ONLY | EXAMPLES.keys() <= set(NODES)
