@@ -1,0 +1,1 @@
+"""Running what SQL does not: expressions over columns of values."""

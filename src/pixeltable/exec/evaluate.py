@@ -1,0 +1,278 @@
+"""What every node means in Python: a rule takes the columns of the node's children and yields the node's.
+
+Rows in which a child failed are taken out before a rule sees them. A rule reports that a cell failed by putting a
+`Failure` in its place.
+"""
+
+import datetime
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from pixeltable.exceptions import Unsupported
+from pixeltable.exec.batch import Batch, Column, Failure, any_null, failure_of
+from pixeltable.exec.calls import call
+from pixeltable.exprs.call import Call, FunctionSpec
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.types.column_type import JsonType, MediaType, TimestampType
+from pixeltable.types.conform import CellRejected, conform
+from pixeltable.udfs.function import Function
+
+Values = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What rules need beside the values: the session's time zone, the bodies of functions, rows a call takes at once."""
+
+    zone: datetime.tzinfo
+    find: Callable[[FunctionSpec], Function]
+    batch_size: int
+
+
+def column_of(node: Expr, batch: Batch, context: Context) -> Column:
+    """The value of a node in every row of a batch; each distinct expression is evaluated once."""
+    known = batch.get(node)
+    if known is not None:
+        return known
+    children = [column_of(child, batch, context) for child in node.children()]
+    failures = {row: failure for child in reversed(children) for row, failure in child.failures.items()}
+    if failures:
+        kept = [row for row in range(batch.count) if row not in failures]
+        inputs = [[child.values[row] for row in kept] for child in children]
+        column = _spread(evaluate(node, inputs, len(kept), context), kept, batch.count, failures)
+    else:
+        column = _extract(evaluate(node, [child.values for child in children], batch.count, context))
+    batch.put(node, column)
+    return column
+
+
+def _spread(values: Values, kept: Sequence[int], count: int, failures: dict[int, Failure]) -> Column:
+    """The values back in their rows, beside those that failed before."""
+    spread: Values = [None] * count
+    for row, value in zip(kept, values, strict=True):
+        spread[row] = value
+    found = _extract(spread)
+    return Column(found.values, {**failures, **found.failures})
+
+
+def _extract(values: Values) -> Column:
+    """Failures apart from values."""
+    if Failure not in set(map(type, values)):
+        return Column(values)
+    failures = {row: value for row, value in enumerate(values) if type(value) is Failure}
+    return Column([None if row in failures else value for row, value in enumerate(values)], failures)
+
+
+@singledispatch
+def evaluate(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
+    """The values of a node, from those of its children in `count` rows."""
+    raise NotImplementedError(f"no rule evaluates {type(node).__name__}")
+
+
+@evaluate.register
+def _(node: Literal, columns: Sequence[Values], count: int, context: Context) -> Values:
+    value = node.value
+    if isinstance(node.type, TimestampType) and value is not None and value.tzinfo is None:
+        value = value.replace(tzinfo=context.zone)
+    return [value] * count
+
+
+@evaluate.register(ColumnRef)
+@evaluate.register(CellProperty)
+@evaluate.register(VectorScore)
+@evaluate.register(Similarity)
+def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
+    raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")
+
+
+def _divide(left: Any, right: Any) -> Any:
+    return None if right == 0 else left / right
+
+
+def _floor_divide(left: Any, right: Any) -> Any:
+    return None if right == 0 else left // right
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    return None if right == 0 else left % right
+
+
+def _power(left: Any, right: Any) -> Any:
+    if left == 0 and right < 0:
+        return None
+    result = left**right
+    return None if isinstance(result, complex) else result
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": _divide, "//": _floor_divide, "%": _modulo, "**": _power,
+}  # fmt: skip
+
+
+@evaluate.register
+def _(node: Arithmetic, columns: Sequence[Values], count: int, context: Context) -> Values:
+    left, right = columns
+    values = _strict(_ARITHMETIC[node.op], left, right)
+    if node.op == "**" and node.type.name == "Float":
+        return [float(value) if type(value) is int else value for value in values]
+    return values
+
+
+def _strict(function: Callable[..., Any], *columns: Values) -> Values:
+    """A function of values that are not null; null where one is, a Failure where it raises."""
+    if not any(map(any_null, columns)):
+        try:
+            return list(map(function, *columns))
+        except Exception:  # noqa: BLE001  # found again below, in its row, where it becomes that cell's error
+            pass
+    return [None if any_null(row) else _guarded(function, row) for row in zip(*columns, strict=True)]
+
+
+def _guarded(function: Callable[..., Any], row: Sequence[Any]) -> Any:
+    try:
+        return function(*row)
+    except Exception as error:  # noqa: BLE001  # becomes the cell's error
+        return failure_of(error, inputs=", ".join(map(repr, row)))
+
+
+@evaluate.register
+def _(node: Negate, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return _strict(operator.neg, columns[0])
+
+
+@evaluate.register
+def _(node: Concat, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return _strict(operator.add, *columns)
+
+
+@evaluate.register
+def _(node: Repeat, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return _strict(operator.mul, *columns)
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+
+
+@evaluate.register
+def _(node: Comparison, columns: Sequence[Values], count: int, context: Context) -> Values:
+    compare = _COMPARE[node.op]
+    if isinstance(node.left.type, JsonType) or isinstance(node.right.type, JsonType):
+        return _strict(_comparing_json(node.op), *columns)
+    return _strict(compare, *columns)
+
+
+def _comparing_json(op: str) -> Callable[[Any, Any], bool | None]:
+    """Values of different JSON types are unequal, and in no order."""
+    compare = _COMPARE[op]
+
+    def same_kind(left: Any, right: Any) -> bool:
+        numbers = (int, float)
+        if isinstance(left, bool) or isinstance(right, bool):
+            return isinstance(left, bool) and isinstance(right, bool)
+        return (isinstance(left, numbers) and isinstance(right, numbers)) or type(left) is type(right)
+
+    def compared(left: Any, right: Any) -> bool | None:
+        if same_kind(left, right):
+            return compare(left, right)
+        return op == "!=" if op in ("==", "!=") else None
+
+    return compared
+
+
+@evaluate.register
+def _(node: IsNull, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return [value is None for value in columns[0]]
+
+
+@evaluate.register
+def _(node: And, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return [False if False in row else None if None in row else True for row in zip(*columns, strict=True)]
+
+
+@evaluate.register
+def _(node: Or, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return [True if True in row else None if None in row else False for row in zip(*columns, strict=True)]
+
+
+@evaluate.register
+def _(node: Not, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return _strict(operator.not_, columns[0])
+
+
+@evaluate.register
+def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Values:
+    operand, *options = columns
+    if not count:
+        return []
+    members = [option[0] for option in options]
+    return [None if value is None else value in members for value in operand]
+
+
+@evaluate.register
+def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Values:
+    if isinstance(node.target, MediaType):
+        raise Unsupported(f"conversion to {node.target} is not supported yet")
+    target = node.target.with_nullable(True)
+
+    def convert(value: Any) -> Any:
+        try:
+            return conform(target, [value], zone=context.zone)[0]
+        except CellRejected as error:
+            raise ValueError(f"{error.reason}, so it cannot become {node.target}") from None
+
+    return _strict(convert, columns[0])
+
+
+@evaluate.register
+def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -> Values:
+    values = columns[0]
+    for step in node.steps:
+        values = _step_into(values, step)
+    return values
+
+
+def _step_into(values: Values, step: str | int) -> Values:
+    if isinstance(step, str):
+        return [value.get(step) if type(value) is dict else None for value in values]
+    return [value[step] if type(value) is list and -len(value) <= step < len(value) else None for value in values]
+
+
+@evaluate.register
+def _(node: ArrayItem, columns: Sequence[Values], count: int, context: Context) -> Values:
+    def item(array: np.ndarray) -> Any:
+        try:
+            found = array[node.index]
+        except IndexError:
+            return None
+        return found.item() if isinstance(found, np.generic) else found
+
+    return [None if array is None else item(array) for array in columns[0]]
+
+
+@evaluate.register
+def _(node: JsonList, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in range(count)]
+
+
+@evaluate.register
+def _(node: JsonObject, columns: Sequence[Values], count: int, context: Context) -> Values:
+    if not columns:
+        return [{} for _ in range(count)]
+    return [dict(zip(node.keys, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+@evaluate.register
+def _(node: Call, columns: Sequence[Values], count: int, context: Context) -> Values:
+    function = context.find(node.function)
+    return call(function, node.result, columns, count, zone=context.zone, batch_size=context.batch_size)

@@ -1,0 +1,44 @@
+"""Checking an expression against the table it is used on, and replacing what is only a name for something else."""
+
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import ForeignColumn, TypeMismatch, UnknownColumn
+from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.types.column_type import BoolType
+
+
+def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
+    """The expression with unstored columns replaced by their definitions.
+
+    Raises:
+        ForeignColumn: it refers to a column of another table.
+        UnknownColumn: it refers to a column that was dropped.
+    """
+    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table != table.id}
+    if foreign:
+        raise ForeignColumn(foreign, table=table.path, role=role)
+
+    def inline(node: Expr) -> Expr | None:
+        if not isinstance(node, ColumnRef):
+            return None
+        record = table.column_by_id(node.column)
+        if record is None:
+            raise UnknownColumn(node.name, table=table.path, known=[column.name for column in table.ready_columns])
+        if record.heap is None and record.expr is not None:
+            return rebuild(record.expr, inline)
+        return None
+
+    return rebuild(expr, inline)
+
+
+def bind_predicate(expr: object, table: TableRecord, *, role: str = "where()") -> Expr:
+    """A bound expression that can filter rows.
+
+    Raises:
+        TypeMismatch: it is no Bool.
+    """
+    if not isinstance(expr, Expr):
+        raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {type(expr).__name__}")
+    if not isinstance(expr.type, BoolType):
+        raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`")
+    return bind(expr, table, role=role)

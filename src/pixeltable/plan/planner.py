@@ -1,0 +1,269 @@
+"""From a query to a plan: one statement that does all SQL can do, and what is left for Python."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.operators import And
+from pixeltable.exprs.properties import CellProperty, VectorScore
+from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.scope import Scope
+from pixeltable.plan.sql import Sql, to_sql, vector_distance
+from pixeltable.storage.heaps import Heap
+from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
+
+_DIALECT = PGDialect_psycopg()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A statement; its result has a column for every expression in `slots`, in that order."""
+
+    sql: str
+    parameters: dict[str, Any]
+    slots: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """A statement and what Python does with its rows: filter, order, cut, then evaluate `outputs`.
+
+    `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
+    fewer rows than `wanted`.
+    """
+
+    scan: Scan
+    outputs: tuple[tuple[str, Expr], ...]
+    where: Expr | None = None
+    order_by: tuple[OrderItem, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    exact: Scan | None = None
+    wanted: int | None = None
+
+
+class _Pusher:
+    """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
+
+    def __init__(self, table: TableRecord, *, pushdown: bool) -> None:
+        self.scope = Scope(table)
+        self._pushdown = pushdown
+
+    def sql(self, node: Expr) -> Sql | None:
+        """The node as SQL, its heaps joined; None, and nothing joined, if it runs in Python."""
+        if not self._pushdown and not isinstance(node, ColumnRef | CellProperty | VectorScore):
+            return None
+        before = dict(self.scope.used)
+        found = to_sql(node, self.scope)
+        if found is None:
+            self.scope.used = before
+        return found
+
+
+def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr], ...]:
+    """The names and expressions a query yields, bound."""
+    if spec.select is None:
+        chosen: Iterable[tuple[str, Expr]] = ((column.name, table.ref(column)) for column in table.ready_columns)
+    else:
+        chosen = spec.select
+    return tuple((name, bind(expr, table, role="select()")) for name, expr in chosen)
+
+
+def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+    """The plan of a query whose similarities are resolved."""
+    push = _Pusher(table, pushdown=pushdown)
+    outputs = select_outputs(spec, table)
+    predicate = None if spec.where is None else bind_predicate(spec.where, table)
+    conditions, where = _split(predicate, push)
+    ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
+    keys = _order_keys(ordering, spec, push)
+    in_sql = where is None and keys is not None
+    rest = [expr for _, expr in outputs] + ([where] if where is not None else [])
+    if keys is None:
+        rest += [item.expr for item in ordering]
+    slots = tuple(_slots(rest, push))
+    columns = [_slot_sql(slot, push) for slot in slots]
+
+    def statement(*, nearest_only: bool) -> Scan:
+        source = _nearest_first(push.scope, ordering) if nearest_only else push.scope.from_clause()
+        query = sa.select(*(column.label(f"s{i}") for i, column in enumerate(columns)) or (sa.true(),))
+        query = query.select_from(source).where(*conditions).order_by(*(keys or _row_order(spec, push.scope)))
+        if in_sql:
+            query = query.limit(spec.limit).offset(spec.offset)
+        return compile_scan(query, slots)
+
+    by_vector = in_sql and spec.limit is not None and _leads_with_nearest(ordering)
+    return QueryPlan(
+        scan=statement(nearest_only=by_vector),
+        outputs=outputs,
+        where=where,
+        order_by=() if keys is not None else ordering,
+        limit=None if in_sql else spec.limit,
+        offset=None if in_sql else spec.offset,
+        exact=statement(nearest_only=False) if by_vector else None,
+        wanted=spec.limit if by_vector else None,
+    )
+
+
+def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
+    """A statement that counts, or None where the rows have to be looked at in Python."""
+    push = _Pusher(table, pushdown=pushdown)
+    predicate = None if spec.where is None else bind_predicate(spec.where, table)
+    conditions, where = _split(predicate, push)
+    if where is not None:
+        return None
+    rows = sa.select(push.scope.rows.c.row).select_from(push.scope.from_clause()).where(*conditions)
+    if spec.limit is None and spec.offset is None:
+        count = rows.with_only_columns(sa.func.count())
+    else:
+        count = sa.select(sa.func.count()).select_from(rows.limit(spec.limit).offset(spec.offset).subquery())
+    return compile_scan(count, ())
+
+
+def _split(predicate: Expr | None, push: _Pusher) -> tuple[list[Sql], Expr | None]:
+    """The conjuncts that run in SQL, and the conjunction of the others."""
+    parts = predicate.parts if isinstance(predicate, And) else () if predicate is None else (predicate,)
+    conditions: list[Sql] = []
+    rest: list[Expr] = []
+    for part in parts:
+        sql = push.sql(part)
+        if sql is None:
+            rest.append(part)
+        else:
+            conditions.append(sql)
+    return conditions, None if not rest else rest[0] if len(rest) == 1 else And(tuple(rest))
+
+
+def _order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: _Pusher) -> list[Any] | None:
+    """The ORDER BY of a statement; None if a key has to be computed in Python."""
+    keys: list[Any] = []
+    for item in ordering:
+        sql = push.sql(item.expr)
+        if sql is None or isinstance(item.expr.type, JsonType | ArrayType | BinaryType):
+            return None
+        if isinstance(item.expr, VectorScore) and _is_nearest_first(item):
+            sql = vector_distance(item.expr, push.scope)
+            keys.append(sql.asc())  # as written, since only this form can use an index; null comes last
+        else:
+            keys.append(sql.asc() if item.ascending else sql.desc())
+    if ordering and _leads_with_nearest(ordering):
+        return keys
+    return [*keys, *_row_order(spec, push.scope)]
+
+
+def _row_order(spec: QuerySpec, scope: Scope) -> list[Any]:
+    row = scope.rows.c.row
+    return [row.asc() if spec.row_order == "inserted" else row.desc()]
+
+
+def _is_nearest_first(item: OrderItem) -> bool:
+    return isinstance(item.expr, VectorScore) and item.ascending == (item.expr.metric == "l2")
+
+
+def _leads_with_nearest(ordering: Sequence[OrderItem]) -> bool:
+    return bool(ordering) and _is_nearest_first(ordering[0])
+
+
+def _nearest_first(scope: Scope, ordering: Sequence[OrderItem]) -> sa.FromClause:
+    """As Scope.from_clause(), but led by the vectors, so that their index can drive the statement."""
+    lead = ordering[0].expr
+    assert isinstance(lead, VectorScore)
+    vectors = scope.heap(scope.table.heap(lead.index))
+    joined: sa.FromClause = vectors.join(scope.rows, scope.rows.c.row == vectors.c.row)
+    for clause in scope.used.values():
+        if clause is not scope.rows and clause is not vectors:
+            joined = joined.outerjoin(clause, clause.c.row == scope.rows.c.row)
+    return joined
+
+
+def _slots(exprs: Sequence[Expr], push: _Pusher) -> Iterable[Expr]:
+    """The largest parts of the expressions that run in SQL, each once."""
+    found: dict[Any, Expr] = {}
+
+    def visit(node: Expr) -> None:
+        if isinstance(node, Literal) or structure(node) in found:
+            return
+        if push.sql(node) is not None:
+            found[structure(node)] = node
+            return
+        for child in node.children():
+            visit(child)
+
+    for expr in exprs:
+        visit(expr)
+    return found.values()
+
+
+def _slot_sql(slot: Expr, push: _Pusher) -> Sql:
+    sql = push.sql(slot)
+    assert sql is not None
+    return sql
+
+
+def compile_scan(query: sa.Select[Any], slots: tuple[Expr, ...]) -> Scan:
+    """The text and the parameters of a statement."""
+    compiled = query.compile(dialect=_DIALECT)
+    return Scan(str(compiled), compiled.params, slots)
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """A statement that yields, for rows to be changed: `row`, the `op_in` of every heap, the columns, their errors.
+
+    `heaps` are the heaps read, heap 0 first. `columns` are plain references. `failing` are those columns, computed
+    ones, whose errors follow. `where` is what Python has to filter by.
+    """
+
+    scan: Scan
+    heaps: tuple[Heap, ...]
+    columns: tuple[ColumnRef, ...]
+    failing: tuple[ColumnRef, ...]
+    where: Expr | None
+
+
+def plan_rows(
+    table: TableRecord,
+    columns: Sequence[ColumnRef],
+    *,
+    where: Expr | None = None,
+    heaps: Sequence[Heap] = (),
+    lacking: Heap | None = None,
+    after: int | None = None,
+    limit: int | None = None,
+    pushdown: bool,
+) -> RowPlan:
+    """A plan to read rows in the order of their ids, with what is needed to change them.
+
+    `heaps` are read for their `op_in` alone. `lacking` restricts to rows that have no entry in that heap, `after` to
+    rows beyond an id.
+    """
+    push = _Pusher(table, pushdown=pushdown)
+    scope = push.scope
+    conditions, rest = _split(where, push)
+    refs = {ref.column: ref for ref in columns}
+    if rest is not None:
+        refs |= {node.column: node for node in rest.walk() if isinstance(node, ColumnRef)}
+    stored = tuple(ref for ref in refs.values())
+    cells = [_slot_sql(ref, push) for ref in stored]
+    failing = tuple(ref for ref in stored if scope.record(ref).is_computed)
+    errors = [scope.errors(scope.record(ref)) for ref in failing]
+    for heap in heaps:
+        scope.heap(heap)
+    if lacking is not None:
+        entry = scope.heap(lacking)
+        conditions.append(entry.c.row.is_(None))
+    if after is not None:
+        conditions.append(scope.rows.c.row > after)
+    ops = [clause.c.op_in for clause in scope.used.values()]
+    query = sa.select(scope.rows.c.row, *(column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors])))
+    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row).limit(limit)
+    return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, rest)
+
+

@@ -1,0 +1,98 @@
+"""The tables a statement reads: which heap has a column, and which heaps the statement needs joined."""
+
+from functools import cache
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.exceptions import UnknownColumn
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.storage.heaps import Heap
+from pixeltable.types.column_type import (
+    BoolType,
+    ColumnType,
+    DateType,
+    FloatType,
+    IntType,
+    JsonType,
+    StringType,
+    TimestampType,
+    UUIDType,
+)
+
+_SA_TYPES: dict[type[ColumnType], type[sa.types.TypeEngine]] = {
+    StringType: sa.Text,
+    IntType: sa.BigInteger,
+    FloatType: sa.Double,
+    BoolType: sa.Boolean,
+    DateType: sa.Date,
+    JsonType: postgresql.JSONB,
+}
+
+
+def sa_type(column_type: ColumnType) -> sa.types.TypeEngine:
+    """The SQLAlchemy type of a column's cells; media are their URL, arrays and binary bytes."""
+    if isinstance(column_type, TimestampType):
+        return sa.DateTime(timezone=True)
+    if isinstance(column_type, UUIDType):
+        return sa.Uuid()
+    return _SA_TYPES.get(type(column_type), sa.LargeBinary)()
+
+
+class Scope:
+    """Collects, while a statement is put together, the heaps it reads. Heap 0 is always read: it knows the rows."""
+
+    def __init__(self, table: TableRecord) -> None:
+        self.table = table
+        self.used: dict[Heap, sa.TableClause] = {}
+        self.rows = self.heap(table.row_heap)
+
+    def heap(self, heap: Heap) -> sa.TableClause:
+        """The current table of a heap, which is joined from now on."""
+        if heap not in self.used:
+            self.used[heap] = _table_clause(heap)
+        return self.used[heap]
+
+    def record(self, ref: ColumnRef) -> ColumnRecord:
+        """The column a reference means.
+
+        Raises:
+            UnknownColumn: it was dropped since.
+        """
+        found = self.table.column_by_id(ref.column)
+        if found is None:
+            known = [column.name for column in self.table.ready_columns]
+            raise UnknownColumn(ref.name, table=self.table.path, known=known)
+        return found
+
+    def column(self, record: ColumnRecord) -> sa.ColumnElement:
+        """The cells of a stored column."""
+        assert record.heap is not None
+        column = self.heap(self.table.heap(record.heap)).c[record.db_name]
+        return sa.type_coerce(column, sa_type(record.type))
+
+    def errors(self, record: ColumnRecord) -> sa.ColumnElement:
+        """Why cells of a stored column failed: a JSON object, or null."""
+        assert record.heap is not None
+        errors = self.heap(self.table.heap(record.heap)).c.errors
+        return sa.type_coerce(errors, postgresql.JSONB)[record.db_name]
+
+    def vector(self, index: IndexRecord) -> sa.ColumnElement:
+        """The vectors of an index."""
+        return self.heap(self.table.heap(index.id)).c["vector"]
+
+    def from_clause(self) -> sa.FromClause:
+        """Heap 0 and what else is used, joined by row; LEFT, since a backfill may not have reached a row yet."""
+        joined: sa.FromClause = self.rows
+        for clause in self.used.values():
+            if clause is not self.rows:
+                joined = joined.outerjoin(clause, clause.c.row == self.rows.c.row)
+        return joined
+
+
+@cache
+def _table_clause(heap: Heap) -> sa.TableClause:
+    schema, name = heap.current.split(".")
+    names = ("row", "op_in", *(column.name for column in heap.columns), "errors")
+    return sa.table(name, *(sa.column(name) for name in names), schema=schema)

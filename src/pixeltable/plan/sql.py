@@ -1,0 +1,256 @@
+"""Expressions as SQL: a rule per node, or none where SQL cannot mean exactly what Python does."""
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import reduce, singledispatch
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.types import UserDefinedType
+
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.plan.scope import Scope, sa_type
+from pixeltable.storage.cells import vector_texts
+from pixeltable.types.column_type import (
+    BinaryType,
+    BoolType,
+    DateType,
+    FloatType,
+    IntType,
+    JsonType,
+    StringType,
+    TimestampType,
+    UUIDType,
+)
+from pixeltable.udfs import registry
+
+Sql = sa.ColumnElement
+
+PYTHON_ONLY: dict[type[Expr], str] = {
+    ArrayItem: "arrays are stored as bytes",
+    Cast: "conversion follows the rules of insert, which are Python's",
+    JsonList: "it may hold values that have no JSON form in SQL",
+    JsonObject: "it may hold values that have no JSON form in SQL",
+    JsonPath: "negative positions and missing steps follow Python",
+    Repeat: "SQL limits the length of the result",
+    Similarity: "it is resolved to a VectorScore before a statement is made",
+}
+"""Nodes without a rule here, and why."""
+
+_IN_SQL = (StringType, IntType, FloatType, BoolType, TimestampType, DateType, UUIDType)
+
+
+@singledispatch
+def to_sql(node: Expr, scope: Scope) -> Sql | None:
+    """The node as an SQL expression over `scope`, or None if it runs in Python."""
+    return None
+
+
+def _all(nodes: Sequence[Expr], scope: Scope) -> list[Sql] | None:
+    found = [to_sql(node, scope) for node in nodes]
+    return None if any(sql is None for sql in found) else [sql for sql in found if sql is not None]
+
+
+@to_sql.register
+def _(node: Literal, scope: Scope) -> Sql | None:
+    if node.value is None:
+        return sa.null()
+    return sa.literal(node.value, sa_type(node.type)) if isinstance(node.type, _IN_SQL) else None
+
+
+@to_sql.register
+def _(node: ColumnRef, scope: Scope) -> Sql | None:
+    record = scope.record(node)
+    if record.heap is not None:
+        return scope.column(record)
+    return None if record.expr is None else to_sql(record.expr, scope)
+
+
+@to_sql.register
+def _(node: Arithmetic, scope: Scope) -> Sql | None:
+    rule = _ARITHMETIC.get((node.op, type(node.left.type), type(node.right.type)))
+    operands = _all((node.left, node.right), scope)
+    return None if rule is None or operands is None else rule(*operands)
+
+
+def _true_division(left: Sql, right: Sql) -> Sql:
+    return sa.cast(left, sa.Double) / sa.func.nullif(sa.cast(right, sa.Double), 0)
+
+
+def _floor_modulo(left: Sql, right: Sql) -> Sql:
+    """SQL's remainder has the sign of the dividend, Python's that of the divisor."""
+    divisor = sa.func.nullif(right, 0, type_=sa.BigInteger)
+    remainder = sa.func.mod(left, divisor, type_=sa.BigInteger)
+    opposite = (remainder != 0) & ((remainder < 0) != (divisor < 0))
+    return sa.case((opposite, remainder + divisor), else_=remainder)
+
+
+def _floor_division(left: Sql, right: Sql) -> Sql:
+    """SQL's quotient is cut off towards zero, Python's is rounded down."""
+    divisor = sa.func.nullif(right, 0, type_=sa.BigInteger)
+    remainder = sa.func.mod(left, divisor, type_=sa.BigInteger)
+    quotient = sa.func.div(left, divisor)
+    opposite = (remainder != 0) & ((remainder < 0) != (divisor < 0))
+    return sa.cast(sa.case((opposite, quotient - 1), else_=quotient), sa.BigInteger)
+
+
+_ARITHMETIC: dict[tuple[str, type, type], Callable[[Sql, Sql], Sql]] = {
+    (op, left, right): rule
+    for op, rule in (("+", operator.add), ("-", operator.sub), ("*", operator.mul), ("/", _true_division))
+    for left in (IntType, FloatType)
+    for right in (IntType, FloatType)
+} | {("//", IntType, IntType): _floor_division, ("%", IntType, IntType): _floor_modulo}
+"""`**`, and // and % on floats, run in Python: SQL rounds and overflows in other ways."""
+
+
+@to_sql.register
+def _(node: Negate, scope: Scope) -> Sql | None:
+    operand = to_sql(node.operand, scope)
+    return None if operand is None or isinstance(node.operand.type, JsonType) else -operand
+
+
+@to_sql.register
+def _(node: Concat, scope: Scope) -> Sql | None:
+    parts = _all((node.left, node.right), scope)
+    return None if parts is None else reduce(operator.add, (sa.type_coerce(part, sa.Text) for part in parts))
+
+
+_COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+
+
+@to_sql.register
+def _(node: Comparison, scope: Scope) -> Sql | None:
+    kinds = {type(node.left.type), type(node.right.type)}
+    operands = _all((node.left, node.right), scope)
+    if operands is None or not kinds <= {*_IN_SQL, BinaryType}:
+        return None
+    left, right = operands
+    if kinds == {IntType, FloatType}:  # as numeric, since a large integer is not exact as a float
+        left, right = sa.cast(left, sa.Numeric), sa.cast(right, sa.Numeric)
+    compared = _COMPARE[node.op](left, right)
+    return compared if FloatType not in kinds else _without_nan(node, left, right, compared)
+
+
+def _without_nan(node: Comparison, left: Sql, right: Sql, compared: Sql) -> Sql:
+    """Python's NaN is unlike all, itself included; SQL's equals itself and is greater than all others."""
+    may_be_nan = [_may_be_nan(node.left), _may_be_nan(node.right)]
+    nan = sa.literal_column("'NaN'")
+    if node.op == "!=":
+        return compared | ((left == nan) & right.isnot(None)) if all(may_be_nan) else compared
+    if node.op == "==":
+        return compared & ~((left == nan) & right.isnot(None)) if all(may_be_nan) else compared
+    greater, other, possible = (left, right, may_be_nan[0]) if node.op in (">", ">=") else (right, left, may_be_nan[1])
+    return compared & ~((greater == nan) & other.isnot(None)) if possible else compared
+
+
+def _may_be_nan(operand: Expr) -> bool:
+    if isinstance(operand, Literal):
+        return bool(operand.value != operand.value)
+    return isinstance(operand.type, FloatType)
+
+
+@to_sql.register
+def _(node: IsNull, scope: Scope) -> Sql | None:
+    operand = to_sql(node.operand, scope)
+    return None if operand is None else operand.is_(None)
+
+
+@to_sql.register
+def _(node: And, scope: Scope) -> Sql | None:
+    parts = _all(node.parts, scope)
+    return None if parts is None else sa.and_(*parts)
+
+
+@to_sql.register
+def _(node: Or, scope: Scope) -> Sql | None:
+    parts = _all(node.parts, scope)
+    return None if parts is None else sa.or_(*parts)
+
+
+@to_sql.register
+def _(node: Not, scope: Scope) -> Sql | None:
+    operand = to_sql(node.operand, scope)
+    return None if operand is None else sa.not_(operand)
+
+
+@to_sql.register
+def _(node: IsIn, scope: Scope) -> Sql | None:
+    operand = to_sql(node.operand, scope)
+    if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
+        return None  # floats and timestamps: NaN, and zones that only Python knows
+    if any(type(value.type) is not type(node.operand.type) for value in node.values):
+        return None
+    kind = sa_type(node.operand.type)
+    return operand == sa.func.any(sa.literal([value.value for value in node.values], sa.ARRAY(kind)))
+
+
+@to_sql.register
+def _(node: Call, scope: Scope) -> Sql | None:
+    rule = registry.find(node.function).sql
+    if rule is None:
+        return None
+    arguments = _all(node.args, scope)
+    found: Sql | None = None if arguments is None else rule(*arguments)
+    if found is None:
+        return None
+    # A null argument yields null without a call; SQL functions are strict, but what a rule builds need not be.
+    guarded = [
+        argument.is_(None)
+        for argument, parameter, expr in zip(arguments or (), node.function.parameters, node.args, strict=True)
+        if expr.type.nullable and parameter.type is not None and not parameter.type.nullable
+    ]
+    return sa.case((sa.or_(*guarded), sa.null()), else_=found) if guarded else found
+
+
+@to_sql.register
+def _(node: CellProperty, scope: Scope) -> Sql | None:
+    record = scope.record(node.source)
+    if record.heap is None:
+        return None
+    errors = scope.errors(record)
+    if record.status == "backfilling" and node.name == "errortype":
+        pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
+        return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
+    return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+class PgVector(UserDefinedType[str]):
+    """pgvector's column types, by the name PostgreSQL has for them."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: object) -> str:
+        return self.name
+
+
+_DISTANCE = {"cosine": "<=>", "ip": "<#>", "l2": "<->"}
+
+
+def vector_distance(node: VectorScore, scope: Scope) -> Sql:
+    """The distance by which an index orders: it grows as likeness shrinks, whatever the metric."""
+    heap = scope.table.heap(node.index)
+    vector = np.asarray(node.vector.value)
+    (text,) = vector_texts([vector])
+    query = sa.cast(sa.literal(text, sa.Text), PgVector(heap.column("vector").sql_type))
+    index = next(index for index in scope.table.indexes if index.id == node.index)
+    return scope.vector(index).op(_DISTANCE[node.metric], return_type=sa.Double())(query)
+
+
+@to_sql.register
+def _(node: VectorScore, scope: Scope) -> Sql | None:
+    distance = vector_distance(node, scope)
+    if node.metric == "cosine":
+        return 1 - distance
+    return -distance if node.metric == "ip" else distance
+
+

@@ -1,0 +1,169 @@
+"""Answering queries: one statement on one snapshot, then what Python has to add, with no connection held."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+
+from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.store import read_epoch
+from pixeltable.exceptions import InvalidExpression
+from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.evaluate import column_of
+from pixeltable.exprs.expr import Expr
+from pixeltable.plan.planner import QueryPlan, Scan, plan_count, plan_query
+from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.session.session import Session
+from pixeltable.session.similarity import resolve_similarities
+from pixeltable.storage.cells import decoder
+from pixeltable.storage.database import Connection
+from pixeltable.types.column_type import ColumnType
+
+_NO_INDEX_SCAN = "SET LOCAL enable_indexscan = off"
+"""Leaves the planner only plans that look at every vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a query, by column."""
+
+    columns: dict[str, list[Any]]
+    types: dict[str, ColumnType]
+
+
+def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
+    """Run a query; `name` is what the caller knew the table by."""
+
+    def run(table: TableRecord, pushdown: bool) -> Answer:
+        resolved = resolve_similarities(session, spec, table)
+        plan = plan_query(resolved, table, pushdown=pushdown)
+        rows = _fetch(session, table, plan)
+        return _finish(session, plan, rows)
+
+    return _on_current_schema(session, spec.table, name, run)
+
+
+def count(session: Session, spec: QuerySpec, name: str) -> int:
+    """How many rows a query yields."""
+
+    def run(table: TableRecord, pushdown: bool) -> int:
+        resolved = resolve_similarities(session, spec, table)
+        scan = plan_count(resolved, table, pushdown=pushdown)
+        if scan is not None:
+            ((found,),) = _validated(session, table, lambda connection: _execute(connection, scan))
+            return int(found)
+        plan = plan_query(replace(resolved, select=(), order_by=()), table, pushdown=pushdown)
+        return len(_surviving(session, plan, _fetch(session, table, plan))[1])
+
+    return _on_current_schema(session, spec.table, name, run)
+
+
+class _Stale(Exception):
+    """The schema a statement was planned against is not the one it ran on."""
+
+
+def _on_current_schema(session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Any]) -> Any:
+    """`run` on the table as last seen; on the newest one if that turns out to be another."""
+    pushdown = session.settings.sql_pushdown
+    for _ in range(session.settings.write_attempts):
+        table = session.table(table_id, name)
+        try:
+            return run(table, pushdown)
+        except (_Stale, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            session.refresh().table(table_id, name=name)
+        except psycopg.DataError:
+            if not pushdown:
+                raise
+            pushdown = False  # a number out of SQL's range, say: Python has the wider one, or the clearer error
+    raise InvalidExpression(f"the schema of table {name!r} kept changing while the query ran", hint="Try again.")
+
+
+def _fetch(session: Session, table: TableRecord, plan: QueryPlan) -> list[tuple[Any, ...]]:
+    def run(connection: Connection) -> list[tuple[Any, ...]]:
+        rows = _execute(connection, plan.scan)
+        if plan.exact is None or plan.wanted is None or len(rows) >= plan.wanted:
+            return rows
+        with connection.transaction():
+            connection.execute(_NO_INDEX_SCAN)
+            return _execute(connection, plan.exact)
+
+    return _validated(session, table, run)
+
+
+def _validated(
+    session: Session, table: TableRecord, work: Callable[[Connection], list[tuple[Any, ...]]]
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement, and in the same visit the proof that the schema it relied on was still in force."""
+
+    def run(connection: Connection) -> tuple[list[tuple[Any, ...]], int]:
+        return work(connection), read_epoch(connection)  # the epoch last: it can only be newer than the rows
+
+    rows, epoch = session.database.read(run)
+    if epoch != session.catalog.epoch:
+        known = session.refresh().tables.get(table.id)
+        if known is None or known.schema_version != table.schema_version:
+            raise _Stale
+    return rows
+
+
+def _execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
+    return connection.execute(scan.sql, scan.parameters).fetchall()  # type: ignore[arg-type]  # built by SQLAlchemy
+
+
+def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> tuple[Batch, Sequence[int]]:
+    """The rows as a batch, and the numbers of those that pass the filter that runs in Python, in their final order."""
+    batch = Batch(len(rows))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(plan.scan.slots)
+    for slot, values in zip(plan.scan.slots, columns, strict=False):
+        decode = decoder(slot.type)
+        cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
+        batch.put(slot, Column(cells))
+    kept: Sequence[int] = range(len(rows))
+    if plan.where is not None:
+        passed = _values(session, plan.where, batch)
+        kept = [row for row in kept if passed[row] is True]
+    if plan.order_by:
+        kept = _ordered(kept, plan.order_by, [_values(session, item.expr, batch) for item in plan.order_by])
+    start = plan.offset or 0
+    stop = None if plan.limit is None else start + plan.limit
+    return batch, kept[start:stop]
+
+
+def _finish(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> Answer:
+    batch, kept = _surviving(session, plan, rows)
+    if len(kept) < batch.count or plan.order_by:
+        batch = batch.take(kept)
+    return Answer(
+        {name: _values(session, expr, batch) for name, expr in plan.outputs},
+        {name: expr.type for name, expr in plan.outputs},
+    )
+
+
+def _values(session: Session, expr: Expr, batch: Batch) -> list[Any]:
+    """The values of an expression; a failed cell fails the query."""
+    column = column_of(expr, batch, session.context)
+    if column.failures:
+        row = min(column.failures)
+        failure = column.failures[row]
+        raise InvalidExpression(
+            f"`{expr}` failed in row {row}: {failure.error.type}: {failure.error.message}. Inputs: {failure.inputs}"
+        ) from failure.exception
+    return column.values
+
+
+def _ordered(rows: Sequence[int], items: Sequence[OrderItem], keys: Sequence[list[Any]]) -> list[int]:
+    """Sorted by the last key first, since sorting is stable; null and NaN where SQL puts them."""
+    ordered = list(rows)
+    for item, values in reversed(list(zip(items, keys, strict=True))):
+        ordered.sort(key=lambda row: _sort_key(values[row]), reverse=not item.ascending)  # noqa: B023  # used at once
+    return ordered
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return (2, 0)
+    if value != value:
+        return (1, 0)
+    return (0, value.bytes if isinstance(value, uuid.UUID) else value)

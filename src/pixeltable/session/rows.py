@@ -1,0 +1,103 @@
+"""Rows as users hand them in, turned into checked columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.exceptions import InvalidArgument, MissingValue, TypeMismatch, UnknownColumn, Unsupported
+from pixeltable.session.session import Session
+from pixeltable.storage.cells import Texts, cell_texts
+from pixeltable.types.conform import CellRejected, conform
+
+Row = Mapping[str, Any]
+
+
+def as_rows(source: Iterable[Any]) -> list[Row]:
+    """Dicts, or pydantic models, as a list of mappings.
+
+    Raises:
+        InvalidArgument: an element is neither, or there is none.
+    """
+    rows = list(source)
+    if not rows:
+        raise Unsupported("cannot insert an empty sequence", hint="Pass at least one row.")
+    if set(map(type, rows)) == {dict}:
+        return rows
+    return [_as_row(number, row) for number, row in enumerate(rows)]
+
+
+def _as_row(number: int, row: Any) -> Row:
+    if isinstance(row, Mapping):
+        return row
+    if hasattr(row, "model_dump"):
+        dumped: Row = row.model_dump()
+        return dumped
+    raise InvalidArgument(f"row {number} is a {type(row).__name__}", hint="Rows are dicts or pydantic models.")
+
+
+def gather(session: Session, table: TableRecord, rows: Sequence[Row]) -> dict[int, list[Any]]:
+    """The plain columns of `rows`, checked, under their ids; a column that no row names is null.
+
+    Raises:
+        UnknownColumn, MissingValue, TypeMismatch, Unsupported: naming the row and the column.
+    """
+    _check_names(table, rows)
+    return {
+        column.id: conform_cells(session, column, [row.get(column.name) for row in rows])
+        for column in table.ready_columns
+        if not column.is_computed
+    }
+
+
+def _check_names(table: TableRecord, rows: Sequence[Row]) -> None:
+    """Rows mostly share their keys: each set of keys is looked at once."""
+    columns = {column.name: column for column in table.ready_columns}
+    required = {name for name, column in columns.items() if not column.type.nullable and not column.is_computed}
+    writable = {name for name, column in columns.items() if not column.is_computed}
+    seen: set[tuple[str, ...]] = set()
+    for number, row in enumerate(rows):
+        keys = tuple(row)
+        if keys in seen:
+            continue
+        seen.add(keys)
+        for name in keys:
+            if name not in columns:
+                raise UnknownColumn(name, table=table.path, known=columns)
+            if name not in writable:
+                raise Unsupported(f"row {number} has a value for {name!r}, which is computed", hint="Leave it out.")
+        missing = required.difference(keys)
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise MissingValue(f"row {number} of table {table.path!r} lacks required columns: {names}")
+
+
+def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any]) -> list[Any]:
+    """The values in the form of the column's type.
+
+    Raises:
+        TypeMismatch: naming the row and the column.
+    """
+    try:
+        return conform(column.type, values, zone=session.settings.zone)
+    except CellRejected as error:
+        raise rejected(column, error) from None
+
+
+def texts_of(column: ColumnRecord, values: Sequence[Any]) -> Texts:
+    """The values as text for the database.
+
+    Raises:
+        TypeMismatch: naming the row and the column.
+    """
+    try:
+        return cell_texts(column.type, values)
+    except CellRejected as error:
+        raise rejected(column, error) from None
+
+
+def rejected(column: ColumnRecord, error: CellRejected) -> TypeMismatch | MissingValue:
+    """The user's error for a cell that its column cannot hold."""
+    fact = f"row {error.index}, column {column.name!r} (`{column.type}`): {error.reason}"
+    if error.reason.endswith("got None"):
+        return MissingValue(fact, hint=f"Declare the column as `{column.type} | None` to allow null.")
+    return TypeMismatch(fact)

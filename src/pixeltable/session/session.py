@@ -1,0 +1,145 @@
+"""A session: settings, the database, and the catalog as this process last saw it."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from pixeltable.catalog import store
+from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import ForeignPickle, SchemaChanged, UnknownFunction
+from pixeltable.exec.evaluate import Context
+from pixeltable.exprs.call import FunctionSpec
+from pixeltable.settings import Settings
+from pixeltable.storage.database import Connection, Database
+from pixeltable.storage.migrate import migrate
+from pixeltable.storage.server import EmbeddedServer
+from pixeltable.udfs import pickles, registry
+from pixeltable.udfs.function import Function
+
+Result = TypeVar("Result")
+
+
+class Session:
+    """Everything that outlives a call. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = settings.home
+        self.pid = os.getpid()
+        self._lock = threading.Lock()
+        self._catalog = Catalog()
+        self._server: EmbeddedServer | None = None
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if settings.db_url is None:
+            self._server = EmbeddedServer(settings.home, state_dir=settings.state_dir)
+            conninfo = self._server.join()
+        else:
+            conninfo = settings.db_url.replace("postgresql+psycopg://", "postgresql://")
+        self.database = Database(
+            conninfo,
+            max_connections=settings.max_connections,
+            zone_name=settings.zone_name,
+            revive=self._server.ensure_running if self._server else lambda: None,
+        )
+        self.database.read(migrate)
+        self.context = Context(settings.zone, self.find_function, settings.batch_size)
+
+    def close(self) -> None:
+        """Give up the connections; the last process to leave stops an embedded server."""
+        self.database.close()
+        if self._server is not None:
+            self._server.leave()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog as last seen; what relies on it is checked when it runs."""
+        return self._catalog
+
+    def refresh(self) -> Catalog:
+        """The catalog as it is now, at the price of a round trip where nothing changed."""
+        return self.database.read(self.refresh_on)
+
+    def refresh_on(self, connection: Connection) -> Catalog:
+        """As `refresh`, on a connection at hand."""
+        if store.read_epoch(connection) != self._catalog.epoch:
+            return self.adopt(store.refresh(connection, self._catalog))
+        return self._catalog
+
+    def adopt(self, catalog: Catalog) -> Catalog:
+        """Make a newer catalog the one last seen."""
+        with self._lock:
+            if catalog.epoch > self._catalog.epoch:
+                self._catalog = catalog
+            return self._catalog
+
+    def table(self, table_id: int, name: str) -> TableRecord:
+        """A table as last seen; one not seen yet is looked for.
+
+        Raises:
+            UnknownTable: it was dropped.
+        """
+        found = self._catalog.tables.get(table_id)
+        return found if found is not None else self.refresh().table(table_id, name=name)
+
+    def change_schema(self, work: Callable[[Connection, Catalog], Result]) -> Result:
+        """Run `work` in a transaction in which no other schema change happens, on the catalog as it is now."""
+
+        def run(connection: Connection) -> Result:
+            with connection.transaction():
+                return work(connection, store.load_locked(connection, self._catalog))
+
+        done = self.database.read(run)
+        self.refresh()
+        return done
+
+    def replanning(self, work: Callable[[], Result]) -> Result:
+        """`work`, again on the newest catalog when a schema it was planned against changed meanwhile."""
+        for attempt in range(self.settings.write_attempts):
+            try:
+                return work()
+            except SchemaChanged:
+                self.refresh()
+                if attempt + 1 == self.settings.write_attempts:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    def find_function(self, spec: FunctionSpec) -> Function:
+        """The function a call names; one stored by value is loaded on first use.
+
+        Raises:
+            UnknownFunction: it is gone, or its signature changed.
+            ForeignPickle: it was stored with another key.
+        """
+        try:
+            return registry.find(spec)
+        except UnknownFunction:
+            if not spec.path.startswith("local:"):
+                raise
+        self._load_function(spec)
+        return registry.find(spec)
+
+    def _load_function(self, spec: FunctionSpec) -> None:
+        row = self.database.read(
+            lambda connection: connection.execute(
+                "SELECT path, body, signature FROM pixeltable.functions WHERE path = %s", (spec.path,)
+            ).fetchone()
+        )
+        if row is None:
+            raise UnknownFunction(spec.name, reason="it was defined in another program and never stored")
+        registry.register(pickles.load(pickles.StoredFunction(*row), self.signing_key()))
+
+    def signing_key(self) -> bytes:
+        """The key with which functions stored by value are signed; made on first use, readable by its owner alone."""
+        file = self.home / "signing.key"
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            key = file.read_bytes()
+            if len(key) < 32:
+                raise ForeignPickle("signing.key") from None
+            return key
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(pickles.new_key())
+        return file.read_bytes()
