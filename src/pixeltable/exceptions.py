@@ -2,6 +2,7 @@
 
     Error
     ├── NotFoundError            UnknownPath UnknownTable UnknownDirectory UnknownColumn UnknownIndex UnknownFunction
+    │                            UnknownResultColumn
     ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
@@ -255,6 +256,15 @@ class UnknownColumn(_Coded, NotFoundError, AttributeError):
 
     def __init__(self, name: str, *, table: str, known: Collection[str] = ()) -> None:
         super().__init__(f"table {table!r} has no column {name!r}", hint=_hint(name, known, what="Columns"))
+
+
+class UnknownResultColumn(UnknownColumn, KeyError):
+    """Also a `KeyError`, since rows are mappings."""
+
+    def __init__(self, name: str, *, known: Collection[str] = ()) -> None:
+        _Coded.__init__(self, f"the result has no column {name!r}", hint=_hint(name, known, what="Columns"))
+
+    __str__ = Exception.__str__  # KeyError's would put the message in quotes
 
 
 class UnknownIndex(_Coded, NotFoundError):
