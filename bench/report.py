@@ -164,6 +164,8 @@ def number(value: float | None) -> str:
 def show(row: Row, name: str) -> str:
     """Text of one cell: value and unit, or the status, or a dash where there is nothing to compare with."""
     cell = row.cells.get(name, Cell(None))
+    if name == FLOOR and cell.status:
+        return "failed"  # a floor supports all it is asked for: what it lacks is missing on this machine
     return f"{number(cell.value)} {row.unit}" if cell.value is not None else cell.status or "-"
 
 
@@ -181,17 +183,19 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def losses(rows: Iterable[Row]) -> list[str]:
-    """One line per row where the peer is ahead, or has a figure and ours has none."""
-    lines = []
+def losses(rows: Sequence[Row]) -> list[str]:
+    """One line per row where the peer is ahead, and one that names the rows where it has a figure and ours has none."""
+    lines, absent = [], []
+    if all(row.cells.get(PEER, Cell(None)).value is None for row in rows):
+        return ["- unknown: the peer has no figure in this table"]
     for row in rows:
         better = times_better(row)
         ours, peer = (row.cells.get(name, Cell(None)) for name in (OURS, PEER))
         if better is not None and better < 1:
             lines.append(f"- {row.name}: {show(row, OURS)} against {show(row, PEER)}, {number(better)} times the peer")
         elif ours.value is None and peer.value is not None:
-            lines.append(f"- {row.name}: {ours.status or 'no figure'}")
-    return lines
+            absent.append(f"{row.name} ({ours.status or 'not measured'})")
+    return [*lines, *([f"- no figure where the peer has one: {', '.join(absent)}"] if absent else [])]
 
 
 def notes(case: str, runs: Mapping[str, Sequence[Run]]) -> list[str]:

@@ -129,17 +129,19 @@ def compose(rows: Sequence[Row], remarks: Sequence[str], repeat: int) -> str:
         "### Where ours loses\n\n" + ("\n".join(losses(rows)) or "In no row of this table."),
     ]
     if remarks:
-        parts.append("### Errors and remarks\n\n" + "\n".join(remarks))
+        said = "\n".join(remarks).replace(str(BENCH.parent), ".").replace(str(Path.home()), "~")
+        parts.append(f"### Errors and remarks\n\n{said}")
     return "\n\n".join(parts)
 
 
 def without_paths(arguments: Sequence[str]) -> list[str]:
-    """The command line as others would type it: the path of a Python of this machine is no part of it."""
-    hidden = {i for i, text in enumerate(arguments) if text == "--peer"}
+    """The command line without the options that name files of this machine."""
+    named = ("--peer", "--out")
+    hidden = {i for i, text in enumerate(arguments) if text in named}
     return [
         text
         for i, text in enumerate(arguments)
-        if i not in hidden and i - 1 not in hidden and not text.startswith("--peer=")
+        if i not in hidden and i - 1 not in hidden and not text.startswith(tuple(f"{name}=" for name in named))
     ]
 
 

@@ -67,8 +67,12 @@ def test_losses_name_slower_rows_and_missing_ones() -> None:
     missing = one_row(ours=run(error="ImportError: x"), peer=run(2.0))
     assert report.losses([slower, missing]) == [
         "- insert: 4.00 s against 2.00 s, 0.500 times the peer",
-        "- insert: not supported",
+        "- no figure where the peer has one: insert (not supported)",
     ]
+
+
+def test_without_a_peer_nothing_is_claimed() -> None:
+    assert report.losses([one_row(ours=run(4.0))]) == ["- unknown: the peer has no figure in this table"]
 
 
 def test_table_line() -> None:
