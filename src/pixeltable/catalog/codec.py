@@ -17,19 +17,27 @@ def encode_table(table: TableRecord) -> dict[str, Any]:
     """The record as JSON-ready data; inverse of `decode_table`."""
     return {
         "format": FORMAT,
-        "columns": [_encode_column(column) for column in table.columns],
-        "heaps": [
-            {"id": heap.id, "vectors": heap.vectors, "columns": [[c.name, c.sql_type] for c in heap.columns]}
-            for heap in table.heaps
-        ],
-        "indexes": [_encode_index(index) for index in table.indexes],
+        "columns": [encode_column(column) for column in table.columns],
+        "heaps": [encode_heap(heap) for heap in table.heaps],
+        "indexes": [encode_index(index) for index in table.indexes],
         "comment": table.comment,
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
     }
 
 
-def _encode_column(column: ColumnRecord) -> dict[str, Any]:
+def encode_heap(heap: Heap) -> dict[str, Any]:
+    """The record as JSON-ready data; inverse of `decode_heap`."""
+    return {"id": heap.id, "vectors": heap.vectors, "columns": [[c.name, c.sql_type] for c in heap.columns]}
+
+
+def decode_heap(data: dict[str, Any]) -> Heap:
+    """The record that `encode_heap` described."""
+    return Heap(data["id"], tuple(HeapColumn(*column) for column in data["columns"]), data["vectors"])
+
+
+def encode_column(column: ColumnRecord) -> dict[str, Any]:
+    """The record as JSON-ready data; inverse of `decode_column`."""
     return {
         "id": column.id,
         "name": column.name,
@@ -44,7 +52,8 @@ def _encode_column(column: ColumnRecord) -> dict[str, Any]:
     }
 
 
-def _encode_index(index: IndexRecord) -> dict[str, Any]:
+def encode_index(index: IndexRecord) -> dict[str, Any]:
+    """The record as JSON-ready data; inverse of `decode_index`."""
     return {
         "id": index.id,
         "name": index.name,
@@ -79,12 +88,9 @@ def decode_table(
         dir=dir_id,
         name=name,
         path=path,
-        columns=tuple(_decode_column(column) for column in data["columns"]),
-        heaps=tuple(
-            Heap(heap["id"], tuple(HeapColumn(*column) for column in heap["columns"]), heap["vectors"])
-            for heap in data["heaps"]
-        ),
-        indexes=tuple(_decode_index(index) for index in data["indexes"]),
+        columns=tuple(decode_column(column) for column in data["columns"]),
+        heaps=tuple(decode_heap(heap) for heap in data["heaps"]),
+        indexes=tuple(decode_index(index) for index in data["indexes"]),
         comment=data["comment"],
         custom_metadata=data["custom_metadata"],
         media_validation=data["media_validation"],
@@ -93,11 +99,13 @@ def decode_table(
     )
 
 
-def _decode_column(data: dict[str, Any]) -> ColumnRecord:
+def decode_column(data: dict[str, Any]) -> ColumnRecord:
+    """The record that `encode_column` described."""
     expr = codec.decode(data["expr"]) if data["expr"] else None
     return replace(ColumnRecord(**{**data, "type": decode_type(data["type"]), "expr": None}), expr=expr)
 
 
-def _decode_index(data: dict[str, Any]) -> IndexRecord:
+def decode_index(data: dict[str, Any]) -> IndexRecord:
+    """The record that `encode_index` described."""
     embeddings = tuple((modality, codec.decode(expr)) for modality, expr in data["embeddings"])
     return IndexRecord(**{**data, "embeddings": embeddings})

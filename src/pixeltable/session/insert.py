@@ -12,7 +12,7 @@ from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.session.compute import compute_columns, embed, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import as_rows, gather, texts_of
-from pixeltable.session.sealing import seal_when_due
+from pixeltable.session.sealing import with_room
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import Texts
 from pixeltable.storage.writes import Committed, Entries, insert_rows, recall_write
@@ -83,15 +83,17 @@ def _entries(
 
 def _write(session: Session, table: TableRecord, entries: list[Entries], count: int, failed: int) -> Committed:
     token = uuid.uuid4()
-    try:
-        committed = session.database.attempt(
+
+    def write() -> Committed:
+        return session.database.attempt(
             lambda connection: insert_rows(connection, table.target, entries, count, errors=failed, token=token),
             recall=lambda connection: recall_write(connection, table.id, token),
         )
+
+    try:
+        return with_room(session, table, count, write)
     except psycopg.errors.UniqueViolation as error:
         raise duplicate_key(table, error) from None
-    seal_when_due(session, table, count)
-    return committed
 
 
 def duplicate_key(table: TableRecord, error: psycopg.errors.UniqueViolation) -> DuplicateKey:

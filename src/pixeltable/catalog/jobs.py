@@ -1,0 +1,95 @@
+"""Jobs: backfills that outlive a call, and who is at work on them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from pixeltable.catalog.codec import decode_column, decode_heap, decode_index, encode_column, encode_heap, encode_index
+from pixeltable.catalog.records import ColumnRecord, IndexRecord
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap
+
+_LOCK_SPACE = 1_785_686_899
+"""First number of the advisory lock that a job's owner holds; any constant of ours does."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """The filling of a heap: that of a column, or of an index. `op` stamps the entries.
+
+    An aborted job's target is not in the table any more; its heap waits for the same statement. Entries whose inputs
+    were written by operations after `aborted_op` are out of date by then.
+    """
+
+    id: int
+    table_id: int
+    status: Literal["running", "aborted"]
+    op: int
+    heap: Heap
+    column: ColumnRecord | None
+    index: IndexRecord | None
+    aborted_op: int | None = None
+
+    @property
+    def target(self) -> str:
+        """The user's name for what is filled."""
+        found = self.column or self.index
+        assert found is not None
+        return found.name
+
+
+def insert_job(connection: Connection, job: JobRecord) -> None:
+    """Record a new job."""
+    connection.execute(
+        "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (job.id, job.table_id, "index" if job.index else "column", job.target, job.status, job.op, Jsonb(_encode(job))),
+    )
+
+
+def update_job(connection: Connection, job: JobRecord) -> None:
+    """Record a job's new state."""
+    connection.execute(
+        "UPDATE pixeltable.jobs SET status = %s, record = %s WHERE id = %s", (job.status, Jsonb(_encode(job)), job.id)
+    )
+
+
+def delete_job(connection: Connection, job_id: int) -> None:
+    """Forget a job."""
+    connection.execute("DELETE FROM pixeltable.jobs WHERE id = %s", (job_id,))
+
+
+def jobs_of(connection: Connection, table_id: int) -> list[JobRecord]:
+    """The jobs of a table."""
+    rows = connection.execute(
+        "SELECT id, table_id, status, op, record FROM pixeltable.jobs WHERE table_id = %s ORDER BY id", (table_id,)
+    ).fetchall()
+    return [_decode(*row) for row in rows]
+
+
+def _encode(job: JobRecord) -> dict[str, Any]:
+    return {
+        "heap": encode_heap(job.heap),
+        "column": job.column and encode_column(job.column),
+        "index": job.index and encode_index(job.index),
+        "aborted_op": job.aborted_op,
+    }
+
+
+def _decode(job_id: int, table_id: int, status: Literal["running", "aborted"], op: int, data: dict[str, Any]) -> JobRecord:
+    return JobRecord(
+        job_id,
+        table_id,
+        status,
+        op,
+        heap=decode_heap(data["heap"]),
+        column=data["column"] and decode_column(data["column"]),
+        index=data["index"] and decode_index(data["index"]),
+        aborted_op=data["aborted_op"],
+    )
+
+
+def try_own(connection: Connection, job_id: int) -> bool:
+    """Become the owner of a job, for as long as the connection lives; False if another process is."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_SPACE, job_id)).fetchone()
+    return bool(row and row[0])

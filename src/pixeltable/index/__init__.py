@@ -1,0 +1,1 @@
+"""Kinds of index: how each is stored, kept and searched."""

@@ -1,0 +1,282 @@
+"""Updating and deleting rows: read a snapshot, compute with nothing held, write if what was read is still there."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
+from pixeltable.exceptions import InvalidArgument, TypeMismatch, Unsupported
+from pixeltable.exec.batch import Batch, Column, Failure
+from pixeltable.exec.evaluate import column_of
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
+from pixeltable.exprs.operators import convert_literal
+from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.planner import RowPlan, plan_rows
+from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
+from pixeltable.session.rows import rejected
+from pixeltable.session.sealing import with_room
+from pixeltable.session.session import Session
+from pixeltable.storage.cells import decoder
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.writes import (
+    Change,
+    Counts,
+    Entries,
+    RowsChanged,
+    Seen,
+    change_rows,
+    recall_write,
+    too_many_conflicts,
+)
+from pixeltable.types.cell_error import CellError
+from pixeltable.types.column_type import JsonType
+from pixeltable.types.conform import CellRejected, conform, json_texts
+from pixeltable.types.status import RowCountStats, UpdateStatus
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRows:
+    """Rows as they were read: their ids, the operations that wrote their entries, and their cells."""
+
+    rows: list[int]
+    seen: tuple[Seen, ...]
+    batch: Batch
+
+
+def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
+    """Run a row plan: one statement, then the part of the filter that runs in Python."""
+    fetched = session.database.read(lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall())  # type: ignore[arg-type]
+    width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing)
+    columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
+    batch = Batch(len(fetched))
+    start = 1 + len(plan.heaps)
+    errors = dict(zip((ref.column for ref in plan.failing), columns[start + len(plan.columns) :], strict=True))
+    for ref, values in zip(plan.columns, columns[start:], strict=False):
+        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
+    kept = list(range(len(fetched)))
+    if plan.where is not None:
+        passed = column_of(plan.where, batch, session.context)
+        if passed.failures:
+            raise cell_failure("where", passed)
+        kept = [row for row in kept if passed.values[row] is True]
+        batch = batch.take(kept)
+    rows = [columns[0][row] for row in kept]
+    seen = tuple(
+        Seen(heap, rows, [ops[row] for row in kept]) for heap, ops in zip(plan.heaps, columns[1:start], strict=True)
+    )
+    return FoundRows(rows, seen, batch)
+
+
+def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:
+    decode = decoder(ref.type)
+    cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
+    failed = {
+        row: Failure(CellError(error["type"], error["message"], error["attempts"]))
+        for row, error in enumerate(errors or ())
+        if error is not None
+    }
+    return Column(cells, failed)
+
+
+def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRecord], UpdateStatus]) -> UpdateStatus:
+    """`work` on the table as last seen; again where another writer changed the rows, or the schema, meanwhile."""
+
+    def attempt() -> UpdateStatus:
+        for _ in range(session.settings.write_attempts):
+            table = session.table(table_id, name)
+            try:
+                return work(table)
+            except RowsChanged:
+                continue
+        raise too_many_conflicts(session.table(table_id, name).target, session.settings.write_attempts)
+
+    return session.replanning(attempt)
+
+
+def write_change(session: Session, table: TableRecord, change: Change, counts: Counts) -> None:
+    """Make a change durable."""
+    token = uuid.uuid4()
+    with_room(
+        session,
+        table,
+        len(change.rows),
+        lambda: session.database.attempt(
+            lambda connection: change_rows(connection, table.target, change, counts, token=token),
+            recall=lambda connection: recall_write(connection, table.id, token),
+        ),
+    )
+
+
+def update(
+    session: Session, table_id: int, name: str, values: Mapping[str, Any], *, where: Any, cascade: bool, return_rows: bool
+) -> UpdateStatus:
+    """Set columns of the rows that match, and recompute what depends on them; other cells stay where they are.
+
+    Raises:
+        RequestError: a value does not fit, or a cell could not be computed; nothing was written.
+    """
+    start = time.perf_counter()
+
+    def work(table: TableRecord) -> UpdateStatus:
+        setting = _setting(session, table, values)
+        predicate = None if where is None else bind_predicate(where, table)
+        return _update(session, table, setting, predicate, start, cascade=cascade, return_rows=return_rows)
+
+    return retrying(session, table_id, name, work)
+
+
+def _setting(session: Session, table: TableRecord, values: Mapping[str, Any]) -> dict[ColumnRecord, Expr]:
+    """The columns to set and their checked, bound values."""
+    if not values:
+        raise InvalidArgument("update() needs at least one column to set", hint="Pass {'column': value}.")
+    return {table.column(name): _value_for(session, table, table.column(name), value) for name, value in values.items()}
+
+
+def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value: Any) -> Expr:
+    if column.is_computed:
+        raise Unsupported(f"column {column.name!r} is computed and cannot be updated", hint="Update what it depends on.")
+    if column.primary_key:
+        raise Unsupported(f"column {column.name!r} is part of the primary key and cannot be updated")
+    expr = as_expr(value)
+    if isinstance(expr, Literal):
+        try:
+            (fitting,) = conform(column.type, [expr.value], zone=session.settings.zone)
+            if isinstance(column.type, JsonType):
+                json_texts([fitting])
+        except CellRejected as error:
+            raise TypeMismatch(
+                f"the value {value!r} does not fit column {column.name!r} of type `{column.type}`: {error.reason}"
+            ) from None
+        return Literal(fitting, column.type)
+    expr = bind(expr, table, role=f"the value of {column.name!r}")
+    if not column.type.accepts(expr.type) and not isinstance(expr.type, JsonType):
+        raise TypeMismatch(f"`{expr}` has type `{expr.type}`, column {column.name!r} has `{column.type}`")
+    return expr
+
+
+def _update(
+    session: Session,
+    table: TableRecord,
+    setting: dict[ColumnRecord, Expr],
+    predicate: Expr | None,
+    start: float,
+    *,
+    cascade: bool,
+    return_rows: bool,
+) -> UpdateStatus:
+    changed = frozenset(column.id for column in setting)
+    dependents = [column for column in table.dependents(changed) if column.heap is not None] if cascade else []
+    touched = changed | {column.id for column in dependents}
+    indexes = [index for index in table.indexes if index.column in touched]
+    inputs = _inputs(table, setting, dependents)
+    if return_rows:
+        inputs |= {column.id for column in table.ready_columns if column.heap is not None}
+    written = _written_heaps(table, [*setting, *dependents])
+    plan = plan_rows(
+        table,
+        [table.ref(column) for column in table.columns if column.id in inputs],
+        where=predicate,
+        heaps=[*written, *(table.heap(index.id) for index in indexes)],
+        pushdown=session.settings.sql_pushdown,
+    )
+    found = read_rows(session, table, plan)
+    if not found.rows:
+        return UpdateStatus(seconds=time.perf_counter() - start)
+    batch = _new_cells(session, table, setting, dependents, found.batch)
+    compute_columns(batch, table, dependents, session.context, abort=False)
+    entries: list[Entries] = heap_entries(table, [*setting, *dependents], batch)
+    entries += [vector_entries(table, index, embed(batch, table, index, session.context)) for index in indexes]
+    failed = failure_count(batch, table, dependents)
+    change = Change(found.rows, found.seen, tuple(entries))
+    write_change(session, table, change, Counts(updates=len(found.rows), errors=failed))
+    return UpdateStatus(
+        updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *dependents]],
+        cols_with_excs=[f"{table.name}.{column.name}" for column in dependents if failures(batch, table, column)],
+        rows=_row_dicts(table, batch) if return_rows else None,
+        row_count_stats=RowCountStats(
+            upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(dependents)
+        ),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def failures(batch: Batch, table: TableRecord, column: ColumnRecord) -> dict[int, Failure]:
+    """The cells of a column that failed."""
+    found = batch.get(table.ref(column))
+    return found.failures if found is not None else {}
+
+
+def _row_dicts(table: TableRecord, batch: Batch) -> list[dict[str, Any]]:
+    cells = {}
+    for column in table.ready_columns:
+        found = batch.get(table.ref(column))
+        if found is not None:
+            cells[column.name] = found.values
+    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+
+
+def _inputs(table: TableRecord, setting: Mapping[ColumnRecord, Expr], dependents: Sequence[ColumnRecord]) -> set[int]:
+    """The stored columns whose present cells the new values are made of."""
+    needed: set[int] = set()
+    for column in dependents:
+        assert column.expr is not None
+        needed |= referred_columns(bind(column.expr, table, role=column.name))
+    needed -= {column.id for column in [*setting, *dependents]}
+    for expr in setting.values():
+        needed |= referred_columns(expr)
+    return needed
+
+
+def _written_heaps(table: TableRecord, columns: Sequence[ColumnRecord]) -> list[Heap]:
+    written = {column.heap for column in columns}
+    return [heap for heap in table.heaps if heap.id in written]
+
+
+def _new_cells(
+    session: Session,
+    table: TableRecord,
+    setting: Mapping[ColumnRecord, Expr],
+    dependents: Sequence[ColumnRecord],
+    before: Batch,
+) -> Batch:
+    """A batch in which the set columns have their new cells, the others their present ones."""
+    computed: dict[int, Column] = {}
+    for column, expr in setting.items():
+        cells = column_of(expr, before, session.context)
+        if cells.failures:
+            raise cell_failure(column.name, cells)
+        try:
+            computed[column.id] = Column(conform(column.type, cells.values, zone=session.settings.zone))
+        except CellRejected as error:
+            raise rejected(column, error) from None
+    skipped = {column.id for column in dependents}
+    after = Batch(before.count)
+    for column in table.columns:
+        known = before.get(table.ref(column))
+        if column.id in computed:
+            after.put(table.ref(column), computed[column.id])
+        elif known is not None and column.id not in skipped:
+            after.put(table.ref(column), known)
+    return after
+
+
+def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateStatus:
+    """Delete the rows that match, or all; their last state stays in the history."""
+    start = time.perf_counter()
+
+    def work(table: TableRecord) -> UpdateStatus:
+        predicate = None if where is None else bind_predicate(where, table)
+        plan = plan_rows(table, [], where=predicate, pushdown=session.settings.sql_pushdown)
+        found = read_rows(session, table, plan)
+        if found.rows:
+            change = Change(found.rows, found.seen, doomed=table.heaps)
+            write_change(session, table, change, Counts(deletes=len(found.rows)))
+        return UpdateStatus(
+            row_count_stats=RowCountStats(del_rows=len(found.rows)), seconds=time.perf_counter() - start
+        )
+
+    return retrying(session, table_id, name, work)
+

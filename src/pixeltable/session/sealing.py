@@ -1,0 +1,78 @@
+"""Keeping vector indexes ready: room for what comes, and HNSW indexes for partitions that are full."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+
+from pixeltable.catalog.records import IndexRecord, TableRecord
+from pixeltable.index import vectors
+from pixeltable.session.session import Session
+from pixeltable.storage.database import Connection
+from pixeltable.telemetry import log
+
+Result = TypeVar("Result")
+
+_BULK = 10_000
+"""From this many rows room is made beforehand; for fewer, it is made when the database finds that there is none."""
+
+
+def space_of(index: IndexRecord) -> vectors.VectorSpace:
+    """What an index measures."""
+    return vectors.VectorSpace(index.metric, index.precision, index.dimensions)
+
+
+def with_room(session: Session, table: TableRecord, count: int, write: Callable[[], Result]) -> Result:
+    """A write of `count` rows into a table, with partitions for their vectors."""
+    if table.indexes and count >= _BULK:
+        make_room(session, table, count)
+    try:
+        return write()
+    except psycopg.errors.CheckViolation:  # no partition for the next entry: once in PARTITION_ENTRIES rows
+        make_room(session, table, count)
+        return write()
+    finally:
+        if table.indexes and count >= _BULK:
+            seal_in_background(session, table)
+
+
+def make_room(session: Session, table: TableRecord, count: int) -> None:
+    """Partitions for `count` more vectors in every index of a table; those that are full by now get their HNSW index."""
+
+    def extend(connection: Connection) -> None:
+        for index in table.indexes:
+            with connection.transaction():
+                vectors.make_room(connection, table.heap(index.id), count)
+
+    session.database.read(extend)
+    seal_in_background(session, table)
+
+
+def seal_full_partitions(session: Session, table: TableRecord) -> None:
+    """Build the HNSW indexes that are missing; one process does it, the others leave it to that one."""
+    connection = session.database.dedicated()
+    try:
+        for index in table.indexes:
+            heap = table.heap(index.id)
+            locked = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (vectors.LOCK_SPACE, heap.id)).fetchone()
+            if locked is None or not locked[0]:
+                continue
+            for number in vectors.unsealed(connection, heap):
+                vectors.seal(connection, heap, number, space_of(index))
+            connection.execute("SELECT pg_advisory_unlock(%s, %s)", (vectors.LOCK_SPACE, heap.id))
+    finally:
+        connection.close()
+
+
+def seal_in_background(session: Session, table: TableRecord) -> None:
+    """As `seal_full_partitions`, while the caller goes on; what a dying process leaves undone, a later write does."""
+
+    def run() -> None:
+        try:
+            seal_full_partitions(session, table)
+        except psycopg.Error as error:
+            # Searches are right without the index, only slower; the next full partition brings another try.
+            log.warning("an index of table %r could not be built: %s", table.path, error)
+
+    threading.Thread(target=run, name="pixeltable-seal", daemon=True).start()

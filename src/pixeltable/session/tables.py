@@ -1,0 +1,201 @@
+"""Tables: making and dropping, and what a schema says about their columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.catalog import jobs, store
+from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import (
+    InvalidArgument,
+    InvalidPath,
+    InvalidSchema,
+    PathTaken,
+    UnknownColumn,
+    UnknownPath,
+    Unsupported,
+)
+from pixeltable.exprs.expr import Expr
+from pixeltable.ids import Path, check_column_name
+from pixeltable.session.session import Session
+from pixeltable.session.stored_functions import store_functions
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
+from pixeltable.storage.writes import next_op
+from pixeltable.types.column_type import ArrayType, BinaryType, ColumnType, FloatType, JsonType, MediaType
+from pixeltable.types.hints import type_from_form
+
+_SPEC_KEYS = {"type", "value", "primary_key", "stored", "media_validation", "destination", "custom_metadata", "comment"}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """A column as a schema declares it, checked."""
+
+    name: str
+    type: ColumnType
+    expr: Expr | None = None
+    primary_key: bool = False
+    stored: bool = True
+    comment: str | None = None
+    custom_metadata: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What a table has beside its columns."""
+
+    comment: str | None = None
+    custom_metadata: Any = None
+    media_validation: str = "on_write"
+
+
+def column_specs(
+    schema: Mapping[str, Any], *, primary_key: str | list[str] | None, reserved: frozenset[str]
+) -> list[ColumnSpec]:
+    """The columns of a schema, checked.
+
+    Raises:
+        InvalidArgument, InvalidName, InvalidType, InvalidSchema, UnknownColumn: naming the column.
+    """
+    if not isinstance(schema, Mapping) or not schema:
+        raise InvalidArgument("`schema` must be a non-empty dictionary", hint="Write {'name': pxt.String, ...}.")
+    keys = [primary_key] if isinstance(primary_key, str) else list(primary_key or ())
+    for key in keys:
+        if key not in schema:
+            raise UnknownColumn(key, table="the new table", known=schema)
+    specs = [_column_spec(name, spec, key=name in keys, reserved=reserved) for name, spec in schema.items()]
+    lowered = [spec.name.lower() for spec in specs]
+    for spec in specs:
+        if lowered.count(spec.name.lower()) > 1:
+            raise InvalidSchema(f"column name {spec.name!r} occurs twice; names that differ in case alone are the same")
+    return specs
+
+
+def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -> ColumnSpec:
+    check_column_name(name, reserved=reserved)
+    given = dict(spec) if isinstance(spec, Mapping) else {"value" if isinstance(spec, Expr) else "type": spec}
+    unknown = set(given) - _SPEC_KEYS
+    if unknown:
+        raise InvalidSchema(
+            f"column {name!r}: unknown keys {', '.join(sorted(map(str, unknown)))}",
+            hint=f"Known keys: {', '.join(sorted(_SPEC_KEYS))}.",
+        )
+    if ("type" in given) == ("value" in given):
+        raise InvalidSchema(f"column {name!r} needs either a 'type' or a 'value'")
+    if given.get("destination") is not None:
+        raise Unsupported(f"column {name!r}: 'destination' is not supported yet")
+    value = given.get("value")
+    column_type = value.type if isinstance(value, Expr) else type_from_form(given.get("type"), column=name)
+    found = ColumnSpec(
+        name=name,
+        type=column_type,
+        expr=value,
+        primary_key=key or bool(given.get("primary_key")),
+        stored=given.get("stored", True) is not False,
+        comment=given.get("comment") or None,
+        custom_metadata=given.get("custom_metadata"),
+    )
+    _check_spec(found)
+    return found
+
+
+def _check_spec(spec: ColumnSpec) -> None:
+    if isinstance(spec.type, MediaType):
+        raise Unsupported(f"column {spec.name!r}: {spec.type.name} columns are not supported yet")
+    if spec.expr is not None and referred_columns(spec.expr):
+        raise InvalidSchema(
+            f"column {spec.name!r} is computed from other columns", hint="Add it with add_computed_column()."
+        )
+    if spec.expr is None and not spec.stored:
+        raise InvalidSchema(f"column {spec.name!r}: only computed columns can have stored=False")
+    if spec.primary_key and spec.type.nullable:
+        raise InvalidSchema(
+            f"primary key column {spec.name!r} is nullable (`{spec.type}`)", hint="Declare it without `| None`."
+        )
+    if spec.primary_key and isinstance(spec.type, JsonType | ArrayType | BinaryType | FloatType):
+        raise InvalidSchema(f"primary key column {spec.name!r} has type `{spec.type}`, which cannot identify rows")
+
+
+def create_table(
+    session: Session, path: Path, specs: list[ColumnSpec], options: TableOptions, *, if_exists: str
+) -> tuple[TableRecord, bool]:
+    """Create a table; False if one was there and was left as it is.
+
+    Raises:
+        PathTaken, UnknownDirectory: see `pxt.create_table`.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> tuple[TableRecord, bool]:
+        existing = catalog.find_table(path)
+        if existing is None and catalog.kind_at(path) is not None:
+            raise PathTaken(str(path), kind="directory")
+        if existing is not None:
+            if if_exists == "error":
+                raise PathTaken(str(path), kind="table")
+            if if_exists == "ignore":
+                return existing, False
+            drop_record(connection, existing)
+        dir_id = catalog.dir_id(path.parent)
+        table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
+        columns = tuple(
+            _record(spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)
+        )
+        heap = Heap(
+            heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None)
+        )
+        create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
+        table = TableRecord(
+            table_id, dir_id, path.name, str(path), columns, (heap,),
+            comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
+        )  # fmt: skip
+        for spec in specs:
+            if spec.expr is not None:
+                store_functions(session, connection, spec.expr)
+        store.insert_table(connection, table, op=next_op(connection))
+        return table, True
+
+    table, created = session.change_schema(work)
+    return session.catalog.tables.get(table.id, table), created
+
+
+def _record(spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
+    return ColumnRecord(
+        id=column_id,
+        name=spec.name,
+        type=spec.type,
+        heap=heap_id if spec.stored else None,
+        expr=spec.expr,
+        primary_key=spec.primary_key,
+        comment=spec.comment,
+        custom_metadata=spec.custom_metadata,
+    )
+
+
+def drop_record(connection: Connection, table: TableRecord) -> None:
+    """Drop a table with all it holds, in the caller's transaction."""
+    kept = [job.heap for job in jobs.jobs_of(connection, table.id)]  # an aborted backfill leaves its heap for the next
+    store.delete_table(connection, table.id)
+    for heap in {*table.heaps, *kept}:
+        drop_heap(connection, heap)
+
+
+def drop_table(session: Session, path: Path, *, if_not_exists: str) -> None:
+    """Drop a table.
+
+    Raises:
+        UnknownPath: there is none, and `if_not_exists` is 'error'.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        found = catalog.find_table(path)
+        if found is not None:
+            drop_record(connection, found)
+        elif catalog.find_dir(path) is not None:
+            raise InvalidPath(f"path {str(path)!r} is a directory", hint="Use pxt.drop_dir().")
+        elif if_not_exists == "error":
+            raise UnknownPath(str(path), known=catalog.table_ids)
+
+    session.change_schema(work)
+

@@ -1,0 +1,104 @@
+"""A table's versions: their list, and taking the last one back."""
+
+import datetime
+from dataclasses import dataclass
+
+from pixeltable.catalog import store
+from pixeltable.catalog.codec import decode_table
+from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import InvalidState
+from pixeltable.session.session import Session
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import drop_heap
+from pixeltable.storage.writes import undo_operation
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What one operation did to a table; `kind` is data or schema."""
+
+    version: int
+    created_at: datetime.datetime
+    kind: str
+    inserts: int
+    updates: int
+    deletes: int
+    errors: int
+    schema_change: str | None
+
+
+def list_versions(session: Session, table_id: int, name: str, *, limit: int | None) -> list[Version]:
+    """The versions of a table, newest first."""
+    session.refresh().table(table_id, name=name)
+    rows = session.database.read(
+        lambda connection: connection.execute(
+            "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change FROM pixeltable.versions "
+            "WHERE table_id = %s ORDER BY version DESC LIMIT %s",
+            (table_id, limit),
+        ).fetchall()
+    )
+    return [Version(*row) for row in rows]
+
+
+def current_version(session: Session, table_id: int, name: str) -> int:
+    """The number of the newest version."""
+    session.refresh().table(table_id, name=name)
+    row = session.database.read(
+        lambda connection: connection.execute(
+            "SELECT version FROM pixeltable.heads WHERE table_id = %s", (table_id,)
+        ).fetchone()
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def revert(session: Session, table_id: int, name: str) -> None:
+    """Take back the last operation on a table, of data or schema, for good.
+
+    Raises:
+        InvalidState: the table is at version 0.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        table = catalog.table(table_id, name=name)
+        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
+        last = connection.execute(
+            "SELECT version, op, kind FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1",
+            (table.id,),
+        ).fetchone()
+        assert last is not None
+        version, op, kind = last
+        if version == 0:
+            raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        for heap in table.heaps:
+            undo_operation(connection, heap, op)
+        connection.execute("DELETE FROM pixeltable.versions WHERE table_id = %s AND version = %s", (table.id, version))
+        connection.execute("UPDATE pixeltable.heads SET version = version - 1 WHERE table_id = %s", (table.id,))
+        if kind == "schema":
+            _restore_schema(connection, table)
+
+    session.change_schema(work)
+
+
+def _restore_schema(connection: Connection, table: TableRecord) -> None:
+    """Make the newest recorded schema the present one; heaps that it does not know go."""
+    row = connection.execute(
+        "SELECT record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL ORDER BY version DESC LIMIT 1",
+        (table.id,),
+    ).fetchone()
+    assert row is not None
+    restored = decode_table(
+        row[0],
+        table_id=table.id,
+        dir_id=table.dir,
+        name=table.name,
+        path=table.path,
+        schema_version=table.schema_version,
+        created_at=table.created_at,
+    )
+    store.save_schema(connection, restored)
+    known = {heap.id for heap in restored.heaps}
+    for heap in table.heaps:
+        if heap.id not in known:
+            drop_heap(connection, heap)

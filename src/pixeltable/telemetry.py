@@ -1,0 +1,6 @@
+"""What the system says about itself while it runs."""
+
+import logging
+
+log = logging.getLogger("pixeltable")
+log.addHandler(logging.NullHandler())
