@@ -93,3 +93,9 @@ def try_own(connection: Connection, job_id: int) -> bool:
     """Become the owner of a job, for as long as the connection lives; False if another process is."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_SPACE, job_id)).fetchone()
     return bool(row and row[0])
+
+
+def try_own_until_commit(connection: Connection, job_id: int) -> bool:
+    """Whether nobody owns a job; nobody else can until the caller's transaction ends."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, job_id)).fetchone()
+    return bool(row and row[0])

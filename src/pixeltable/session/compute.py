@@ -27,13 +27,19 @@ def compute_columns(
         CellFailure: a cell failed, and `abort` is set.
     """
     for column in columns:
-        if column.expr is None or column.heap is None:
-            continue
-        computed = column_of(bind(column.expr, table, role=f"column {column.name!r}"), batch, context)
-        storable = _storable(column, computed, context)
-        if abort and storable.failures:
-            raise cell_failure(column.name, storable)
-        batch.put(table.ref(column), storable)
+        if column.expr is not None and column.heap is not None:
+            cells = compute_column(batch, table, column, context)
+            if abort and cells.failures:
+                raise cell_failure(column.name, cells)
+
+
+def compute_column(batch: Batch, table: TableRecord, column: ColumnRecord, context: Context) -> Column:
+    """The cells of one stored computed column, which `batch` holds from then on."""
+    assert column.expr is not None
+    computed = column_of(bind(column.expr, table, role=f"column {column.name!r}"), batch, context)
+    cells = _storable(column, computed, context)
+    batch.put(table.ref(column), cells)
+    return cells
 
 
 def _storable(column: ColumnRecord, computed: Column, context: Context) -> Column:

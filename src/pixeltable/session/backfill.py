@@ -1,0 +1,282 @@
+"""Filling a new heap for the rows a table has already: in batches, resumable, with nothing held while user code runs.
+
+From the moment a target is registered, writers fill it for the rows they touch; what is done here is the rest. Each batch
+is read, computed and appended in a short transaction. If the table's version is then still the one that was read, nothing
+needs checking; else only rows are appended whose inputs are still the entries that were read.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, LiteralString, cast
+
+from pixeltable.catalog import jobs, store
+from pixeltable.catalog.jobs import JobRecord
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import InvalidState, SchemaChanged
+from pixeltable.exec.batch import Column
+from pixeltable.plan.bind import bind
+from pixeltable.plan.planner import plan_rows
+from pixeltable.session.change import FoundRows, read_rows
+from pixeltable.session.compute import cell_failure, compute_column, embed, error_texts, vector_entries
+from pixeltable.session.session import Session
+from pixeltable.storage.cells import cell_texts
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.writes import Entries, copy_entries, next_op
+
+_FIRST_BATCH = 64
+_LARGEST_BATCH = 20_000
+_BATCH_SECONDS = 0.5
+"""Batches grow until one takes about this long: few round trips for quick functions, little to lose for slow ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a backfill did: rows computed, and cells among them that failed."""
+
+    rows: int
+    failed: int
+
+
+@contextmanager
+def owning(session: Session, job: JobRecord) -> Iterator[None]:
+    """Hold a job for as long as the block runs; if this process dies, the database lets go of it.
+
+    Raises:
+        InvalidState: another process, or thread, is at work on it.
+    """
+    connection = session.database.dedicated()
+    try:
+        if not jobs.try_own(connection, job.id):
+            raise InvalidState(f"{job.target!r} is being filled by another process", hint="Wait until it is done.")
+        yield
+    finally:
+        connection.close()
+
+
+def fill(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
+    """Compute the entries that are missing; the caller owns the job.
+
+    Raises:
+        CellFailure: a cell failed and `abort` is set; what was computed until then is kept.
+    """
+    done, failed, after, size = 0, 0, None, min(_FIRST_BATCH, session.settings.batch_size)
+    while True:
+        table = session.table(job.table_id, name)
+        if _target(table, job) is None:
+            table = session.refresh().table(job.table_id, name=name)
+            if _target(table, job) is None:
+                raise InvalidState(f"{job.target!r} was removed from table {table.path!r} while it was being filled")
+        start = time.perf_counter()
+        try:
+            batch = _read(session, table, job, after, size)
+            if not batch.found.rows:
+                return Filled(done, failed)
+            entries, cells = _compute(session, table, job, batch.found)
+            _append(session, table, job, batch, entries, abort=abort, cells=cells)
+        except SchemaChanged:
+            session.refresh()
+            continue
+        if abort and cells.failures:
+            raise cell_failure(job.target, cells)
+        done, failed, after = done + len(batch.found.rows), failed + len(cells.failures), batch.found.rows[-1]
+        size = _next_size(session, size, time.perf_counter() - start)
+
+
+def _next_size(session: Session, size: int, seconds: float) -> int:
+    if session.settings.batch_size < _FIRST_BATCH:  # set small on purpose, to look closely
+        return session.settings.batch_size
+    return max(1, min(_LARGEST_BATCH, size * 4, int(size * _BATCH_SECONDS / max(seconds, 0.001))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Rows, and the version the table had at the latest when they were read."""
+
+    found: FoundRows
+    version: int
+
+
+def _target(table: TableRecord, job: JobRecord) -> ColumnRecord | IndexRecord | None:
+    if job.column is not None:
+        return table.column_by_id(job.column.id)
+    return next((index for index in table.indexes if job.index and index.id == job.index.id), None)
+
+
+def _input_columns(table: TableRecord, job: JobRecord) -> set[int]:
+    """The stored columns that a target is computed from."""
+    if job.column is not None:
+        assert job.column.expr is not None
+        return referred_columns(bind(job.column.expr, table, role=f"column {job.column.name!r}"))
+    assert job.index is not None
+    return {job.index.column}
+
+
+def _read(session: Session, table: TableRecord, job: JobRecord, after: int | None, size: int) -> _Batch:
+    version = session.database.read(lambda connection: _head_version(connection, table))
+    inputs = _input_columns(table, job)
+    plan = plan_rows(
+        table,
+        [table.ref(column) for column in table.columns if column.id in inputs],
+        lacking=job.heap,
+        after=after,
+        limit=size,
+        pushdown=session.settings.sql_pushdown,
+    )
+    return _Batch(read_rows(session, table, plan), version)
+
+
+def _head_version(connection: Connection, table: TableRecord) -> int:
+    row = connection.execute(
+        "SELECT version FROM pixeltable.heads WHERE table_id = %s AND schema_version = %s",
+        (table.id, table.schema_version),
+    ).fetchone()
+    if row is None:
+        raise SchemaChanged(table.path)
+    return int(row[0])
+
+
+def _compute(session: Session, table: TableRecord, job: JobRecord, found: FoundRows) -> tuple[Entries, Column]:
+    if job.column is not None:
+        cells = compute_column(found.batch, table, job.column, session.context)
+        texts = cell_texts(job.column.type, cells.values)
+        names = (job.column.db_name,)
+        return Entries(job.heap, names, (texts,), error_texts(names, [cells], len(cells.values))), cells
+    assert job.index is not None
+    vectors = embed(found.batch, table, job.index, session.context)
+    return vector_entries(table, job.index, vectors), vectors
+
+
+def _append(
+    session: Session, table: TableRecord, job: JobRecord, batch: _Batch, entries: Entries, *, abort: bool, cells: Column
+) -> None:
+    """Write a batch; under `abort` without the cells that failed, which are tried again by the next run."""
+    rows = batch.found.rows
+    keep = [place for place in range(len(rows)) if place not in cells.failures] if abort else list(range(len(rows)))
+    if len(keep) < len(rows):
+        entries = replace(entries, texts=tuple([texts[i] for i in keep] for texts in entries.texts), errors=None)
+    kept_rows = [rows[place] for place in keep]
+
+    def write(connection: Connection) -> None:
+        if not _append_unchecked(connection, table, job, batch.version, entries, kept_rows):
+            _append_checked(connection, table, job, batch.found, entries, keep)
+
+    if kept_rows:
+        session.database.read(write)  # may be done twice: rows that have their entry are left alone
+
+
+class _VersionMoved(Exception):
+    """Other writes came in since the batch was read."""
+
+
+def _append_unchecked(
+    connection: Connection, table: TableRecord, job: JobRecord, version: int, entries: Entries, rows: list[int]
+) -> bool:
+    """The quick way: right if no other write was committed since the batch was read, undone if there was one."""
+    try:
+        with connection.transaction():
+            copy_entries(connection, entries, rows, job.op)
+            found = connection.execute(
+                "SELECT version = %s AND schema_version = %s FROM pixeltable.heads WHERE table_id = %s FOR UPDATE",
+                (version, table.schema_version, table.id),
+            ).fetchone()
+            if found is None or not found[0]:
+                raise _VersionMoved
+    except _VersionMoved:
+        return False
+    return True
+
+
+def _append_checked(
+    connection: Connection, table: TableRecord, job: JobRecord, found: FoundRows, entries: Entries, keep: list[int]
+) -> None:
+    """Row by row: those whose inputs are what was read, and which have no entry by now."""
+    rows = [found.rows[place] for place in keep]
+    columns = [*entries.texts, *([entries.errors] if entries.errors is not None else [])]
+    names = [*entries.columns, *(["errors"] if entries.errors is not None else [])]
+    types = [entries.heap.column(name).sql_type for name in entries.columns] + ["jsonb"]
+    inputs = [seen for seen in found.seen if seen.heap != job.heap]
+    sources = [f"u{i}" for i in range(len(columns))] + [f"seen{i}" for i in range(len(inputs))]
+    arrays = ["%s::text[]"] * len(columns) + ["%s::bigint[]"] * len(inputs)
+    joins = " ".join(
+        f"JOIN {seen.heap.current} h{i} ON h{i}.row = u.row AND h{i}.op_in = u.seen{i}" for i, seen in enumerate(inputs)
+    )
+    casts = "".join(f", u.u{i}::{types[i]}" for i in range(len(columns)))
+    statement = (
+        f"INSERT INTO {entries.heap.current} (row, op_in{''.join(f', {name}' for name in names)}) "
+        f"SELECT u.row, %s{casts} FROM unnest({', '.join(['%s::bigint[]', *arrays])}) AS u({', '.join(['row', *sources])}) "
+        f"{joins} WHERE NOT EXISTS (SELECT 1 FROM {entries.heap.current} e WHERE e.row = u.row)"
+    )
+    seen_ops = [[seen.ops[place] for place in keep] for seen in inputs]
+    with connection.transaction():
+        connection.execute("SELECT 1 FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,))
+        if _head_schema(connection, table) != table.schema_version:
+            raise SchemaChanged(table.path)
+        connection.execute(cast(LiteralString, statement), [job.op, rows, *columns, *seen_ops])
+
+
+def _head_schema(connection: Connection, table: TableRecord) -> int | None:
+    row = connection.execute(
+        "SELECT schema_version FROM pixeltable.heads WHERE table_id = %s", (table.id,)
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]) -> bool:
+    """Make a filled target part of the table, if no row lacks its entry; False if some do.
+
+    `ready(table)` is the table's record with the target in service.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> bool:
+        table = catalog.table(job.table_id, name=name)
+        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
+        lacking = connection.execute(
+            f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "  # type: ignore[arg-type]
+            "WHERE e.row IS NULL LIMIT 1"
+        ).fetchone()
+        if lacking is not None:
+            return False
+        saved = store.save_schema(connection, ready(table))
+        store.record_schema_version(
+            connection, saved, op=job.op, change=change, updates=filled.rows, errors=filled.failed
+        )
+        jobs.delete_job(connection, job.id)
+        return True
+
+    finished = session.change_schema(work)
+    if finished:
+        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))  # type: ignore[arg-type]
+    return finished
+
+
+def withdraw(session: Session, job: JobRecord, name: str, *, without: Callable[[TableRecord], TableRecord]) -> None:
+    """After an abort: the target leaves the table, its heap waits for the same statement.
+
+    `without(table)` is the table's record without the target.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        table = catalog.table(job.table_id, name=name)
+        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
+        store.save_schema(connection, without(table))
+        # Taken while the head is held: every later write, which will not fill the heap, has a greater one.
+        aborted_op = next_op(connection)
+        jobs.update_job(connection, replace(job, status="aborted", aborted_op=aborted_op))
+
+    session.change_schema(work)
+
+
+def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, inputs: set[Heap]) -> None:
+    """When an aborted job is taken up: remove entries of rows that were changed or deleted since."""
+    changed = " OR ".join(
+        f"NOT EXISTS (SELECT 1 FROM {heap.current} i WHERE i.row = e.row AND i.op_in < %s)"
+        for heap in sorted({table.row_heap, *inputs}, key=lambda heap: heap.id)
+    )
+    connection.execute(
+        f"DELETE FROM {job.heap.current} e WHERE {changed}",  # type: ignore[arg-type]
+        [job.aborted_op] * len({table.row_heap, *inputs}),
+    )

@@ -1,0 +1,290 @@
+"""Adding and dropping columns of a table that may have rows."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pixeltable.catalog import jobs, store
+from pixeltable.catalog.jobs import JobRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import (
+    CellFailure,
+    ColumnTaken,
+    ConstraintViolation,
+    InvalidSchema,
+    InvalidState,
+    Unsupported,
+)
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.codec import fingerprint
+from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.properties import CellProperty, Similarity
+from pixeltable.plan.bind import bind
+from pixeltable.session.backfill import Filled, drop_outdated, fill, finish, owning, withdraw
+from pixeltable.session.session import Session
+from pixeltable.session.stored_functions import store_functions
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
+from pixeltable.storage.writes import next_op
+from pixeltable.types.column_type import MediaType
+from pixeltable.types.status import RowCountStats, UpdateStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NewColumn:
+    """A computed column to add."""
+
+    name: str
+    expr: Expr
+    stored: bool = True
+    comment: str | None = None
+    custom_metadata: Any = None
+
+
+def add_computed_column(
+    session: Session, table_id: int, name: str, new: NewColumn, *, on_error: str, if_exists: str
+) -> UpdateStatus:
+    """Add a column and compute it for the rows there are; readers and writers go on meanwhile.
+
+    Raises:
+        CellFailure: a cell failed and `on_error` is 'abort'. The column is not added; the same call later computes only
+            what is missing.
+        ColumnTaken, ForeignColumn, InvalidState, ...: see `Table.add_computed_column`.
+    """
+    start = time.perf_counter()
+    job = session.change_schema(
+        lambda connection, catalog: _register(session, connection, catalog.table(table_id, name=name), new, if_exists)
+    )
+    if job is None:
+        return UpdateStatus(seconds=time.perf_counter() - start)
+    with owning(session, job):
+        filled = _run(session, job, name, abort=on_error == "abort")
+    table = session.table(table_id, name)
+    return UpdateStatus(
+        updated_cols=[f"{table.name}.{new.name}"],
+        cols_with_excs=[f"{table.name}.{new.name}"] if filled.failed else [],
+        row_count_stats=RowCountStats(upd_rows=filled.rows, num_excs=filled.failed, computed_values=filled.rows),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _run(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
+    assert job.column is not None
+    column = job.column
+    total = Filled(0, 0)
+    try:
+        while True:
+            part = fill(session, job, name, abort=abort)
+            total = Filled(total.rows + part.rows, total.failed + part.failed)
+            ready = replace(column, status="ready")
+            if finish(
+                session, job, name, change=f"Added: {column.name}", filled=total, ready=lambda t: t.with_column(ready)
+            ):
+                return total
+    except (CellFailure, KeyboardInterrupt):
+        withdraw(session, job, name, without=lambda table: _without_column(table, column.id))
+        raise
+
+
+def _without_column(table: TableRecord, column_id: int) -> TableRecord:
+    column = table.column_by_id(column_id)
+    heap = column.heap if column is not None else None
+    return replace(
+        table,
+        columns=tuple(column for column in table.columns if column.id != column_id),
+        heaps=tuple(kept for kept in table.heaps if kept.id != heap),
+    )
+
+
+def _register(
+    session: Session, connection: Connection, table: TableRecord, new: NewColumn, if_exists: str
+) -> JobRecord | None:
+    """Make the column part of the table, to be filled; None if nothing is left to do."""
+    _check(table, new)
+    existing = next((column for column in table.ready_columns if column.name.lower() == new.name.lower()), None)
+    if existing is not None:
+        if if_exists == "ignore":
+            return None
+        if if_exists not in ("replace", "replace_force"):
+            raise ColumnTaken(new.name, table=table.path)
+        table = store.save_schema(connection, without_column(table, existing))
+    job = _take_up(connection, table, new)
+    if job is not None:
+        return job
+    store_functions(session, connection, new.expr)
+    (column_id,) = store.new_ids(connection, 1)
+    column = ColumnRecord(
+        column_id, new.name, new.expr.type.with_nullable(new.expr.type.nullable), None, new.expr,
+        comment=new.comment, custom_metadata=new.custom_metadata, version_added=_next_version(connection, table),
+    )  # fmt: skip
+    if not new.stored:
+        saved = store.save_schema(connection, table.with_column(column))
+        store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {new.name}")
+        return None
+    if _add_to_empty(connection, table, column):
+        return None
+    return _add_with_heap(connection, table, column)
+
+
+def _check(table: TableRecord, new: NewColumn) -> None:
+    bind(new.expr, table, role=f"column {new.name!r}")
+    if any(isinstance(node, Similarity | CellProperty) for node in new.expr.walk()):
+        raise Unsupported(f"column {new.name!r}: similarities and error properties cannot be used in computed columns")
+    if isinstance(new.expr.type, MediaType):
+        raise Unsupported(f"column {new.name!r}: {new.expr.type.name} columns are not supported yet")
+
+
+def _next_version(connection: Connection, table: TableRecord) -> int:
+    row = connection.execute("SELECT version + 1 FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _add_to_empty(connection: Connection, table: TableRecord, column: ColumnRecord) -> bool:
+    """Put the column into heap 0 if the table has no row, nor had one; False if that is not so."""
+    heap = table.row_heap
+    used = f"SELECT EXISTS (SELECT 1 FROM {heap.current}) OR EXISTS (SELECT 1 FROM {heap.history})"
+    if _answer(connection, used):
+        return False
+    connection.execute(f"LOCK TABLE {heap.current} IN ACCESS EXCLUSIVE MODE")  # type: ignore[arg-type]
+    if _answer(connection, used):  # a writer was quicker
+        return False
+    kind = sql_type(column.type)
+    for name in (heap.current, heap.history):
+        connection.execute(f"ALTER TABLE {name} ADD COLUMN {column.db_name} {kind}")  # type: ignore[arg-type]
+    wider = replace(heap, columns=(*heap.columns, HeapColumn(column.db_name, kind)))
+    heaps = tuple(wider if other.id == heap.id else other for other in table.heaps)
+    saved = store.save_schema(
+        connection, replace(table.with_column(replace(column, heap=heap.id)), heaps=heaps)
+    )
+    store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {column.name}")
+    return True
+
+
+def _answer(connection: Connection, question: str) -> bool:
+    row = connection.execute(question).fetchone()  # type: ignore[arg-type]  # made of names of ours
+    return bool(row and row[0])
+
+
+def _add_with_heap(connection: Connection, table: TableRecord, column: ColumnRecord) -> JobRecord:
+    heap_id, job_id = store.new_ids(connection, 2)
+    heap = Heap(heap_id, (HeapColumn(column.db_name, sql_type(column.type)),))
+    create_heap(connection, heap)
+    pending = replace(column, heap=heap_id, status="backfilling")
+    store.save_schema(connection, replace(table.with_column(pending), heaps=(*table.heaps, heap)))
+    job = JobRecord(job_id, table.id, "running", next_op(connection), heap, pending, None)
+    jobs.insert_job(connection, job)
+    return job
+
+
+def _take_up(connection: Connection, table: TableRecord, new: NewColumn) -> JobRecord | None:
+    """An unfinished job for the same column: continued if it has the same definition, else cleared away."""
+    for job in jobs.jobs_of(connection, table.id):
+        if job.column is None or job.column.name != new.name:
+            continue
+        if job.status == "running" and not _is_abandoned(connection, job):
+            raise InvalidState(f"column {new.name!r} is being computed by another process", hint="Wait until it is done.")
+        assert job.column.expr is not None
+        if new.stored and same_definition(job.column.expr, new.expr):
+            return _continue(connection, table, job)
+        _discard(connection, table, job)
+    return None
+
+
+def _is_abandoned(connection: Connection, job: JobRecord) -> bool:
+    """Whether nobody holds the job; the lock this takes to find out goes with the transaction."""
+    return jobs.try_own_until_commit(connection, job.id)
+
+
+def _continue(connection: Connection, table: TableRecord, job: JobRecord) -> JobRecord:
+    if job.status == "running":
+        return job
+    assert job.column is not None
+    assert job.column.expr is not None
+    inputs = referred_columns(bind(job.column.expr, table, role=f"column {job.column.name!r}"))
+    heaps = {table.heap(column.heap) for column in table.columns if column.id in inputs and column.heap is not None}
+    drop_outdated(connection, table, job, heaps)
+    store.save_schema(connection, replace(table.with_column(job.column), heaps=(*table.heaps, job.heap)))
+    running = replace(job, status="running", aborted_op=None)
+    jobs.update_job(connection, running)
+    return running
+
+
+def _discard(connection: Connection, table: TableRecord, job: JobRecord) -> None:
+    assert job.column is not None
+    if job.status == "running":
+        raise InvalidState(
+            f"column {job.column.name!r} was left unfinished with another definition: {job.column.expr}",
+            hint=f"Drop it first with drop_column({job.column.name!r}), or finish it with that definition.",
+        )
+    jobs.delete_job(connection, job.id)
+    drop_heap(connection, job.heap)
+
+
+def same_definition(a: Expr, b: Expr) -> bool:
+    """Whether two expressions are alike but for the code of the functions they call: a mended one counts as the same."""
+
+    def without_code(node: Expr) -> Expr | None:
+        if not isinstance(node, Call):
+            return None
+        path = node.function.path
+        stem = path.rpartition(":")[0] if path.startswith("local:") else path
+        arguments = tuple(rebuild(argument, without_code) for argument in node.args)
+        return Call(replace(node.function, path=stem, code=""), arguments, node.result)
+
+    return fingerprint(rebuild(a, without_code)) == fingerprint(rebuild(b, without_code))
+
+
+def drop_column(session: Session, table_id: int, name: str, column_name: str, *, if_not_exists: str) -> None:
+    """Take a column out of the table; its cells stay for older versions.
+
+    Raises:
+        UnknownColumn, ConstraintViolation: see `Table.drop_column`.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        table = catalog.table(table_id, name=name)
+        if _drop_unfinished(connection, table, column_name):
+            return
+        if if_not_exists == "ignore" and all(column.name != column_name for column in table.ready_columns):
+            return
+        column = table.column(column_name)
+        saved = store.save_schema(connection, without_column(table, column))
+        store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted: {column.name}")
+
+    session.change_schema(work)
+
+
+def _drop_unfinished(connection: Connection, table: TableRecord, column_name: str) -> bool:
+    """Give up a column that a process died over; nobody has seen it, so nothing of it stays."""
+    for job in jobs.jobs_of(connection, table.id):
+        if job.column is None or job.column.name != column_name or job.status != "running":
+            continue
+        if not _is_abandoned(connection, job):
+            raise InvalidState(f"column {column_name!r} is being computed by another process")
+        store.save_schema(connection, _without_column(table, job.column.id))
+        jobs.delete_job(connection, job.id)
+        drop_heap(connection, job.heap)
+        return True
+    return False
+
+
+def without_column(table: TableRecord, column: ColumnRecord) -> TableRecord:
+    """The table without a column and its indexes, the heaps staying for the history.
+
+    Raises:
+        ConstraintViolation: something else depends on the column.
+    """
+    users = [other.name for other in table.columns if other.expr is not None and column.id in referred_columns(other.expr)]
+    if users:
+        raise ConstraintViolation(
+            f"column {column.name!r} cannot be dropped: {', '.join(users)} depend on it", hint="Drop them first."
+        )
+    if column.primary_key:
+        raise ConstraintViolation(f"column {column.name!r} is part of the primary key and cannot be dropped")
+    rest = tuple(other for other in table.columns if other.id != column.id)
+    if not rest:
+        raise InvalidSchema(f"column {column.name!r} is the last one of table {table.path!r}", hint="Drop the table.")
+    indexes = tuple(index for index in table.indexes if index.column != column.id)
+    return replace(table, columns=rest, indexes=indexes)

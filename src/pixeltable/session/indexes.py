@@ -1,0 +1,223 @@
+"""Adding and dropping embedding indexes."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pixeltable.catalog import jobs, store
+from pixeltable.catalog.jobs import JobRecord
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import IndexTaken, InvalidArgument, InvalidState, UnknownIndex, Unsupported
+from pixeltable.exprs.expr import Expr
+from pixeltable.index import vectors
+from pixeltable.session.backfill import Filled, fill, finish, owning
+from pixeltable.session.columns import same_definition
+from pixeltable.session.sealing import make_room, seal_full_partitions
+from pixeltable.session.session import Session
+from pixeltable.session.stored_functions import store_functions
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import drop_heap
+from pixeltable.storage.writes import next_op
+from pixeltable.types.column_type import ArrayType
+from pixeltable.types.status import RowCountStats, UpdateStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NewIndex:
+    """An index to add; `embeddings` maps a modality to an expression over the column, empty for an Array column."""
+
+    name: str | None
+    column: str
+    embeddings: Mapping[str, Expr]
+    metric: str
+    precision: str
+
+
+def add_index(session: Session, table_id: int, name: str, new: NewIndex, *, if_exists: str) -> UpdateStatus:
+    """Add an index and embed the rows there are; readers and writers go on meanwhile. Cells that fail have no vector.
+
+    Raises:
+        IndexTaken, InvalidArgument, Unsupported: see `Table.add_embedding_index`.
+    """
+    start = time.perf_counter()
+    job = session.change_schema(
+        lambda connection, catalog: _register(session, connection, catalog.table(table_id, name=name), new, if_exists)
+    )
+    if job is None:
+        return UpdateStatus(seconds=time.perf_counter() - start)
+    with owning(session, job):
+        filled = _run(session, job, name)
+    table = session.table(table_id, name)
+    seal_full_partitions(session, table)
+    return UpdateStatus(
+        row_count_stats=RowCountStats(num_excs=filled.failed, computed_values=filled.rows),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _run(session: Session, job: JobRecord, name: str) -> Filled:
+    index = job.index
+    assert index is not None
+    total = Filled(0, 0)
+    make_room(session, session.table(job.table_id, name), _row_count(session, session.table(job.table_id, name)))
+    while True:
+        part = fill(session, job, name, abort=False)
+        total = Filled(total.rows + part.rows, total.failed + part.failed)
+        done = Filled(0, total.failed)  # an index changes no row
+        ready = replace(index, status="ready")
+        if finish(
+            session, job, name, change=f"Added index: {index.name}", filled=done, ready=lambda t: with_index(t, ready)
+        ):
+            return total
+
+
+def _row_count(session: Session, table: TableRecord) -> int:
+    row = session.database.read(
+        lambda connection: connection.execute(f"SELECT count(*) FROM {table.row_heap.current}").fetchone()  # type: ignore[arg-type]
+    )
+    return int(row[0]) if row else 0
+
+
+def with_index(table: TableRecord, index: IndexRecord) -> TableRecord:
+    """The table with an index added, or replaced where its id is there already."""
+    others = tuple(other for other in table.indexes if other.id != index.id)
+    return replace(table, indexes=(*others, index))
+
+
+def _register(
+    session: Session, connection: Connection, table: TableRecord, new: NewIndex, if_exists: str
+) -> JobRecord | None:
+    column = table.column(new.column)
+    space = vectors.VectorSpace(new.metric, new.precision, _dimensions(column, new))
+    unfinished = _unfinished(connection, table, column, new)
+    if unfinished is not None:
+        return unfinished
+    same = _existing(table, column, new)
+    if same is not None:
+        if if_exists == "ignore":
+            return None
+        if if_exists not in ("replace", "replace_force"):
+            raise IndexTaken(same.name, table=table.path)
+        table = store.save_schema(connection, without_index(table, same))
+    for expr in new.embeddings.values():
+        store_functions(session, connection, expr)
+    index_id, job_id = store.new_ids(connection, 2)
+    heap = vectors.vector_heap(index_id, space)
+    vectors.create_vector_heap(connection, heap)
+    index = IndexRecord(
+        index_id, new.name or _free_name(table), column.id, new.metric, new.precision, space.dimensions,
+        tuple(new.embeddings.items()), "backfilling",
+    )  # fmt: skip
+    store.save_schema(connection, replace(with_index(table, index), heaps=(*table.heaps, heap)))
+    job = JobRecord(job_id, table.id, "running", next_op(connection), heap, None, index)
+    jobs.insert_job(connection, job)
+    return job
+
+
+def _dimensions(column: ColumnRecord, new: NewIndex) -> int:
+    """The length of the vectors, from the types: of the column itself, or of what embeds it."""
+    if column.heap is None:
+        raise Unsupported(f"column {column.name!r} is not stored, so it cannot be indexed")
+    types = [expr.type for expr in new.embeddings.values()] or [column.type]
+    lengths = set()
+    for found in types:
+        known = isinstance(found, ArrayType) and found.shape is not None and len(found.shape) == 1 and found.shape[0]
+        if not known:
+            what = "the embedding function returns" if new.embeddings else f"column {column.name!r} has type"
+            raise InvalidArgument(
+                f"an embedding index needs vectors of a fixed length, but {what} `{found}`",
+                hint="Declare the result as pxt.Array[(n,), pxt.Float], or pass embedding=<function>.",
+            )
+        lengths.add(known)
+    if len(lengths) > 1:
+        raise InvalidArgument(f"the embedding functions yield vectors of different lengths: {sorted(lengths)}")
+    return int(lengths.pop())
+
+
+def _existing(table: TableRecord, column: ColumnRecord, new: NewIndex) -> IndexRecord | None:
+    for index in table.indexes:
+        if index.name == new.name:
+            return index
+        if new.name is None and index.column == column.id and _same(index, new):
+            return index
+    return None
+
+
+def _same(index: IndexRecord, new: NewIndex) -> bool:
+    mine = dict(index.embeddings)
+    alike = (index.metric, index.precision) == (new.metric, new.precision) and mine.keys() == dict(new.embeddings).keys()
+    return alike and all(same_definition(mine[modality], expr) for modality, expr in new.embeddings.items())
+
+
+def _free_name(table: TableRecord) -> str:
+    taken = {index.name for index in table.indexes}
+    return next(name for number in range(len(taken) + 1) if (name := f"idx{number}") not in taken)
+
+
+def _unfinished(
+    connection: Connection, table: TableRecord, column: ColumnRecord, new: NewIndex
+) -> JobRecord | None:
+    """A job that a process died over, for the same index: it is continued."""
+    for job in jobs.jobs_of(connection, table.id):
+        if job.index is None or job.index.column != column.id or new.name not in (None, job.index.name):
+            continue
+        if not jobs.try_own_until_commit(connection, job.id):
+            raise InvalidState(f"index {job.index.name!r} is being built by another process", hint="Wait until it is done.")
+        if _same(job.index, new):
+            return job
+        raise InvalidState(
+            f"index {job.index.name!r} was left unfinished with another definition",
+            hint=f"Drop it first with drop_embedding_index(idx_name={job.index.name!r}).",
+        )
+    return None
+
+
+def drop_index(
+    session: Session, table_id: int, name: str, *, column: str | None, index_name: str | None, if_not_exists: str
+) -> None:
+    """Take an index out of the table.
+
+    Raises:
+        UnknownIndex, InvalidArgument: see `Table.drop_embedding_index`.
+    """
+    if (column is None) == (index_name is None):
+        raise InvalidArgument("exactly one of `column` and `idx_name` says which index to drop")
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        table = catalog.table(table_id, name=name)
+        index = _chosen(table, column, index_name, if_not_exists)
+        if index is None:
+            return
+        saved = store.save_schema(connection, without_index(table, index))
+        if index.status == "ready":
+            store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted index: {index.name}")
+            return
+        for job in jobs.jobs_of(connection, table.id):
+            if job.index is not None and job.index.id == index.id:
+                jobs.delete_job(connection, job.id)
+                store.save_schema(connection, replace(saved, heaps=tuple(h for h in saved.heaps if h != job.heap)))
+                drop_heap(connection, job.heap)
+
+    session.change_schema(work)
+
+
+def _chosen(table: TableRecord, column: str | None, index_name: str | None, if_not_exists: str) -> IndexRecord | None:
+    if column is not None:
+        column_id = table.column(column).id
+        found = [index for index in table.indexes if index.column == column_id]
+        subject = f"column {column!r} of table {table.path!r}"
+    else:
+        found = [index for index in table.indexes if index.name == index_name]
+        subject = f"table {table.path!r}, asked for {index_name!r},"
+    if len(found) > 1:
+        names = ", ".join(index.name for index in found)
+        raise InvalidArgument(f"{subject} has several indexes: {names}", hint="Choose one with idx_name='...'.")
+    if not found and if_not_exists == "error":
+        raise UnknownIndex(subject, known=[index.name for index in table.indexes])
+    return found[0] if found else None
+
+
+def without_index(table: TableRecord, index: IndexRecord) -> TableRecord:
+    """The table without an index; its vectors stay until the table is dropped, so that this can be reverted."""
+    return replace(table, indexes=tuple(other for other in table.indexes if other.id != index.id))
