@@ -6,7 +6,7 @@
     ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
-    │                            InvalidState InvalidConfiguration ForeignColumn CellFailure
+    │                            InvalidState InvalidConfiguration MissingPackage ForeignColumn CellFailure
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderError
     ├── ServiceUnavailableError  DatabaseUnavailable StoreUnavailable
@@ -360,6 +360,13 @@ class InvalidState(_Coded, RequestError):
 
 class InvalidConfiguration(_Coded, RequestError):
     code = ErrorCode.INVALID_CONFIGURATION
+
+
+class MissingPackage(InvalidConfiguration):
+    def __init__(self, package: str, *, extra: str) -> None:
+        super().__init__(
+            f"the package {package!r} is not installed", hint=f"Install it with: pip install 'pixeltable[{extra}]'"
+        )
 
 
 class ForeignColumn(InvalidExpression):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.leaves import Literal
 from pixeltable.types.column_type import ColumnType
 
 
@@ -21,7 +22,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """A function as data. `path` finds the body: `module.qualname`, or `pickle:<sha256>` for one stored by value.
+    """A function as data.
+
+    `path` finds the body: `module.qualname`, or `local:module.qualname:<hash>` for one stored by value; `#n` behind it
+    is the nth overload.
 
     `code` is a hash of its source, by which a change of the body is noticed.
     """
@@ -63,5 +67,5 @@ class Call(Expr):
 
 
 def _is_default(argument: Expr, parameter: Parameter) -> bool:
-    value = getattr(argument, "value", argument)
-    return type(value) is type(parameter.default) and bool(value == parameter.default)
+    # `structure`, not ==: arrays compare item by item, and 1 and True are not the same argument.
+    return isinstance(argument, Literal) and structure(argument.value) == structure(parameter.default)

@@ -1,0 +1,7 @@
+"""Names that programs import from `pixeltable.func`; they are defined in `udfs`."""
+
+from pixeltable.udfs.batch import Batch
+from pixeltable.udfs.decorator import udf
+from pixeltable.udfs.function import Function
+
+__all__ = ["Batch", "Function", "udf"]

@@ -1,0 +1,17 @@
+"""The function library: one module for each subject, imported when it is first named."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+_MODULES = frozenset(found.name for found in pkgutil.iter_modules(__path__))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_MODULES)

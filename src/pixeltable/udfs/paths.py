@@ -1,0 +1,29 @@
+"""The path under which a function is found again: by import, or by value where no import leads to it."""
+
+import sys
+from types import FunctionType
+
+from pixeltable.udfs.code import captured_hash
+
+LOCAL = "local:"
+
+
+def function_path(fn: FunctionType) -> str:
+    """`module.qualname`, or `local:module.qualname:<hash>` for functions of scripts, notebooks and other functions."""
+    name = f"{fn.__module__}.{fn.__qualname__}"
+    return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn)}"
+
+
+def overload_path(primary: str, fn: FunctionType, number: int) -> str:
+    """The path of the `number`th overload of the function at `primary`."""
+    if primary.startswith(LOCAL):
+        primary = f"{primary.rpartition(':')[0]}:{captured_hash(fn)}"
+    return f"{primary}#{number}"
+
+
+def is_importable(fn: FunctionType) -> bool:
+    """Whether another process gets the same function by importing its module."""
+    module = sys.modules.get(fn.__module__)
+    # Only what the import system loaded has a spec; notebooks and consoles make their modules by hand.
+    found = module is not None and getattr(module, "__spec__", None) is not None
+    return found and fn.__module__ != "__main__" and "<locals>" not in fn.__qualname__

@@ -1,0 +1,101 @@
+"""Finding the function that a stored expression calls, and checking that it still fits what was stored."""
+
+import importlib
+from types import FunctionType, ModuleType
+from typing import Any
+
+from pixeltable.exceptions import UnknownFunction
+from pixeltable.exprs.call import FunctionSpec, Parameter
+from pixeltable.types.column_type import ColumnType
+from pixeltable.udfs.function import LIVE, Function
+from pixeltable.udfs.paths import LOCAL
+
+
+def register(function: Function) -> None:
+    """Make a function that was stored by value, and its overloads, findable under the paths it was stored with."""
+    for overload in function.overloads:
+        LIVE[overload.spec.path] = overload
+
+
+def find(wanted: FunctionSpec | str) -> Function:
+    """The function a spec or a path refers to: the one declared in this process, or the one its module declares.
+
+    Raises:
+        UnknownFunction: it is gone, was stored by value and not loaded yet, or does not accept what the spec recorded.
+    """
+    path = wanted if isinstance(wanted, str) else wanted.path
+    function = LIVE.get(path) or _imported(path)
+    if isinstance(wanted, FunctionSpec):
+        _check_compatible(function, wanted)
+    return function
+
+
+def _imported(path: str) -> Function:
+    if path.startswith(LOCAL):
+        raise UnknownFunction(path, reason="it is stored by value, not loaded")
+    name, _, number = path.partition("#")
+    module, qualname = _import_module(name, path)
+    found: Any = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    function = found if isinstance(found, Function) else _wrapper_of(found, module)
+    if function is None:
+        reason = "is not there" if found is None else "is not a udf"
+        raise UnknownFunction(path, reason=f"{qualname!r} {reason} in module {module.__name__!r}")
+    if int(number or 0) >= len(function.overloads):
+        raise UnknownFunction(path, reason=f"it has only {len(function.overloads)} signatures")
+    return function.overloads[int(number or 0)]
+
+
+def _import_module(name: str, path: str) -> tuple[ModuleType, str]:
+    """The longest leading part of `name` that is a module, and the rest."""
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        candidate = ".".join(parts[:cut])
+        try:
+            return importlib.import_module(candidate), ".".join(parts[cut:])
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{candidate}.".startswith(f"{error.name}."):
+                raise UnknownFunction(path, reason=f"importing {candidate!r} failed: {error}") from error
+        except Exception as error:  # importing runs the user's module, which may raise anything
+            raise UnknownFunction(
+                path, reason=f"importing {candidate!r} failed: {type(error).__name__}: {error}"
+            ) from error
+    raise UnknownFunction(path, reason=f"there is no module {'.'.join(parts[:-1])!r}")
+
+
+def _wrapper_of(found: Any, module: ModuleType) -> Function | None:
+    """The udf made of a plain function under another name: `g = udf(f)`."""
+    if not isinstance(found, FunctionType):
+        return None
+    declared = (value for value in vars(module).values() if isinstance(value, Function))
+    return next((function for function in declared if function.body is found), None)
+
+
+def _check_compatible(function: Function, recorded: FunctionSpec) -> None:
+    """Wider parameters, further ones with a default and a narrower return type are fine: stored calls still work."""
+    now = {parameter.name: parameter for parameter in function.parameters}
+    before = {parameter.name for parameter in recorded.parameters}
+    reasons = [_parameter_problem(now.get(parameter.name), parameter) for parameter in recorded.parameters]
+    reasons += [
+        f"parameter `{name}` is new and has no default"
+        for name, parameter in now.items()
+        if name not in before and not parameter.has_default
+    ]
+    if not _covers(recorded.returns, function.returns):
+        reasons.append(f"it returns `{function.returns}` where it returned `{recorded.returns}`")
+    found = [reason for reason in reasons if reason is not None]
+    if found:
+        raise UnknownFunction(recorded.path, reason="; ".join(found))
+
+
+def _parameter_problem(now: Parameter | None, before: Parameter) -> str | None:
+    if now is None:
+        return f"parameter `{before.name}` is gone"
+    if now.type is None or (before.type is not None and _covers(now.type, before.type)):
+        return None
+    return f"parameter `{now.name}` takes `{now.type}` where it took `{before.type or 'any'}`"
+
+
+def _covers(wide: ColumnType, narrow: ColumnType) -> bool:
+    return wide.accepts(narrow) and (wide.nullable or not narrow.nullable)

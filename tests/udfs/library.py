@@ -1,0 +1,34 @@
+"""Functions that are found again by importing this module."""
+
+from pixeltable.func import Batch, udf
+
+
+@udf
+def double(x: int) -> int:
+    return 2 * x
+
+
+@double.overload
+def _(x: str) -> str:
+    return x + x
+
+
+def _plain(x: int) -> int:
+    return x
+
+
+renamed = udf(_plain)
+
+
+class Nested:
+    @udf
+    def inner(x: int) -> int:
+        return x
+
+
+@udf(batch_size=2)
+def add_all(xs: Batch[int], *, n: int = 1) -> Batch[int]:
+    return [x + n for x in xs]
+
+
+not_a_function = 3
