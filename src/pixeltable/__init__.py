@@ -1,0 +1,153 @@
+"""Declarative, multimodal data infrastructure for AI applications: `import pixeltable as pxt`.
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pixeltable import exceptions, functions, types
+    from pixeltable.api.catalog import (
+        create_dir,
+        create_table,
+        drop_dir,
+        drop_table,
+        get_dir_contents,
+        get_table,
+        home,
+        init,
+        list_dirs,
+        list_tables,
+        ls,
+        move,
+    )
+    from pixeltable.api.query import Query
+    from pixeltable.api.results import ResultSet
+    from pixeltable.api.row import Row, RowBatch
+    from pixeltable.api.table import InsertableTable, Table
+    from pixeltable.exceptions import (
+        AlreadyExistsError,
+        AuthorizationError,
+        ConcurrencyError,
+        Error,
+        ErrorCode,
+        ExternalServiceError,
+        NotFoundError,
+        PixeltableWarning,
+        RequestError,
+        ServiceUnavailableError,
+        UserError,
+    )
+    from pixeltable.types.cell_error import CellError
+    from pixeltable.types.forms import (
+        UUID,
+        Array,
+        Audio,
+        Binary,
+        Bool,
+        Date,
+        Document,
+        Float,
+        Image,
+        Int,
+        Json,
+        Required,
+        String,
+        Timestamp,
+        Video,
+    )
+    from pixeltable.types.status import UpdateStatus
+    from pixeltable.udfs.decorator import udf
+    from pixeltable.udfs.function import Function
+
+_HOMES = {
+    "api.catalog": (
+        "create_dir create_table drop_dir drop_table get_dir_contents get_table home init list_dirs list_tables ls move"
+    ),
+    "api.query": "Query",
+    "api.results": "ResultSet",
+    "api.row": "Row RowBatch",
+    "api.table": "InsertableTable Table",
+    "exceptions": (
+        "AlreadyExistsError AuthorizationError ConcurrencyError Error ErrorCode ExternalServiceError NotFoundError "
+        "PixeltableWarning RequestError ServiceUnavailableError UserError"
+    ),
+    "types.cell_error": "CellError",
+    "types.forms": (
+        "Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"
+    ),
+    "types.status": "UpdateStatus",
+    "udfs.decorator": "udf",
+    "udfs.function": "Function",
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+_SUBMODULES = ("exceptions", "functions", "types")
+
+__all__ = [
+    "UUID",
+    "AlreadyExistsError",
+    "Array",
+    "Audio",
+    "AuthorizationError",
+    "Binary",
+    "Bool",
+    "CellError",
+    "ConcurrencyError",
+    "Date",
+    "Document",
+    "Error",
+    "ErrorCode",
+    "ExternalServiceError",
+    "Float",
+    "Function",
+    "Image",
+    "InsertableTable",
+    "Int",
+    "Json",
+    "NotFoundError",
+    "PixeltableWarning",
+    "Query",
+    "RequestError",
+    "Required",
+    "ResultSet",
+    "Row",
+    "RowBatch",
+    "ServiceUnavailableError",
+    "String",
+    "Table",
+    "Timestamp",
+    "UpdateStatus",
+    "UserError",
+    "Video",
+    "create_dir",
+    "create_table",
+    "drop_dir",
+    "drop_table",
+    "exceptions",
+    "functions",
+    "get_dir_contents",
+    "get_table",
+    "home",
+    "init",
+    "list_dirs",
+    "list_tables",
+    "ls",
+    "move",
+    "types",
+    "udf",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"pixeltable.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'pixeltable' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"pixeltable.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -43,7 +43,7 @@ def encode_column(column: ColumnRecord) -> dict[str, Any]:
         "name": column.name,
         "type": encode_type(column.type),
         "heap": column.heap,
-        "expr": column.expr and codec.encode(column.expr),
+        "expr": None if column.expr is None else codec.encode(column.expr),
         "primary_key": column.primary_key,
         "status": column.status,
         "version_added": column.version_added,

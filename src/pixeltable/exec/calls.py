@@ -4,11 +4,13 @@ import asyncio
 import datetime
 import inspect
 import threading
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeVar
 
-from pixeltable.exceptions import Error
 from pixeltable.exec.batch import Failure, any_null, failure_of
+from pixeltable.exprs.call import Call, FunctionSpec, Parameter
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs.function import Function
@@ -20,58 +22,83 @@ _CONCURRENT_CALLS = 256
 """Most calls of one async function that are under way at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Calling:
+    """How a function is called: the first `positional` arguments by place, the others by `names`.
+
+    Arguments are those of the call as it was recorded; the function may have got more parameters since, or another order.
+    """
+
+    function: Function
+    parameters: tuple[Parameter, ...]
+    positional: int
+
+    @property
+    def names(self) -> list[str]:
+        return [parameter.name for parameter in self.parameters[self.positional :]]
+
+    @property
+    def body(self) -> Callable[..., Any]:
+        """The function's body, taking all arguments by place."""
+        body, positional, names = self.function.body, self.positional, self.names
+        if not names:
+            return body
+        return lambda *row: body(*row[:positional], **dict(zip(names, row[positional:], strict=True)))
+
+
+def _calling(function: Function, recorded: FunctionSpec) -> _Calling:
+    live = function.parameters
+    positional = 0
+    for mine, theirs in zip(recorded.parameters, live, strict=False):
+        if mine.name != theirs.name or theirs.keyword_only:
+            break
+        positional += 1
+    return _Calling(function, recorded.parameters, positional)
+
+
 def call(
-    function: Function, result: ColumnType, columns: Sequence[Values], count: int, *, zone: datetime.tzinfo, batch_size: int
+    function: Function, node: Call, columns: Sequence[Values], count: int, *, zone: datetime.tzinfo, batch_size: int
 ) -> Values:
-    """The results of a function over its argument columns; a `Failure` where a call raised or its result is no `result`.
+    """The results of a call over its argument columns; a `Failure` where it raised or its result is not of its type.
 
     Rows with a null for a parameter that accepts none yield null without a call.
     """
+    calling = _calling(function, node.function)
     strict = [
         column
-        for column, parameter in zip(columns, function.spec.parameters, strict=True)
+        for column, parameter in zip(columns, calling.parameters, strict=True)
         if parameter.type is not None and not parameter.type.nullable and any_null(column)
     ]
     if not strict:
-        return _checked(_run(function, columns, count, batch_size), result, zone)
+        return _checked(_run(calling, columns, count, batch_size), node.result, zone)
     skipped = {row for column in strict for row, value in enumerate(column) if value is None}
     kept = [row for row in range(count) if row not in skipped]
-    called = _run(function, [[column[row] for row in kept] for column in columns], len(kept), batch_size)
+    called = _run(calling, [[column[row] for row in kept] for column in columns], len(kept), batch_size)
     values: Values = [None] * count
-    for row, value in zip(kept, _checked(called, result, zone), strict=True):
+    for row, value in zip(kept, _checked(called, node.result, zone), strict=True):
         values[row] = value
     return values
 
 
-def _run(function: Function, columns: Sequence[Values], count: int, batch_size: int) -> Values:
+def _run(calling: _Calling, columns: Sequence[Values], count: int, batch_size: int) -> Values:
+    function = calling.function
     if not count:
         return []
     if function.kind == "plain":
-        return _run_plain(function, columns, count)
+        return _run_plain(calling.body, columns, count)
     if function.kind == "async":
-        return _in_event_loop(_run_async(function, columns, count))
-    return _run_batched(function, columns, count, min(function.batch_size or batch_size, max(batch_size, 1)))
+        return in_event_loop(_run_async(calling.body, columns, count))
+    return _run_batched(calling, columns, count, min(function.batch_size or batch_size, batch_size))
 
 
-def _arguments(function: Function) -> tuple[list[str], int]:
-    """The names of the parameters that are passed by keyword, and how many come before them by position."""
-    names = [parameter.name for parameter in function.spec.parameters if parameter.keyword_only]
-    return names, len(function.spec.parameters) - len(names)
+def _rows(columns: Sequence[Values], count: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*columns, strict=True) if columns else repeat((), count)
 
 
-def _rows(columns: Sequence[Values], count: int) -> Iterable[tuple[Any, ...]]:
-    return zip(*columns, strict=True) if columns else ((() for _ in range(count)))
-
-
-def _run_plain(function: Function, columns: Sequence[Values], count: int) -> Values:
-    names, positional = _arguments(function)
-    body = function.body
-    if names:
-        raw = body
-        body = lambda *row: raw(*row[:positional], **dict(zip(names, row[positional:], strict=True)))  # noqa: E731
+def _run_plain(body: Callable[..., Any], columns: Sequence[Values], count: int) -> Values:
     values: Values = []
     append = values.append
-    rows = iter(_rows(columns, count))
+    rows = _rows(columns, count)
     while len(values) < count:
         # The loop is inside the try, and goes on with the next row after a failure: a try a row would cost more.
         try:
@@ -83,7 +110,7 @@ def _run_plain(function: Function, columns: Sequence[Values], count: int) -> Val
     return values
 
 
-def _in_event_loop(work: Coroutine[Any, Any, Result]) -> Result:
+def in_event_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Run async work from sync code, in a thread of its own if this one runs a loop already (Jupyter, async apps)."""
     try:
         asyncio.get_running_loop()
@@ -106,17 +133,15 @@ def _in_event_loop(work: Coroutine[Any, Any, Result]) -> Result:
     return done[0]
 
 
-async def _run_async(function: Function, columns: Sequence[Values], count: int) -> Values:
+async def _run_async(body: Callable[..., Any], columns: Sequence[Values], count: int) -> Values:
     """A few workers share one iterator, so that no more coroutines exist than may run."""
-    names, positional = _arguments(function)
     values: Values = [None] * count
     rows = enumerate(_rows(columns, count))
 
     async def worker() -> None:
         for place, row in rows:
             try:
-                keywords = dict(zip(names, row[positional:], strict=True))
-                values[place] = await function.body(*row[:positional], **keywords)
+                values[place] = await body(*row)
             except Exception as error:  # noqa: BLE001  # becomes the cell's error
                 values[place] = failure_of(error, inputs=", ".join(map(repr, row)))
 
@@ -124,44 +149,42 @@ async def _run_async(function: Function, columns: Sequence[Values], count: int) 
     return values
 
 
-def _run_batched(function: Function, columns: Sequence[Values], count: int, size: int) -> Values:
+def _run_batched(calling: _Calling, columns: Sequence[Values], count: int, size: int) -> Values:
     values: Values = []
-    for part in _parts(function, columns, count, size):
-        values += _call_batch(function, [column[part.start : part.stop] for column in columns])
+    for part in _parts(calling, columns, count, size):
+        values += _call_batch(calling, [column[part.start : part.stop] for column in columns])
     return values
 
 
-def _parts(function: Function, columns: Sequence[Values], count: int, size: int) -> Iterable[range]:
+def _parts(calling: _Calling, columns: Sequence[Values], count: int, size: int) -> Iterator[range]:
     """Rows that can go into one call: at most `size`, with the same values for the parameters that are not batched."""
-    constant = [
-        column for column, parameter in zip(columns, function.spec.parameters, strict=True) if not parameter.batched
-    ]
+    constant = [column for column, parameter in zip(columns, calling.parameters, strict=True) if not parameter.batched]
+    varying = [column for column in constant if any(value is not column[0] for value in column)]
     start = 0
     for row in range(1, count + 1):
-        if row == count or row - start == size or any(repr(c[row]) != repr(c[start]) for c in constant):
+        if row == count or row - start == size or any(repr(c[row]) != repr(c[start]) for c in varying):
             yield range(start, row)
             start = row
 
 
-def _call_batch(function: Function, columns: Sequence[Values]) -> Values:
+def _call_batch(calling: _Calling, columns: Sequence[Values]) -> Values:
     """One call for some rows. If it raises, every row is tried alone, so that only those at fault fail."""
-    names, positional = _arguments(function)
     count = len(columns[0])
     given = [
-        column if parameter.batched else column[0]
-        for column, parameter in zip(columns, function.spec.parameters, strict=True)
+        column if parameter.batched else column[0] for column, parameter in zip(columns, calling.parameters, strict=True)
     ]
     try:
-        found = function.body(*given[:positional], **dict(zip(names, given[positional:], strict=True)))
+        found = calling.body(*given)
         if inspect.isawaitable(found):
-            found = _in_event_loop(_awaited(found))
+            found = in_event_loop(_awaited(found))
         values = list(found)
-        if len(values) != count:
-            raise ValueError(f"{function.name}() returned {len(values)} values for a batch of {count}")
     except Exception as error:  # noqa: BLE001  # becomes the cell's error
-        if count == 1 or isinstance(error, Error):
-            return [failure_of(error, inputs=", ".join(repr(column[0]) for column in columns))] * count
-        return [value for row in range(count) for value in _call_batch(function, [[column[row]] for column in columns])]
+        if count == 1:
+            return [failure_of(error, inputs=", ".join(repr(column[0]) for column in columns))]
+        return [value for row in range(count) for value in _call_batch(calling, [[column[row]] for column in columns])]
+    if len(values) != count:
+        error = ValueError(f"{calling.function.name}() returned {len(values)} values for a batch of {count}")
+        return [failure_of(error)] * count
     return values
 
 

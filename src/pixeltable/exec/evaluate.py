@@ -275,4 +275,4 @@ def _(node: JsonObject, columns: Sequence[Values], count: int, context: Context)
 @evaluate.register
 def _(node: Call, columns: Sequence[Values], count: int, context: Context) -> Values:
     function = context.find(node.function)
-    return call(function, node.result, columns, count, zone=context.zone, batch_size=context.batch_size)
+    return call(function, node, columns, count, zone=context.zone, batch_size=context.batch_size)

@@ -32,7 +32,7 @@ def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) 
     return replace(
         spec,
         select=spec.select and tuple((name, resolve(expr)) for name, expr in spec.select),
-        where=spec.where and resolve(spec.where),
+        where=None if spec.where is None else resolve(spec.where),
         order_by=tuple(replace(item, expr=resolve(item.expr)) for item in spec.order_by),
     )
 

@@ -250,7 +250,8 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
     _, _, arrays, values = _columns_as_arrays(entry)
     names = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
     sets = "".join(f", {name} = u.u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
-    kept = f"(coalesce(c.errors, '{{}}') - ARRAY[{', '.join(f"'{name}'" for name in entry.columns)}])"
+    replaced = ", ".join(f"'{name}'" for name in entry.columns)
+    kept = f"(coalesce(c.errors, '{{}}') - ARRAY[{replaced}])"
     new = f" || coalesce(u.u{len(entry.columns)}::jsonb, '{{}}')" if entry.errors is not None else ""
     changed = connection.execute(
         f"UPDATE {entry.heap.current} c SET op_in = %s{sets}, errors = nullif({kept}{new}, '{{}}') "  # type: ignore[arg-type]

@@ -130,8 +130,9 @@ END $$;
 
 def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    driver = op.get_bind().connection.driver_connection  # as it stands: SQLAlchemy would take % for a placeholder
     for script in (SEQUENCES, TABLES, FUNCTIONS):
-        op.get_bind().exec_driver_sql(script)
+        driver.execute(script)
 
 
 def downgrade() -> None:

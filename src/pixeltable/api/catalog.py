@@ -1,0 +1,192 @@
+"""The functions of the package that work on paths: making, finding, listing and dropping directories and tables."""
+
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from pixeltable.api.table import RESERVED_NAMES, Table, one_of
+from pixeltable.exceptions import InvalidPath, UnknownPath, Unsupported
+from pixeltable.ids import parse_path
+from pixeltable.session import directories, tables, versions
+from pixeltable.session.current import current_session, start_session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_REPLACING = ("error", "ignore", "replace", "replace_force")
+_LENIENT = ("error", "ignore")
+
+
+def init(config_overrides: dict[str, Any] | None = None) -> None:
+    """Start the session: home directory, database, catalog. Every other call does so when it has to.
+
+    Raises:
+        InvalidState: it runs already, and overrides are given.
+        InvalidConfiguration: a setting is unknown or does not fit.
+    """
+    start_session(config_overrides)
+
+
+def home() -> FilePath:
+    """The home directory."""
+    return current_session().home
+
+
+def create_table(
+    path: str,
+    schema: dict[str, Any] | None = None,
+    *,
+    source: Iterable[Any] | None = None,
+    on_error: str = "abort",
+    primary_key: str | list[str] | None = None,
+    comment: str | None = None,
+    custom_metadata: Any = None,
+    media_validation: str = "on_write",
+    if_exists: str = "error",
+) -> Table:
+    """Create a table from a schema: column names to types, `pxt.Int` or `pxt.String | None`; bare types reject null.
+
+    `primary_key` names one column or several. `if_exists` is 'error', 'ignore' (return the table that is there), 'replace'
+    or 'replace_force' (drop it first).
+
+    Raises:
+        AlreadyExistsError: the path is taken.
+        NotFoundError: its directory does not exist.
+        RequestError: the path or the schema is not valid.
+    """
+    if source is not None:
+        raise Unsupported("create_table(source=...) is not supported yet", hint="Pass a schema, then call insert().")
+    one_of("on_error", on_error, ("abort", "ignore"))
+    one_of("media_validation", media_validation, ("on_read", "on_write"))
+    parsed = parse_path(path)
+    specs = tables.column_specs(schema or {}, primary_key=primary_key, reserved=RESERVED_NAMES)
+    options = tables.TableOptions(comment or None, custom_metadata, media_validation)
+    session = current_session()
+    record, _ = tables.create_table(
+        session, parsed, specs, options, if_exists=one_of("if_exists", if_exists, _REPLACING)
+    )
+    return Table(session, record)
+
+
+def get_table(path: str, if_not_exists: str = "error") -> Table | None:
+    """A handle of the table under a path; None if there is none and `if_not_exists` is 'ignore'.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    parsed = parse_path(path, allow_version=True)
+    if parsed.version is not None:
+        raise Unsupported(f"{path!r}: handles of older versions are not supported yet")
+    lenient = one_of("if_not_exists", if_not_exists, _LENIENT) == "ignore"
+    session = current_session()
+    catalog = session.refresh()
+    found = catalog.find_table(parsed)
+    if found is None and lenient:
+        return None
+    if found is None and catalog.find_dir(parsed) is not None:
+        raise InvalidPath(f"path {path!r} is a directory")
+    if found is None:
+        raise UnknownPath(path, known=catalog.table_ids)
+    return Table(session, found)
+
+
+def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "error") -> None:  # noqa: ARG001
+    """Drop a table with all its versions; `force` drops what depends on it too, of which there is nothing yet.
+
+    Raises:
+        NotFoundError: there is none, and `if_not_exists` is 'error'.
+    """
+    one_of("if_not_exists", if_not_exists, _LENIENT)
+    session = current_session()
+    if isinstance(table, Table):
+        path = session.refresh().table(table._id, name=table._path).path  # noqa: SLF001  # a friend
+    else:
+        path = table
+    tables.drop_table(session, parse_path(path), if_not_exists=if_not_exists)
+
+
+class Dir:
+    """A directory, as `create_dir` answers."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Dir({self.path!r})"
+
+
+def create_dir(path: str, *, if_exists: str = "error", parents: bool = False) -> Dir:
+    """Create a directory; with `parents` also those above it.
+
+    Raises:
+        AlreadyExistsError: the path is taken, and `if_exists` is 'error'.
+        NotFoundError: the directory above does not exist.
+        RequestError: 'replace', and the directory is not empty ('replace_force' empties it).
+    """
+    choice = one_of("if_exists", if_exists, _REPLACING)
+    directories.create_dir(current_session(), parse_path(path), if_exists=choice, parents=parents)
+    return Dir(str(parse_path(path)))
+
+
+def drop_dir(path: str, force: bool = False, if_not_exists: str = "error") -> None:
+    """Drop a directory; with `force` also what is in it.
+
+    Raises:
+        NotFoundError: there is none, and `if_not_exists` is 'error'.
+        RequestError: it is not empty.
+    """
+    choice = one_of("if_not_exists", if_not_exists, _LENIENT)
+    directories.drop_dir(current_session(), parse_path(path), force=force, if_not_exists=choice)
+
+
+def move(path: str, new_path: str, *, if_exists: str = "error", if_not_exists: str = "error") -> None:
+    """Give a table or a directory another path.
+
+    Raises:
+        NotFoundError: nothing is under `path`, or the new directory does not exist.
+        AlreadyExistsError: `new_path` is taken.
+        RequestError: both are the same, or a directory would move into itself.
+    """
+    directories.move(
+        current_session(), parse_path(path), parse_path(new_path),
+        if_exists=one_of("if_exists", if_exists, _LENIENT),
+        if_not_exists=one_of("if_not_exists", if_not_exists, _LENIENT),
+    )  # fmt: skip
+
+
+def get_dir_contents(dir_path: str = "", recursive: bool = True) -> dict[str, list[str]]:
+    """The paths of the directories and tables in a directory, sorted.
+
+    Raises:
+        NotFoundError: it does not exist.
+    """
+    path = parse_path(dir_path, allow_root=True)
+    catalog = current_session().refresh()
+    catalog.dir_id(path)
+    dirs, found = catalog.below(path, recursive=recursive)
+    return {"dirs": dirs, "tables": found}
+
+
+def list_tables(dir_path: str = "", recursive: bool = True) -> list[str]:
+    """The paths of the tables in a directory, sorted."""
+    return get_dir_contents(dir_path, recursive)["tables"]
+
+
+def list_dirs(path: str = "", recursive: bool = True) -> list[str]:
+    """The paths of the directories in a directory, sorted."""
+    return get_dir_contents(path, recursive)["dirs"]
+
+
+def ls(path: str = "") -> "pd.DataFrame":
+    """What is in a directory, one level deep, as a DataFrame: Name, Kind, Version, Base."""
+    import pandas as pd
+
+    contents = get_dir_contents(path, recursive=False)
+    session = current_session()
+    catalog = session.catalog
+    rows = [(name.rpartition("/")[2], "dir", "", "") for name in contents["dirs"]]
+    for name in contents["tables"]:
+        version = versions.current_version(session, catalog.table_ids[name], name)
+        rows.append((name.rpartition("/")[2], "table", str(version), ""))
+    return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])
+

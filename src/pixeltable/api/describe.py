@@ -1,0 +1,116 @@
+"""Tables as text, HTML and metadata."""
+
+import uuid
+from typing import Any
+
+from pixeltable.api.table_text import Align, html_table, text_table
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
+from pixeltable.session.versions import Version
+
+_COLUMN_HEADERS = ["Column Name", "Type", "Computed With", "Comment"]
+_INDEX_HEADERS = ["Index Name", "Column", "Metric", "Embedding"]
+_ALIGN: list[Align] = ["right", "right", "left", "left"]
+
+
+def _column_rows(table: TableRecord) -> list[list[str]]:
+    rows = [
+        [column.name, str(column.type), str(column.expr) if column.expr is not None else "", column.comment or ""]
+        for column in table.ready_columns
+    ]
+    pending = [column for column in table.columns if column.status == "backfilling"]
+    return rows + [[column.name, str(column.type), f"{column.expr} (being computed)", ""] for column in pending]
+
+
+def _index_rows(table: TableRecord) -> list[list[str]]:
+    return [[index.name, _column_name(table, index), index.metric, _embedding(index)] for index in table.indexes]
+
+
+def _column_name(table: TableRecord, index: IndexRecord) -> str:
+    column = table.column_by_id(index.column)
+    assert column is not None
+    return column.name
+
+
+def _embedding(index: IndexRecord) -> str:
+    return ", ".join(str(expr) for _, expr in index.embeddings)
+
+
+def describe_text(table: TableRecord) -> str:
+    """The columns and indexes of a table, for a terminal."""
+    parts = [f"table {table.path!r}", text_table(_COLUMN_HEADERS, _column_rows(table), align=_ALIGN)]
+    if table.indexes:
+        parts.append(text_table(_INDEX_HEADERS, _index_rows(table), align=_ALIGN))
+    if table.comment:
+        parts.insert(1, table.comment)
+    return "\n\n".join(parts)
+
+
+def describe_html(table: TableRecord) -> str:
+    """The columns and indexes of a table, for a notebook."""
+    parts = [html_table([f"table {table.path!r}"], [], align=["left"])]
+    parts.append(html_table(_COLUMN_HEADERS, _column_rows(table), align=_ALIGN))
+    if table.indexes:
+        parts.append(html_table(_INDEX_HEADERS, _index_rows(table), align=_ALIGN))
+    return "\n".join(parts)
+
+
+def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
+    """What `Table.get_metadata()` answers."""
+    return {
+        "id": uuid.UUID(int=table.id),
+        "name": table.name,
+        "path": table.path,
+        "kind": "table",
+        "columns": {column.name: _column_metadata(table, column) for column in table.ready_columns},
+        "indexes": {index.name: _index_metadata(table, index) for index in table.indexes if index.status == "ready"},
+        "is_data_versioned": True,
+        "has_default_idxs": False,
+        "is_view": False,
+        "is_snapshot": False,
+        "version": newest.version,
+        "version_created": newest.created_at,
+        "schema_version": table.schema_version,
+        "comment": table.comment,
+        "custom_metadata": table.custom_metadata,
+        "media_validation": table.media_validation,
+        "primary_key": [column.name for column in table.primary_key] or None,
+        "base": None,
+        "view_filter": None,
+        "view_sample": None,
+        "iterator_call": None,
+    }
+
+
+def _column_metadata(table: TableRecord, column: ColumnRecord) -> dict[str, Any]:
+    inputs = referred_columns(column.expr) if column.expr is not None else set()
+    return {
+        "name": column.name,
+        "type_": str(column.type),
+        "version_added": column.version_added,
+        "is_stored": column.heap is not None,
+        "is_primary_key": column.primary_key,
+        "media_validation": None,
+        "is_computed": column.is_computed,
+        "computed_with": None if column.expr is None else str(column.expr),
+        "is_builtin": None,
+        "depends_on": [[table.path, other.name] for other in table.columns if other.id in inputs] or None,
+        "defined_in": table.path,
+        "comment": column.comment,
+        "custom_metadata": column.custom_metadata,
+        "is_iterator_col": False,
+        "destination": None,
+    }
+
+
+def _index_metadata(table: TableRecord, index: IndexRecord) -> dict[str, Any]:
+    return {
+        "name": index.name,
+        "columns": [_column_name(table, index)],
+        "index_type": "embedding",
+        "parameters": {
+            "metric": index.metric,
+            "precision": index.precision,
+            "embedding": _embedding(index),
+            "embedding_functions": [str(expr) for _, expr in index.embeddings],
+        },
+    }

@@ -1,0 +1,209 @@
+"""`Query`: what users build clause by clause and then run. Immutable: every clause makes a new one."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from pixeltable.api.results import ResultSet
+from pixeltable.api.table_text import html_table, text_table
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import InvalidArgument, InvalidState, Unsupported
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.json_path import JsonPath
+from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
+from pixeltable.exprs.properties import CellProperty, Similarity
+from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.planner import select_outputs
+from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.session import change
+from pixeltable.session.query import collect, count
+from pixeltable.session.session import Session
+from pixeltable.types.status import UpdateStatus
+
+
+class Query:
+    """A query over one table. Nothing runs until `collect`, `head`, `tail`, `show` or `count`."""
+
+    def __init__(self, session: Session, spec: QuerySpec, name: str) -> None:
+        self._session = session
+        self._spec = spec
+        self._name = name
+
+    def _with(self, **clauses: Any) -> "Query":
+        return Query(self._session, replace(self._spec, **clauses), self._name)
+
+    @property
+    def _table(self) -> TableRecord:
+        return self._session.table(self._spec.table, self._name)
+
+    def select(self, *items: Any, **named: Any) -> "Query":
+        """Choose what the query yields: expressions, literals, lists and dicts; keywords name them.
+
+        Without a keyword an item is called by its column, its method or its Json path, else `col_<place>`; a name that
+        occurs again gets a suffix. Without any item all columns are chosen.
+
+        Raises:
+            InvalidState: the query has a select list already.
+            Unsupported: a keyword names something twice.
+            InvalidExpression: an item cannot be an expression, or is over another table.
+        """
+        if self._spec.select is not None:
+            raise InvalidState("the query has a select list already", hint="Call select() once.")
+        if not items and not named:
+            return self
+        exprs = [as_expr(item) for item in items]
+        names = _default_names(exprs)
+        for name in named:
+            if name in names:
+                raise Unsupported(f"select() has two items called {name!r}", hint="Choose another keyword.")
+        chosen = (*zip(names, exprs, strict=True), *((name, as_expr(item)) for name, item in named.items()))
+        for _, expr in chosen:
+            bind(expr, self._table, role="select()")
+        return self._with(select=tuple(chosen))
+
+    def where(self, predicate: Any) -> "Query":
+        """Keep the rows for which a Bool expression is true; null counts as false.
+
+        Raises:
+            InvalidState: the query has a filter already.
+            TypeMismatch: the predicate is no Bool.
+            ForeignColumn: it refers to another table.
+        """
+        if self._spec.where is not None:
+            raise InvalidState("the query has a where() already", hint="Combine conditions with & and |.")
+        bind_predicate(predicate, self._table)
+        return self._with(where=predicate)
+
+    def order_by(self, *exprs: Any, asc: bool = True) -> "Query":
+        """Sort by expressions; further calls add keys of lower priority. Null comes last ascending, first descending.
+
+        Rows that are equal in all keys keep the order in which they were inserted.
+        """
+        items = tuple(OrderItem(as_expr(expr), asc) for expr in exprs)
+        for item in items:
+            bind(item.expr, self._table, role="order_by()")
+        return self._with(order_by=(*self._spec.order_by, *items))
+
+    def limit(self, n: int, offset: int | None = None) -> "Query":
+        """At most `n` rows, after the first `offset`.
+
+        Raises:
+            InvalidArgument: a number is no int, or negative.
+        """
+        for name, value in (("n", n), ("offset", offset)):
+            if value is not None and (type(value) is not int or value < 0):
+                raise InvalidArgument(f"limit(): {name} must be a non-negative int, got {value!r}")
+        return self._with(limit=n, offset=offset)
+
+    def collect(self) -> ResultSet:
+        """Run the query; the result is in memory."""
+        answer = collect(self._session, self._spec, self._name)
+        return ResultSet(answer.columns, answer.types)
+
+    def head(self, n: int = 10) -> ResultSet:
+        """The first `n` rows in the order of insertion."""
+        self._require_row_order("head")
+        return self.limit(n).collect()
+
+    def tail(self, n: int = 10) -> ResultSet:
+        """The last `n` rows in the order of insertion."""
+        self._require_row_order("tail")
+        return self._with(row_order="newest", limit=n).collect()[::-1]
+
+    def _require_row_order(self, method: str) -> None:
+        if self._spec.order_by or self._spec.limit is not None:
+            raise Unsupported(f"{method}() cannot be used with order_by() or limit()", hint="Use limit(n).collect().")
+
+    def show(self, n: int = 20) -> ResultSet:
+        """At most `n` rows of the result."""
+        return (self if self._spec.limit is not None else self.limit(n)).collect()
+
+    def count(self) -> int:
+        """How many rows the query yields."""
+        return count(self._session, self._spec, self._name)
+
+    def update(self, value_spec: dict[str, Any], cascade: bool = True, return_rows: bool = False) -> UpdateStatus:
+        """Set columns of the rows the filter keeps; see `Table.update`."""
+        self._require_filter_only("update")
+        return change.update(
+            self._session, self._spec.table, self._name, value_spec,
+            where=self._spec.where, cascade=cascade, return_rows=return_rows,
+        )  # fmt: skip
+
+    def delete(self) -> UpdateStatus:
+        """Delete the rows the filter keeps; see `Table.delete`."""
+        self._require_filter_only("delete")
+        return change.delete(self._session, self._spec.table, self._name, where=self._spec.where)
+
+    def _require_filter_only(self, method: str) -> None:
+        spec = self._spec
+        if spec.select is not None or spec.order_by or spec.limit is not None:
+            raise Unsupported(f"{method}() cannot be used with select(), order_by() or limit()", hint="Use where() alone.")
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The names and types of what the query yields."""
+        return {name: expr.type for name, expr in select_outputs(self._spec, self._table)}
+
+    def describe(self) -> None:
+        """Print the query."""
+        print(repr(self))  # noqa: T201  # printing is what it is for
+
+    def _parts(self) -> tuple[list[list[str]], list[tuple[str, str]]]:
+        chosen = self._spec.select or select_outputs(self._spec, self._table)
+        rows = [[name, str(expr.type), str(expr)] for name, expr in chosen]
+        clauses = [("From", self._name)]
+        if self._spec.where is not None:
+            clauses.append(("Where", str(self._spec.where)))
+        if self._spec.order_by:
+            keys = (f"{item.expr} {'asc' if item.ascending else 'desc'}" for item in self._spec.order_by)
+            clauses.append(("Order By", ", ".join(keys)))
+        if self._spec.limit is not None:
+            clauses.append(("Limit", str(self._spec.limit)))
+        return rows, clauses
+
+    def __repr__(self) -> str:
+        rows, clauses = self._parts()
+        width = max(len(name) for name, _ in clauses)
+        listed = "\n".join(f"{name:<{width}}  {text}" for name, text in clauses)
+        items = text_table(["Name", "Type", "Expression"], rows, align=["right"] * 3)
+        return f"{items}\n\n{listed}"
+
+    def _repr_html_(self) -> str:
+        rows, clauses = self._parts()
+        listed = html_table(["Clause", ""], [list(clause) for clause in clauses], align=["left"] * 2)
+        return html_table(["Name", "Type", "Expression"], rows, align=["left"] * 3) + listed
+
+
+def _default_names(exprs: Iterable[Expr]) -> list[str]:
+    """The names of items that were given none; the first of equal names keeps it, the others get a suffix."""
+    names: list[str] = []
+    for place, expr in enumerate(exprs):
+        stem = _stem(expr) or f"col_{place}"
+        name, number = stem, 0
+        while name in names:
+            number += 1
+            name = f"{stem}_{number}"
+        names.append(name)
+    return names
+
+
+def _stem(expr: Expr) -> str | None:
+    if isinstance(expr, ColumnRef):
+        return expr.name
+    if isinstance(expr, Literal):
+        return "literal"
+    if isinstance(expr, Call):
+        return expr.function.name.rpartition(".")[2]
+    if isinstance(expr, CellProperty):
+        return f"{expr.source.name}_{expr.name}"
+    if isinstance(expr, Similarity):
+        return "similarity"
+    if isinstance(expr, JsonPath):
+        source = _stem(expr.source)
+        if source is None:
+            return None
+        return source + "".join(f"_{step}" if isinstance(step, str) else str(step) for step in expr.steps)
+    return None
+

@@ -1,0 +1,368 @@
+"""`Table`: the handle users hold. It knows an id; what the table looks like is looked up when it matters."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pixeltable.api.describe import describe_html, describe_text, table_metadata
+from pixeltable.api.query import Query
+from pixeltable.api.receipts import announce
+from pixeltable.api.results import ResultSet
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef, as_expr
+from pixeltable.functions import string  # gives String columns their methods
+from pixeltable.ids import check_column_name
+from pixeltable.plan.query import QuerySpec
+from pixeltable.session import change, columns, indexes, versions
+from pixeltable.session.insert import insert
+from pixeltable.session.session import Session
+from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
+from pixeltable.types.status import UpdateStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MODALITY = {
+    StringType: "string", ImageType: "image", AudioType: "audio", VideoType: "video", DocumentType: "document",
+}  # fmt: skip
+
+
+def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
+    """`value`, if it is one of the known ones.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    if value not in known:
+        raise InvalidArgument(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    return str(value)
+
+
+class Table:
+    """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
+
+    `t.name` and `t['name']` are the column as an expression.
+    """
+
+    def __init__(self, session: Session, record: TableRecord) -> None:
+        self._session = session
+        self._id = record.id
+        self._path = record.path
+
+    @property
+    def _record(self) -> TableRecord:
+        return self._session.table(self._id, self._path)
+
+    def __getattr__(self, name: str) -> ColumnRef:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> ColumnRef:
+        try:
+            record = self._record
+            return record.ref(record.column(name))
+        except UnknownColumn:  # it may be newer than what this process saw
+            record = self._session.refresh().table(self._id, name=self._path)
+            return record.ref(record.column(name))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and other._id == self._id
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.columns()]
+
+    # What it is
+
+    def columns(self) -> list[str]:
+        """The names of the columns, in order."""
+        record = self._session.refresh().table(self._id, name=self._path)
+        return [column.name for column in record.ready_columns]
+
+    def get_metadata(self) -> dict[str, Any]:
+        """Name, columns, indexes, version and the like, as a dict."""
+        record = self._session.refresh().table(self._id, name=self._path)
+        return table_metadata(record, versions.list_versions(self._session, self._id, self._path, limit=1)[0])
+
+    def describe(self) -> None:
+        """Print the columns and indexes."""
+        print(repr(self))  # noqa: T201  # printing is what it is for
+
+    def __repr__(self) -> str:
+        return describe_text(self._session.refresh().table(self._id, name=self._path))
+
+    def _repr_html_(self) -> str:
+        return describe_html(self._session.refresh().table(self._id, name=self._path))
+
+    def list_views(self, *, recursive: bool = True) -> list[str]:  # noqa: ARG002  # as callers write it
+        """The paths of the views over this table."""
+        return []
+
+    def get_base_table(self) -> "Table | None":
+        """The table this is a view of; None, since it is none."""
+        return None
+
+    # Queries
+
+    def _query(self) -> Query:
+        return Query(self._session, QuerySpec(self._id), self._path)
+
+    def select(self, *items: Any, **named: Any) -> Query:
+        """A query that yields expressions; see `Query.select`."""
+        return self._query().select(*items, **named)
+
+    def where(self, predicate: Any) -> Query:
+        """A query for the rows in which a Bool expression is true; see `Query.where`."""
+        return self._query().where(predicate)
+
+    def order_by(self, *exprs: Any, asc: bool = True) -> Query:
+        """A query in an order; see `Query.order_by`."""
+        return self._query().order_by(*exprs, asc=asc)
+
+    def limit(self, n: int, offset: int | None = None) -> Query:
+        """A query for at most `n` rows; see `Query.limit`."""
+        return self._query().limit(n, offset)
+
+    def collect(self) -> ResultSet:
+        """All rows."""
+        return self._query().collect()
+
+    def head(self, n: int = 10) -> ResultSet:
+        """The first `n` rows in the order of insertion."""
+        return self._query().head(n)
+
+    def tail(self, n: int = 10) -> ResultSet:
+        """The last `n` rows in the order of insertion."""
+        return self._query().tail(n)
+
+    def show(self, n: int = 20) -> ResultSet:
+        """At most `n` rows."""
+        return self._query().show(n)
+
+    def count(self) -> int:
+        """The number of rows."""
+        return self._query().count()
+
+    # Rows
+
+    def insert(
+        self,
+        source: Iterable[Mapping[str, Any] | Any] | None = None,
+        /,
+        *,
+        on_error: str = "abort",
+        print_stats: bool = False,
+        return_rows: bool = False,
+        **kwargs: Any,
+    ) -> UpdateStatus:
+        """Insert rows: a list of dicts or pydantic models, or one row as keywords.
+
+        Computed columns and indexes are computed before the call returns; what it returns is durable. With
+        `on_error='ignore'` a row is kept when a computed cell fails, the cell being null with an error.
+        `return_rows` fills `status.rows` with the rows as stored.
+
+        Raises:
+            RequestError: a row does not fit the table, a key exists, or a cell failed; nothing was inserted.
+        """
+        if (source is None) == (not kwargs):
+            raise InvalidArgument("insert() takes rows, or one row as keywords", hint="insert([{...}]) or insert(a=1).")
+        if isinstance(source, str | bytes | Mapping) or (source is not None and not hasattr(source, "__iter__")):
+            raise Unsupported(
+                f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts."
+            )
+        status = insert(
+            self._session, self._id, self._path, [kwargs] if source is None else source,
+            on_error=one_of("on_error", on_error, ("abort", "ignore")), return_rows=return_rows,
+        )  # fmt: skip
+        announce(self._session, status, always=print_stats)
+        return status
+
+    def update(
+        self, value_spec: dict[str, Any], where: Expr | None = None, cascade: bool = True, return_rows: bool = False
+    ) -> UpdateStatus:
+        """Set columns, to values or expressions over the row, in the rows where `where` is true.
+
+        What depends on them is recomputed, unless `cascade` is off; all other cells and vectors stay where they are.
+
+        Raises:
+            RequestError: a column is unknown, computed or part of the key, or a value does not fit; nothing changed.
+            ConcurrencyError: other writers kept changing the same rows; try again.
+        """
+        status = change.update(
+            self._session, self._id, self._path, value_spec, where=where, cascade=cascade, return_rows=return_rows
+        )
+        announce(self._session, status)
+        return status
+
+    def delete(self, where: Expr | None = None) -> UpdateStatus:
+        """Delete the rows where `where` is true, or all.
+
+        Raises:
+            RequestError: `where` is no Bool expression over this table; nothing changed.
+        """
+        status = change.delete(self._session, self._id, self._path, where=where)
+        announce(self._session, status)
+        return status
+
+    # Schema
+
+    def add_computed_column(
+        self,
+        *,
+        stored: bool | None = None,
+        custom_metadata: Any = None,
+        comment: str = "",
+        print_stats: bool = False,
+        on_error: str = "abort",
+        if_exists: str = "error",
+        **kwargs: Any,
+    ) -> UpdateStatus:
+        """Add a column `name=expression`, computed for all rows there are and, from now on, for those that come.
+
+        Readers and writers of the table go on meanwhile. With `stored=False` it is evaluated whenever it is read.
+        With `on_error='abort'` a failing cell takes the column back; what was computed is kept, and the same call
+        computes only what is missing.
+
+        Raises:
+            CellFailure: a cell failed and `on_error` is 'abort'.
+            AlreadyExistsError: the column exists and `if_exists` is 'error'.
+            RequestError: the name or the expression cannot be used.
+        """
+        if len(kwargs) != 1:
+            raise InvalidArgument("add_computed_column() takes exactly one column", hint="Write name=expression.")
+        ((name, value),) = kwargs.items()
+        new = columns.NewColumn(
+            check_column_name(name, reserved=RESERVED_NAMES), as_expr(value), stored is not False, comment or None,
+            custom_metadata,
+        )  # fmt: skip
+        status = columns.add_computed_column(
+            self._session, self._id, self._path, new,
+            on_error=one_of("on_error", on_error, ("abort", "ignore")),
+            if_exists=one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force")),
+        )  # fmt: skip
+        announce(self._session, status, always=print_stats)
+        return status
+
+    def drop_column(self, column: str | ColumnRef, if_not_exists: str = "error") -> None:
+        """Take a column out of the table. Its cells stay readable in older versions, and `revert()` brings it back.
+
+        Raises:
+            NotFoundError: there is none.
+            RequestError: other columns depend on it, it is part of the key, or the last one.
+        """
+        name = column.name if isinstance(column, ColumnRef) else column
+        columns.drop_column(
+            self._session, self._id, self._path, name,
+            if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
+        )  # fmt: skip
+
+    def add_embedding_index(
+        self,
+        column: str | ColumnRef,
+        *,
+        idx_name: str | None = None,
+        embedding: Any = None,
+        string_embed: Any = None,
+        metric: str = "cosine",
+        precision: str = "fp16",
+        if_exists: str = "error",
+    ) -> UpdateStatus:
+        """Index a column by the vectors of its values, for `t.column.similarity(string=...)`.
+
+        `embedding` or `string_embed` is a function of one text that returns a vector of fixed length, such as
+        `wordllama.embed`; bind further parameters with `.using(...)`. A column of vectors, `pxt.Array[(n,), pxt.Float]`,
+        needs none. `metric` is cosine, ip or l2; `precision` fp16 (at most 4000 dimensions) or fp32 (at most 2000).
+        The index is kept in step with every insert, update and delete.
+
+        Raises:
+            AlreadyExistsError: the index exists and `if_exists` is 'error'.
+            RequestError: the column or the function cannot be used.
+        """
+        record = self._session.refresh().table(self._id, name=self._path)
+        name = column.name if isinstance(column, ColumnRef) else column
+        found = record.column(name)
+        function = string_embed if string_embed is not None else embedding
+        modality = _MODALITY.get(type(found.type))
+        if function is not None and modality is None:
+            raise InvalidArgument(f"column {name!r} has type `{found.type}`: an embedding function cannot be applied to it")
+        if function is not None and not callable(function):
+            raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
+        expr = None if function is None else function(record.ref(found))
+        if expr is not None and not isinstance(expr, Expr):
+            raise InvalidArgument(f"the embedding function must be a @pxt.udf, but it returned {type(expr).__name__}")
+        embeddings = {} if expr is None else {str(modality): expr}
+        new = indexes.NewIndex(idx_name, name, embeddings, metric, precision)
+        choices = ("error", "ignore", "replace", "replace_force")
+        status = indexes.add_index(
+            self._session, self._id, self._path, new, if_exists=one_of("if_exists", if_exists, choices)
+        )
+        announce(self._session, status)
+        return status
+
+    def drop_embedding_index(
+        self, *, column: str | ColumnRef | None = None, idx_name: str | None = None, if_not_exists: str = "error"
+    ) -> None:
+        """Drop an index, named by its column or its own name.
+
+        Raises:
+            NotFoundError: there is none.
+            RequestError: the column has several.
+        """
+        indexes.drop_index(
+            self._session, self._id, self._path,
+            column=column.name if isinstance(column, ColumnRef) else column, index_name=idx_name,
+            if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
+        )  # fmt: skip
+
+    drop_index = drop_embedding_index
+
+    # Versions
+
+    def revert(self) -> None:
+        """Take back the last operation, of data or schema. This cannot be undone.
+
+        Raises:
+            RequestError: the table is at version 0.
+        """
+        versions.revert(self._session, self._id, self._path)
+
+    def get_versions(self, n: int | None = None) -> list[dict[str, Any]]:
+        """What each operation did, newest first, at most `n` of them."""
+        found = versions.list_versions(self._session, self._id, self._path, limit=n)
+        return [
+            {
+                "version": version.version,
+                "created_at": version.created_at,
+                "user": None,
+                "change_type": version.kind,
+                "inserts": version.inserts,
+                "updates": version.updates,
+                "deletes": version.deletes,
+                "errors": version.errors,
+                "schema_change": version.schema_change,
+            }
+            for version in found
+        ]
+
+    def history(self, n: int | None = None) -> "pd.DataFrame":
+        """As `get_versions`, as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.get_versions(n))
+
+
+InsertableTable = Table
+"""Older name: every table that is no view."""
+
+RESERVED_NAMES = frozenset(
+    [name for name in dir(Table) if not name.startswith("_")]
+    + ["add_column", "add_columns", "add_btree_index", "alter_column", "alter_computed_column", "aupdate", "ainsert"]
+    + ["at", "batch_update", "branch", "compute", "cursor", "diff", "distinct", "errors", "estimate", "forget", "group_by"]
+    + ["join", "recompute_columns", "rename_column", "restore", "sample", "stale", "tag", "usage", "vacuum"]
+)
+"""Names no column can have: what a table has, or will have, as methods."""
+
