@@ -1,0 +1,100 @@
+"""One embedded server for a run, a database for each test process, a directory for each test.
+
+`PIXELTABLE_TEST_CONFIG` chooses a configuration: `no-pushdown` (all expressions run in Python), `batch-1` (rows are
+computed one by one), `reload` (metadata is read again at every step).
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pixeltable as pxt
+from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.session.current import end_session
+from pixeltable.session.session import Session
+from pixeltable.storage import server_user
+from pixeltable.storage.server import EmbeddedServer
+from tests.storage.server_places import account_name
+
+CONFIGURATION = os.environ.get("PIXELTABLE_TEST_CONFIG", "")
+SETTINGS = {
+    "": {},
+    "no-pushdown": {"PIXELTABLE_SQL_PUSHDOWN": "false"},
+    "batch-1": {"PIXELTABLE_BATCH_SIZE": "1"},
+    "reload": {},
+}
+
+
+def server_folder(basetemp: Path) -> Path:
+    """Where the run's server lives: below the temporary folder itself, since its system user cannot reach pytest's."""
+    name = hashlib.sha256(str(basetemp).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"pixeltable-tests-{name}"
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The temporary folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def database_url(run_folder: Path, worker_id: str) -> Iterator[str]:
+    """A fresh database of this test process, in the server of the run."""
+    folder = server_folder(run_folder)
+    folder.mkdir(exist_ok=True, mode=0o711)
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server_user, "SERVICE_NAME", account_name())
+        server = EmbeddedServer(folder / "home", state_dir=folder / "state")
+        (folder / "home").mkdir(exist_ok=True)
+        server.join()
+        yield server.create_database(f"test_{worker_id}")
+        server.leave()
+    if not server_is_used(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def server_is_used(folder: Path) -> bool:
+    """Whether another process of the run still has the server: then the last one to leave clears up."""
+    return any(folder.rglob("postmaster.pid"))
+
+
+@pytest.fixture(scope="session")
+def session_settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of this test process; a program that it starts gets the same database with it."""
+    settings = {
+        "PIXELTABLE_HOME": str(tmp_path_factory.mktemp("home")),
+        "PIXELTABLE_DB_URL": database_url,
+        **SETTINGS[CONFIGURATION],
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        if CONFIGURATION == "reload":
+            patch.setattr(Session, "table", reloading_table)
+        yield settings
+        end_session()
+
+
+def reloading_table(session: Session, table_id: int, name: str) -> TableRecord:
+    """`Session.table` as if this process had never seen the table."""
+    session._catalog = Catalog()  # noqa: SLF001  # what the configuration is for
+    return session.refresh().table(table_id, name=name)
+
+
+_numbers = iter(range(1_000_000))
+
+
+@pytest.fixture
+def ns(session_settings: dict[str, str]) -> str:
+    """A fresh directory for one test: paths are `f'{ns}/name'`."""
+    name = f"test{next(_numbers)}"
+    pxt.create_dir(name)
+    return name
