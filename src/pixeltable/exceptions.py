@@ -239,7 +239,9 @@ class UnknownTable(_Coded, NotFoundError):
     code = ErrorCode.TABLE_NOT_FOUND
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"table {name!r} was dropped", hint="Get a new handle with pxt.get_table() or create it again.")
+        super().__init__(
+            f"table {name!r} was dropped", hint="Get a new handle with pxt.get_table() or create it again."
+        )
 
 
 class UnknownDirectory(_Coded, NotFoundError):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from tzlocal import get_localzone_name
 
 from pixeltable.exceptions import InvalidConfiguration
 
@@ -19,7 +20,9 @@ class Settings(BaseSettings):
     home: Path = Path("~/.pixeltable")
     """Folder of the embedded database, the signing key and the configuration file."""
 
-    db_url: str | None = Field(None, validation_alias=AliasChoices("PIXELTABLE_DB_URL", "PIXELTABLE_DB_CONNECT_STR", "db_url"))
+    db_url: str | None = Field(
+        None, validation_alias=AliasChoices("PIXELTABLE_DB_URL", "PIXELTABLE_DB_CONNECT_STR", "db_url")
+    )
     """A PostgreSQL server (16 or newer, with pgvector) to use in place of the embedded one."""
 
     state_dir: Path = Path("/var/lib/pixeltable")
@@ -58,8 +61,6 @@ class Settings(BaseSettings):
     def zone_name(self) -> str:
         if self.time_zone:
             return self.time_zone
-        from tzlocal import get_localzone_name
-
         return str(get_localzone_name())
 
 
@@ -87,5 +88,7 @@ def load_settings(overrides: dict[str, Any] | None = None) -> Settings:
         settings.zone  # noqa: B018  # an unknown zone is refused here, not in the middle of a query
     except (ValidationError, LookupError, ValueError) as error:
         known = ", ".join(sorted(Settings.model_fields))
-        raise InvalidConfiguration(f"the configuration is not valid: {error}", hint=f"Known settings: {known}.") from None
+        raise InvalidConfiguration(
+            f"the configuration is not valid: {error}", hint=f"Known settings: {known}."
+        ) from None
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})

@@ -189,4 +189,3 @@ def ls(path: str = "") -> "pd.DataFrame":
         version = versions.current_version(session, catalog.table_ids[name], name)
         rows.append((name.rpartition("/")[2], "table", str(version), ""))
     return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])
-

@@ -171,9 +171,7 @@ class Table:
         if (source is None) == (not kwargs):
             raise InvalidArgument("insert() takes rows, or one row as keywords", hint="insert([{...}]) or insert(a=1).")
         if isinstance(source, str | bytes | Mapping) or (source is not None and not hasattr(source, "__iter__")):
-            raise Unsupported(
-                f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts."
-            )
+            raise Unsupported(f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts.")
         status = insert(
             self._session, self._id, self._path, [kwargs] if source is None else source,
             on_error=one_of("on_error", on_error, ("abort", "ignore")), return_rows=return_rows,
@@ -288,7 +286,9 @@ class Table:
         function = string_embed if string_embed is not None else embedding
         modality = _MODALITY.get(type(found.type))
         if function is not None and modality is None:
-            raise InvalidArgument(f"column {name!r} has type `{found.type}`: an embedding function cannot be applied to it")
+            raise InvalidArgument(
+                f"column {name!r} has type `{found.type}`: an embedding function cannot be applied to it"
+            )
         if function is not None and not callable(function):
             raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
         expr = None if function is None else function(record.ref(found))
@@ -361,8 +361,19 @@ InsertableTable = Table
 RESERVED_NAMES = frozenset(
     [name for name in dir(Table) if not name.startswith("_")]
     + ["add_column", "add_columns", "add_btree_index", "alter_column", "alter_computed_column", "aupdate", "ainsert"]
-    + ["at", "batch_update", "branch", "compute", "cursor", "diff", "distinct", "errors", "estimate", "forget", "group_by"]
+    + [
+        "at",
+        "batch_update",
+        "branch",
+        "compute",
+        "cursor",
+        "diff",
+        "distinct",
+        "errors",
+        "estimate",
+        "forget",
+        "group_by",
+    ]
     + ["join", "recompute_columns", "rename_column", "restore", "sample", "stale", "tag", "usage", "vacuum"]
 )
 """Names no column can have: what a table has, or will have, as methods."""
-

@@ -76,7 +76,9 @@ def _encode(job: JobRecord) -> dict[str, Any]:
     }
 
 
-def _decode(job_id: int, table_id: int, status: Literal["running", "aborted"], op: int, data: dict[str, Any]) -> JobRecord:
+def _decode(
+    job_id: int, table_id: int, status: Literal["running", "aborted"], op: int, data: dict[str, Any]
+) -> JobRecord:
     return JobRecord(
         job_id,
         table_id,

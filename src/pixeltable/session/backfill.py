@@ -1,15 +1,15 @@
-"""Filling a new heap for the rows a table has already: in batches, resumable, with nothing held while user code runs.
+"""Filling a new heap for the rows a table has: in batches, resumable, with nothing held while user code runs.
 
-From the moment a target is registered, writers fill it for the rows they touch; what is done here is the rest. Each batch
-is read, computed and appended in a short transaction. If the table's version is then still the one that was read, nothing
-needs checking; else only rows are appended whose inputs are still the entries that were read.
+From the moment a target is registered, writers fill it for the rows they touch; what is done here is the rest. Each
+batch is read, computed and appended in a short transaction. If the table's version is then still the one that was read,
+nothing needs checking; else only rows are appended whose inputs are still the entries that were read.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
@@ -207,7 +207,8 @@ def _append_checked(
     casts = "".join(f", u.u{i}::{types[i]}" for i in range(len(columns)))
     statement = (
         f"INSERT INTO {entries.heap.current} (row, op_in{''.join(f', {name}' for name in names)}) "
-        f"SELECT u.row, %s{casts} FROM unnest({', '.join(['%s::bigint[]', *arrays])}) AS u({', '.join(['row', *sources])}) "
+        f"SELECT u.row, %s{casts} "
+        f"FROM unnest({', '.join(['%s::bigint[]', *arrays])}) AS u({', '.join(['row', *sources])}) "
         f"{joins} WHERE NOT EXISTS (SELECT 1 FROM {entries.heap.current} e WHERE e.row = u.row)"
     )
     seen_ops = [[seen.ops[place] for place in keep] for seen in inputs]
@@ -215,17 +216,17 @@ def _append_checked(
         connection.execute("SELECT 1 FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,))
         if _head_schema(connection, table) != table.schema_version:
             raise SchemaChanged(table.path)
-        connection.execute(cast(LiteralString, statement), [job.op, rows, *columns, *seen_ops])
+        connection.execute(statement, [job.op, rows, *columns, *seen_ops])
 
 
 def _head_schema(connection: Connection, table: TableRecord) -> int | None:
-    row = connection.execute(
-        "SELECT schema_version FROM pixeltable.heads WHERE table_id = %s", (table.id,)
-    ).fetchone()
+    row = connection.execute("SELECT schema_version FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
     return int(row[0]) if row else None
 
 
-def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]) -> bool:
+def finish(
+    session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]
+) -> bool:
     """Make a filled target part of the table, if no row lacks its entry; False if some do.
 
     `ready(table)` is the table's record with the target in service.
@@ -235,7 +236,7 @@ def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: 
         table = catalog.table(job.table_id, name=name)
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
         lacking = connection.execute(
-            f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "  # type: ignore[arg-type]
+            f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "
             "WHERE e.row IS NULL LIMIT 1"
         ).fetchone()
         if lacking is not None:
@@ -249,7 +250,7 @@ def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: 
 
     finished = session.change_schema(work)
     if finished:
-        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))  # type: ignore[arg-type]
+        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))
     return finished
 
 
@@ -277,6 +278,6 @@ def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, in
         for heap in sorted({table.row_heap, *inputs}, key=lambda heap: heap.id)
     )
     connection.execute(
-        f"DELETE FROM {job.heap.current} e WHERE {changed}",  # type: ignore[arg-type]
+        f"DELETE FROM {job.heap.current} e WHERE {changed}",
         [job.aborted_op] * len({table.row_heap, *inputs}),
     )

@@ -12,7 +12,6 @@ from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
-from pixeltable.exprs.operators import convert_literal
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
 from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
@@ -48,7 +47,9 @@ class FoundRows:
 
 def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     """Run a row plan: one statement, then the part of the filter that runs in Python."""
-    fetched = session.database.read(lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall())  # type: ignore[arg-type]
+    fetched = session.database.read(
+        lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
+    )
     width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing)
     columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
     batch = Batch(len(fetched))
@@ -111,7 +112,14 @@ def write_change(session: Session, table: TableRecord, change: Change, counts: C
 
 
 def update(
-    session: Session, table_id: int, name: str, values: Mapping[str, Any], *, where: Any, cascade: bool, return_rows: bool
+    session: Session,
+    table_id: int,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    where: Any,
+    cascade: bool,
+    return_rows: bool,
 ) -> UpdateStatus:
     """Set columns of the rows that match, and recompute what depends on them; other cells stay where they are.
 
@@ -137,7 +145,9 @@ def _setting(session: Session, table: TableRecord, values: Mapping[str, Any]) ->
 
 def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value: Any) -> Expr:
     if column.is_computed:
-        raise Unsupported(f"column {column.name!r} is computed and cannot be updated", hint="Update what it depends on.")
+        raise Unsupported(
+            f"column {column.name!r} is computed and cannot be updated", hint="Update what it depends on."
+        )
     if column.primary_key:
         raise Unsupported(f"column {column.name!r} is part of the primary key and cannot be updated")
     expr = as_expr(value)
@@ -279,4 +289,3 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
         )
 
     return retrying(session, table_id, name, work)
-

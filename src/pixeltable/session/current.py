@@ -32,7 +32,9 @@ def start_session(overrides: dict[str, Any] | None) -> Session:
     with _lock:
         if _current is not None and _current.pid == os.getpid():
             if overrides:
-                raise InvalidState("settings cannot be overridden any more", hint="Call pxt.init() before anything else.")
+                raise InvalidState(
+                    "settings cannot be overridden any more", hint="Call pxt.init() before anything else."
+                )
             return _current
         _current = Session(load_settings(overrides))
         atexit.register(_close, _current)

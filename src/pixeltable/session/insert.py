@@ -65,9 +65,7 @@ def _check_batch_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
         seen.add(cells)
 
 
-def _entries(
-    session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts]
-) -> tuple[list[Entries], int]:
+def _entries(session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts]) -> tuple[list[Entries], int]:
     stored = [column for column in table.columns if column.heap is not None]
     entries = heap_entries(table, stored, batch, known=texts)
     present = {entry.heap.id for entry in entries}

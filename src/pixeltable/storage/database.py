@@ -63,11 +63,9 @@ class Database:
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """`work` on a connection, again after a lost one; for work that may be done twice."""
-        return self.attempt(work, recall=lambda connection: None)
+        return self.attempt(work, recall=lambda _: None)
 
-    def attempt(
-        self, work: Callable[[Connection], Result], *, recall: Callable[[Connection], Result | None]
-    ) -> Result:
+    def attempt(self, work: Callable[[Connection], Result], *, recall: Callable[[Connection], Result | None]) -> Result:
         """`work` on a connection. After a lost one, `recall` says what the work had done; None means: do it (again).
 
         Raises:
@@ -83,7 +81,8 @@ class Database:
                     return work(connection) if done is None else done
             except psycopg.errors.DiskFull as error:
                 raise InvalidState(
-                    f"the database's disk is full: {error.diag.message_primary}", hint="Free some space; nothing was written."
+                    f"the database's disk is full: {error.diag.message_primary}",
+                    hint="Free some space; nothing was written.",
                 ) from error
             except psycopg.OperationalError as error:
                 if not _is_lost(error):
