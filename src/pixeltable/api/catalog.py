@@ -46,8 +46,8 @@ def create_table(
 ) -> Table:
     """Create a table from a schema: column names to types, `pxt.Int` or `pxt.String | None`; bare types reject null.
 
-    `primary_key` names one column or several. `if_exists` is 'error', 'ignore' (return the table that is there), 'replace'
-    or 'replace_force' (drop it first).
+    `primary_key` names one column or several. `if_exists` is 'error', 'ignore' (return the table that is there),
+    'replace' or 'replace_force' (drop it first).
 
     Raises:
         AlreadyExistsError: the path is taken.
@@ -98,10 +98,7 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
     """
     one_of("if_not_exists", if_not_exists, _LENIENT)
     session = current_session()
-    if isinstance(table, Table):
-        path = session.refresh().table(table._id, name=table._path).path  # noqa: SLF001  # a friend
-    else:
-        path = table
+    path = table.get_metadata()["path"] if isinstance(table, Table) else table
     tables.drop_table(session, parse_path(path), if_not_exists=if_not_exists)
 
 

@@ -11,7 +11,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
-from pixeltable.functions import string  # gives String columns their methods
+from pixeltable.functions import string as string  # for its effect: String columns get their methods
 from pixeltable.ids import check_column_name
 from pixeltable.plan.query import QuerySpec
 from pixeltable.session import change, columns, indexes, versions
@@ -272,7 +272,7 @@ class Table:
         """Index a column by the vectors of its values, for `t.column.similarity(string=...)`.
 
         `embedding` or `string_embed` is a function of one text that returns a vector of fixed length, such as
-        `wordllama.embed`; bind further parameters with `.using(...)`. A column of vectors, `pxt.Array[(n,), pxt.Float]`,
+        `wordllama.embed`; bind further parameters with `.using(...)`. A column of type `pxt.Array[(n,), pxt.Float]`
         needs none. `metric` is cosine, ip or l2; `precision` fp16 (at most 4000 dimensions) or fp32 (at most 2000).
         The index is kept in step with every insert, update and delete.
 
@@ -286,9 +286,7 @@ class Table:
         function = string_embed if string_embed is not None else embedding
         modality = _MODALITY.get(type(found.type))
         if function is not None and modality is None:
-            raise InvalidArgument(
-                f"column {name!r} has type `{found.type}`: an embedding function cannot be applied to it"
-            )
+            raise InvalidArgument(f"column {name!r} has type `{found.type}`, which no embedding function takes")
         if function is not None and not callable(function):
             raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
         expr = None if function is None else function(record.ref(found))

@@ -42,7 +42,8 @@ class JobRecord:
 def insert_job(connection: Connection, job: JobRecord) -> None:
     """Record a new job."""
     connection.execute(
-        "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (job.id, job.table_id, "index" if job.index else "column", job.target, job.status, job.op, Jsonb(_encode(job))),
     )
 

@@ -224,7 +224,7 @@ def _discard(connection: Connection, table: TableRecord, job: JobRecord) -> None
 
 
 def same_definition(a: Expr, b: Expr) -> bool:
-    """Whether two expressions are alike but for the code of the functions they call: a mended one counts as the same."""
+    """Whether two expressions are alike but for the code of their functions: a mended function counts as the same."""
 
     def without_code(node: Expr) -> Expr | None:
         if not isinstance(node, Call):

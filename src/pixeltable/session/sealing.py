@@ -38,7 +38,7 @@ def with_room(session: Session, table: TableRecord, count: int, write: Callable[
 
 
 def make_room(session: Session, table: TableRecord, count: int) -> None:
-    """Partitions for `count` more vectors in every index of a table; those that are full by now get their HNSW index."""
+    """Partitions for `count` more vectors in every index of a table; those that are full get their HNSW index."""
 
     def extend(connection: Connection) -> None:
         for index in table.indexes:

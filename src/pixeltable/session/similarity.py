@@ -76,7 +76,7 @@ def _vector(session: Session, index: IndexRecord, node: Similarity) -> Literal:
         value = _embedded(session, template, node)
     if not is_vector(value, index.dimensions):
         raise InvalidArgument(
-            f"index {index.name!r} has vectors of {index.dimensions} finite numbers, the query has shape {np.shape(value)}"
+            f"index {index.name!r} has vectors of {index.dimensions} finite numbers, the query is {np.shape(value)}"
         )
     return Literal(value, ArrayType(shape=value.shape, dtype=value.dtype.name))
 

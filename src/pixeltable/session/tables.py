@@ -51,9 +51,7 @@ class TableOptions:
     media_validation: str = "on_write"
 
 
-def column_specs(
-    schema: Mapping[str, Any], *, primary_key: str | list[str] | None, reserved: frozenset[str]
-) -> list[ColumnSpec]:
+def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: frozenset[str]) -> list[ColumnSpec]:
     """The columns of a schema, checked.
 
     Raises:

@@ -312,8 +312,8 @@ def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
 def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Committed | None:
     """What a write with that token committed, None if it did not; only recent versions are searched."""
     found = connection.execute(
-        "SELECT op, version FROM (SELECT * FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 10000) v "
-        "WHERE token = %s",
+        "SELECT op, version FROM "
+        "(SELECT * FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 10000) v WHERE token = %s",
         (table_id, token),
     ).fetchone()
     return Committed(*found) if found else None
