@@ -17,7 +17,7 @@ _CONNECT_TIMEOUT_S = 5
 _RECOVERY_S = 20.0
 """How long a call waits for a lost server to come back before it gives up."""
 
-_SESSION_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000"
+_SESSION_OPTIONS = "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000"
 
 
 class Database:
