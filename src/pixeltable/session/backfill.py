@@ -88,9 +88,11 @@ def _table_with_target(session: Session, job: JobRecord, name: str) -> TableReco
     Raises:
         InvalidState: the target was taken out of the table.
     """
-    for table in (session.table(job.table_id, name), session.refresh().table(job.table_id, name=name)):
-        if _target(table, job) is not None:
-            return table
+    table = session.table(job.table_id, name)
+    if _target(table, job) is None:
+        table = session.refresh().table(job.table_id, name=name)
+    if _target(table, job) is not None:
+        return table
     raise InvalidState(f"{job.target!r} was removed from table {name!r} while it was being filled")
 
 
@@ -139,7 +141,7 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         limit=size,
         pushdown=session.settings.sql_pushdown,
     )
-    return _Batch(read_rows(session, table, plan), version)
+    return _Batch(read_rows(session, plan), version)
 
 
 def _head_version(connection: Connection, table: TableRecord) -> int:
@@ -171,8 +173,7 @@ def _append(session: Session, job: JobRecord, name: str, batch: _Batch, entries:
     if len(kept) < len(batch.found.rows):
         entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=None)
 
-    def write(connection: Connection) -> bool:
-        table = _table_with_target(session, job, name)
+    def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():
             if _locked_version(connection, table) == batch.version:
                 copy_entries(connection, entries, rows, job.op)
@@ -180,7 +181,14 @@ def _append(session: Session, job: JobRecord, name: str, batch: _Batch, entries:
                 _append_checked(connection, job, batch.found, entries, kept)
         return True
 
-    session.replanning(lambda: session.database.attempt(write, recall=lambda c: _is_written(c, job.heap, rows[0])))
+    def attempt() -> bool:
+        table = _table_with_target(session, job, name)
+        return session.database.attempt(
+            lambda connection: write(connection, table),
+            recall=lambda connection: _is_written(connection, job.heap, rows[0]),
+        )
+
+    session.replanning(attempt)
 
 
 def _is_written(connection: Connection, heap: Heap, row: int) -> bool | None:

@@ -45,7 +45,7 @@ class FoundRows:
     batch: Batch
 
 
-def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
+def read_rows(session: Session, plan: RowPlan) -> FoundRows:
     """Run a row plan: one statement, then the part of the filter that runs in Python."""
     fetched = session.database.read(
         lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
@@ -192,7 +192,7 @@ def _update(
         heaps=[*written, *(table.heap(index.id) for index in indexes)],
         pushdown=session.settings.sql_pushdown,
     )
-    found = read_rows(session, table, plan)
+    found = read_rows(session, plan)
     if not found.rows:
         return UpdateStatus(seconds=time.perf_counter() - start)
     batch = _new_cells(session, table, setting, dependents, found.batch)
@@ -280,7 +280,7 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
     def work(table: TableRecord) -> UpdateStatus:
         predicate = None if where is None else bind_predicate(where, table)
         plan = plan_rows(table, [], where=predicate, pushdown=session.settings.sql_pushdown)
-        found = read_rows(session, table, plan)
+        found = read_rows(session, plan)
         if found.rows:
             change = Change(found.rows, found.seen, doomed=table.heaps)
             write_change(session, table, change, Counts(deletes=len(found.rows)))

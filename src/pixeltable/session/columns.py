@@ -189,7 +189,7 @@ def _take_up(connection: Connection, table: TableRecord, new: NewColumn) -> JobR
         assert job.column.expr is not None
         if new.stored and same_definition(job.column.expr, new.expr):
             return _continue(connection, table, job)
-        _discard(connection, table, job)
+        _discard(connection, job)
     return None
 
 
@@ -212,7 +212,7 @@ def _continue(connection: Connection, table: TableRecord, job: JobRecord) -> Job
     return running
 
 
-def _discard(connection: Connection, table: TableRecord, job: JobRecord) -> None:
+def _discard(connection: Connection, job: JobRecord) -> None:
     assert job.column is not None
     if job.status == "running":
         raise InvalidState(
