@@ -43,8 +43,11 @@ def migrate(connection: Connection) -> None:
 
 def _number(connection: Connection) -> int:
     """The number of the last migration that ran, 0 where there is no catalog."""
-    exists = connection.execute("SELECT to_regclass('pixeltable.migration')").fetchone()
-    if exists is None or exists[0] is None:
+    # Not to_regclass(): it may answer from a cache that is older than the lock under which this asks again.
+    exists = connection.execute(
+        "SELECT 1 FROM pg_tables WHERE schemaname = 'pixeltable' AND tablename = 'migration'"
+    ).fetchone()
+    if exists is None:
         return 0
     row = connection.execute("SELECT number FROM pixeltable.migration").fetchone()
     assert row is not None
