@@ -34,7 +34,6 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.home = settings.home
-        self.pid = os.getpid()
         self._lock = threading.Lock()
         self._catalog = Catalog()
         self._server: EmbeddedServer | None = None
@@ -52,6 +51,11 @@ class Session:
         )
         self.database.read(migrate)
         self.context = Context(settings.zone, self.find_function, settings.batch_size)
+
+    def after_fork(self) -> None:
+        """In a forked child: nothing of what belongs to the parent's threads and connections is used."""
+        self._lock = threading.Lock()
+        self.database.after_fork()
 
     def close(self) -> None:
         """Give up the connections; the last process to leave stops an embedded server."""

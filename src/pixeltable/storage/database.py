@@ -32,10 +32,15 @@ class Database:
         self._conninfo = psycopg.conninfo.make_conninfo(
             conninfo, options=f"{_SESSION_OPTIONS} -c TimeZone={zone_name}", connect_timeout=_CONNECT_TIMEOUT_S
         )
-        self._pool = ConnectionPool(
+        self._max_connections = max_connections
+        self._inherited: list[ConnectionPool] = []
+        self._pool = self._open_pool()
+
+    def _open_pool(self) -> ConnectionPool:
+        return ConnectionPool(
             self._conninfo,
             min_size=0,
-            max_size=max_connections,
+            max_size=self._max_connections,
             max_idle=300,
             open=True,
             kwargs={"autocommit": True, "prepare_threshold": 3},
@@ -43,6 +48,12 @@ class Database:
             reconnect_timeout=_RECOVERY_S,
             num_workers=1,
         )
+
+    def after_fork(self) -> None:
+        """In a forked child: connections of its own, and a share of its own in an embedded server."""
+        self._inherited.append(self._pool)  # kept, since ending it would end the parent's connections
+        self._pool = self._open_pool()
+        self._revive()
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
