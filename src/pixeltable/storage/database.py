@@ -34,6 +34,7 @@ class Database:
         )
         self._max_connections = max_connections
         self._inherited: list[ConnectionPool] = []
+        self._joined = True
         self._pool = self._open_pool()
 
     def _open_pool(self) -> ConnectionPool:
@@ -50,10 +51,10 @@ class Database:
         )
 
     def after_fork(self) -> None:
-        """In a forked child: connections of its own, and a share of its own in an embedded server."""
+        """In a forked child: connections of its own when it first needs one, none of the parent's."""
         self._inherited.append(self._pool)  # kept, since ending it would end the parent's connections
         self._pool = self._open_pool()
-        self._revive()
+        self._joined = False
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -62,6 +63,9 @@ class Database:
         Raises:
             DatabaseUnavailable: none could be had.
         """
+        if not self._joined:
+            self._revive()  # a child needs a share of its own in an embedded server
+            self._joined = True
         try:
             with self._pool.connection() as connection:
                 yield connection
