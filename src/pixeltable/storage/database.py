@@ -35,15 +35,16 @@ class Database:
         self._max_connections = max_connections
         self._inherited: list[ConnectionPool] = []
         self._joined = True
-        self._pool = self._open_pool()
+        self._pool = self._new_pool()
+        self._pool.open()
 
-    def _open_pool(self) -> ConnectionPool:
+    def _new_pool(self) -> ConnectionPool:
         return ConnectionPool(
             self._conninfo,
             min_size=0,
             max_size=self._max_connections,
             max_idle=300,
-            open=True,
+            open=False,
             kwargs={"autocommit": True, "prepare_threshold": 3},
             timeout=_RECOVERY_S,
             reconnect_timeout=_RECOVERY_S,
@@ -53,7 +54,7 @@ class Database:
     def after_fork(self) -> None:
         """In a forked child: connections of its own when it first needs one, none of the parent's."""
         self._inherited.append(self._pool)  # kept, since ending it would end the parent's connections
-        self._pool = self._open_pool()
+        self._pool = self._new_pool()
         self._joined = False
 
     @contextmanager
@@ -65,6 +66,7 @@ class Database:
         """
         if not self._joined:
             self._revive()  # a child needs a share of its own in an embedded server
+            self._pool.open()
             self._joined = True
         try:
             with self._pool.connection() as connection:
