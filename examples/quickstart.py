@@ -71,7 +71,7 @@ def say(heading: str, text: str) -> None:
 
 def create(rows: list[dict[str, str]]) -> pxt.Table:
     """A table with the documents in it."""
-    say("1. A directory, a table, and rows", "create_dir(), create_table() and insert(); what insert() says is durable.")
+    say("1. A directory, a table, and rows", "create_dir(), create_table() and insert(). What it inserted is durable.")
     pxt.create_dir("quickstart", if_exists="replace_force")
     docs = pxt.create_table("quickstart/docs", {"name": pxt.String, "text": pxt.String}, primary_key="name")
     docs.insert(rows)
@@ -143,7 +143,7 @@ def versions(docs: pxt.Table) -> None:
     """What happened to the table."""
     say("5. History", "history() has a version for every change that stands; the reverted one is gone.")
     shown = ["version", "change_type", "inserts", "updates", "errors", "schema_change"]
-    print(docs.history()[shown].to_string(index=False, na_rep="", formatters={"schema_change": lambda text: text or ""}))
+    print(docs.history()[shown].fillna({"schema_change": ""}).to_string(index=False))
 
 
 def main() -> None:
