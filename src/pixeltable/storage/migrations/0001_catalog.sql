@@ -1,6 +1,8 @@
 -- The catalog: directories, tables and their versions, functions, jobs; and the functions every write commits with.
 
-CREATE EXTENSION IF NOT EXISTS vector;
+-- In `public` by name: the embedded server's role is called as our schema is, so that it would go there by default, and
+-- a role of another name, on a server the database was moved to, would not find its types.
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
 
 -- Ids of directories, tables, columns, heaps, indexes and jobs.
 CREATE SEQUENCE pixeltable.id_seq;
