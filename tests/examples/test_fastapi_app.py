@@ -17,6 +17,8 @@ import pytest
 import pixeltable as pxt
 from tests.architecture.source_tree import REPOSITORY
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fastapi_app")]
+
 EXAMPLES = REPOSITORY / "examples"
 CLIENTS = 32
 REQUESTS = 10
@@ -90,7 +92,6 @@ def visit_all(server: Server, run: str) -> list[tuple[httpx.Response, str | None
         return [answer for answers in visits for answer in answers]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["default", pytest.param("uvloop", marks=NO_UVLOOP)])
 def test_every_acknowledged_document_is_found(documents: pxt.Table, tmp_path: Path, loop: str) -> None:
     before = documents.count()
@@ -104,7 +105,6 @@ def test_every_acknowledged_document_is_found(documents: pxt.Table, tmp_path: Pa
     assert not [text for text, found in hits.items() if text not in found]
 
 
-@pytest.mark.slow
 def test_server_ends_when_told_to_and_leaves_no_process(documents: pxt.Table, tmp_path: Path) -> None:  # noqa: ARG001
     with serving(tmp_path / "log") as server:
         assert search(server, "anything").status_code == 200

@@ -10,6 +10,9 @@ import pytest
 
 from tests.architecture.source_tree import REPOSITORY
 
+# One process runs them all: its two tours serve every test here.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
+
 FILES = {
     "cats.md": "# Cats\n\nCats purr, sleep and chase mice.\n",
     "notes/tax.txt": "Income tax is due in May.\n",
@@ -49,41 +52,34 @@ def folder_tour(session_settings: dict[str, str], tmp_path_factory: pytest.TempP
     return run.stdout
 
 
-@pytest.mark.slow
 def test_questions_find_their_topics(tour: str) -> None:
     assert list(first_hits(tour).values()) == ["exceptions", "import", "formatstrings", "break", "dict"]
 
 
-@pytest.mark.slow
 def test_update_moves_a_document_to_the_top_and_revert_moves_it_back(tour: str) -> None:
     before, updated, reverted = re.findall(r"^ *(?:before|updated|reverted): (.*)$", tour, re.MULTILINE)
     assert ("How to catch an error" in updated, " place 1 of" in updated) == (True, True)
     assert before == reverted != updated
 
 
-@pytest.mark.slow
 def test_history_has_no_trace_of_what_was_reverted(tour: str) -> None:
     assert re.findall(r"^ +(\d) +(?:data|schema)", tour, re.MULTILINE) == ["4", "3", "2", "1", "0"]
 
 
-@pytest.mark.slow
 def test_output_fits_a_terminal(tour: str) -> None:
     assert max(map(len, tour.splitlines())) <= 100
 
 
-@pytest.mark.slow
 def test_folder_is_read_with_its_folders(folder_tour: str) -> None:
     assert folder_tour.count("\n3 documents, ") == 1
     assert "notes/tax.txt" in folder_tour
 
 
-@pytest.mark.slow
 def test_questions_are_asked_of_a_folder_too(folder_tour: str) -> None:
     hits = first_hits(folder_tour)
     assert (len(hits), hits["how do I catch an error raised in my code?"]) == (5, "errors.md")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["empty", "missing"])
 def test_folder_without_documents_is_one_line_and_exit_2(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
