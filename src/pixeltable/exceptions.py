@@ -2,14 +2,13 @@
 
     Error
     ├── NotFoundError            UnknownPath UnknownTable UnknownDirectory UnknownColumn UnknownIndex UnknownFunction
-    │                            UnknownResultColumn
     ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidConfiguration MissingPackage ForeignColumn CellFailure
     ├── AuthorizationError       MissingCredentials ForeignPickle
-    ├── ExternalServiceError     ProviderError
-    ├── ServiceUnavailableError  DatabaseUnavailable StoreUnavailable
+    ├── ExternalServiceError
+    ├── ServiceUnavailableError  DatabaseUnavailable
     └── ConcurrencyError         SchemaChanged TooManyConflicts
 
 The leaves hold the wording; call sites pass facts.

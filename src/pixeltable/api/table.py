@@ -4,16 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.describe import describe_html, describe_text, table_metadata
-from pixeltable.api.query import Query
+from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
-from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
 from pixeltable.functions import string as string  # for its effect: String columns get their methods
 from pixeltable.ids import check_column_name
-from pixeltable.plan.query import QuerySpec
 from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.insert import insert
 from pixeltable.session.session import Session
@@ -39,16 +37,14 @@ def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
     return str(value)
 
 
-class Table:
+class Table(QueryStart):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
     """
 
     def __init__(self, session: Session, record: TableRecord) -> None:
-        self._session = session
-        self._id = record.id
-        self._path = record.path
+        super().__init__(session, record.id, record.path)
 
     @property
     def _record(self) -> TableRecord:
@@ -57,6 +53,8 @@ class Table:
     def __getattr__(self, name: str) -> ColumnRef:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in PLANNED_METHODS:
+            raise Unsupported(f"Table.{name}() is not supported yet")
         return self[name]
 
     def __getitem__(self, name: str) -> ColumnRef:
@@ -105,47 +103,6 @@ class Table:
     def get_base_table(self) -> "Table | None":
         """The table this is a view of; None, since it is none."""
         return None
-
-    # Queries
-
-    def _query(self) -> Query:
-        return Query(self._session, QuerySpec(self._id), self._path)
-
-    def select(self, *items: Any, **named: Any) -> Query:
-        """A query that yields expressions; see `Query.select`."""
-        return self._query().select(*items, **named)
-
-    def where(self, predicate: Any) -> Query:
-        """A query for the rows in which a Bool expression is true; see `Query.where`."""
-        return self._query().where(predicate)
-
-    def order_by(self, *exprs: Any, asc: bool = True) -> Query:
-        """A query in an order; see `Query.order_by`."""
-        return self._query().order_by(*exprs, asc=asc)
-
-    def limit(self, n: int, offset: int | None = None) -> Query:
-        """A query for at most `n` rows; see `Query.limit`."""
-        return self._query().limit(n, offset)
-
-    def collect(self) -> ResultSet:
-        """All rows."""
-        return self._query().collect()
-
-    def head(self, n: int = 10) -> ResultSet:
-        """The first `n` rows in the order of insertion."""
-        return self._query().head(n)
-
-    def tail(self, n: int = 10) -> ResultSet:
-        """The last `n` rows in the order of insertion."""
-        return self._query().tail(n)
-
-    def show(self, n: int = 20) -> ResultSet:
-        """At most `n` rows."""
-        return self._query().show(n)
-
-    def count(self) -> int:
-        """The number of rows."""
-        return self._query().count()
 
     # Rows
 
@@ -356,22 +313,14 @@ class Table:
 InsertableTable = Table
 """Older name: every table that is no view."""
 
-RESERVED_NAMES = frozenset(
-    [name for name in dir(Table) if not name.startswith("_")]
-    + ["add_column", "add_columns", "add_btree_index", "alter_column", "alter_computed_column", "aupdate", "ainsert"]
-    + [
-        "at",
-        "batch_update",
-        "branch",
-        "compute",
-        "cursor",
-        "diff",
-        "distinct",
-        "errors",
-        "estimate",
-        "forget",
-        "group_by",
-    ]
-    + ["join", "recompute_columns", "rename_column", "restore", "sample", "stale", "tag", "usage", "vacuum"]
+PLANNED_METHODS = frozenset(
+    (
+        "acompute add_btree_index add_column add_columns adelete ainsert alter_column alter_computed_column annotate at "
+        "aupdate batch_update branch compute cursor diff distinct errors estimate forget group_by join recompute_columns "
+        "rename_column restore sample stale tag usage vacuum"
+    ).split()
 )
-"""Names no column can have: what a table has, or will have, as methods."""
+"""Methods that tables will have."""
+
+RESERVED_NAMES = PLANNED_METHODS | {name for name in dir(Table) if not name.startswith("_")}
+"""Names no column can have."""

@@ -123,8 +123,10 @@ def update(
 ) -> UpdateStatus:
     """Set columns of the rows that match, and recompute what depends on them; other cells stay where they are.
 
+    A computed cell that fails becomes null with an error; the row is updated all the same.
+
     Raises:
-        RequestError: a value does not fit, or a cell could not be computed; nothing was written.
+        RequestError: a value does not fit, or could not be computed; nothing was written.
     """
     start = time.perf_counter()
 
