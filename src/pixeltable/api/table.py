@@ -314,11 +314,38 @@ InsertableTable = Table
 """Older name: every table that is no view."""
 
 PLANNED_METHODS = frozenset(
-    (
-        "acompute add_btree_index add_column add_columns adelete ainsert alter_column alter_computed_column annotate at "
-        "aupdate batch_update branch compute cursor diff distinct errors estimate forget group_by join recompute_columns "
-        "rename_column restore sample stale tag usage vacuum"
-    ).split()
+    [
+        "acompute",
+        "add_btree_index",
+        "add_column",
+        "add_columns",
+        "adelete",
+        "ainsert",
+        "alter_column",
+        "alter_computed_column",
+        "annotate",
+        "at",
+        "aupdate",
+        "batch_update",
+        "branch",
+        "compute",
+        "cursor",
+        "diff",
+        "distinct",
+        "errors",
+        "estimate",
+        "forget",
+        "group_by",
+        "join",
+        "recompute_columns",
+        "rename_column",
+        "restore",
+        "sample",
+        "stale",
+        "tag",
+        "usage",
+        "vacuum",
+    ]
 )
 """Methods that tables will have."""
 
