@@ -313,40 +313,12 @@ class Table(QueryStart):
 InsertableTable = Table
 """Older name: every table that is no view."""
 
-PLANNED_METHODS = frozenset(
-    [
-        "acompute",
-        "add_btree_index",
-        "add_column",
-        "add_columns",
-        "adelete",
-        "ainsert",
-        "alter_column",
-        "alter_computed_column",
-        "annotate",
-        "at",
-        "aupdate",
-        "batch_update",
-        "branch",
-        "compute",
-        "cursor",
-        "diff",
-        "distinct",
-        "errors",
-        "estimate",
-        "forget",
-        "group_by",
-        "join",
-        "recompute_columns",
-        "rename_column",
-        "restore",
-        "sample",
-        "stale",
-        "tag",
-        "usage",
-        "vacuum",
-    ]
-)
+PLANNED_METHODS = frozenset({
+    "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
+    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "compute", "cursor", "diff",
+    "distinct", "errors", "estimate", "forget", "group_by", "join", "recompute_columns", "rename_column", "restore",
+    "sample", "stale", "tag", "usage", "vacuum",
+})  # fmt: skip
 """Methods that tables will have."""
 
 RESERVED_NAMES = PLANNED_METHODS | {name for name in dir(Table) if not name.startswith("_")}
