@@ -16,8 +16,8 @@ from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
 from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import rejected
-from pixeltable.session.upkeep import with_room
 from pixeltable.session.session import Session
+from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import (

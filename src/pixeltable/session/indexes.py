@@ -13,9 +13,9 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
 from pixeltable.session.backfill import Filled, fill, finish, owning
 from pixeltable.session.columns import same_definition
-from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import next_op

@@ -12,8 +12,8 @@ from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.session.compute import compute_columns, embed, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import as_rows, gather, texts_of
-from pixeltable.session.upkeep import with_room
 from pixeltable.session.session import Session
+from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import Texts
 from pixeltable.storage.writes import Committed, Entries, insert_rows, recall_write
 from pixeltable.types.status import RowCountStats, UpdateStatus
