@@ -22,7 +22,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
-from pixeltable.types.column_type import JsonType, MediaType, TimestampType
+from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs.function import Function
 
@@ -98,6 +98,11 @@ def _divide(left: Any, right: Any) -> Any:
     return None if right == 0 else left / right
 
 
+def _divide_as_floats(left: float, right: float) -> float | None:
+    """As SQL does; Python's `/` of two ints beyond 53 bits rounds once, where this rounds each first."""
+    return None if right == 0 else float(left) / float(right)
+
+
 def _floor_divide(left: Any, right: Any) -> Any:
     return None if right == 0 else left // right
 
@@ -106,25 +111,34 @@ def _modulo(left: Any, right: Any) -> Any:
     return None if right == 0 else left % right
 
 
+_LARGEST_POWER_BITS = 2**16
+"""Ints beyond this are refused: `**` could otherwise run for hours, or fill the memory, for the sake of one cell."""
+
+
 def _power(left: Any, right: Any) -> Any:
     if left == 0 and right < 0:
         return None
+    if type(left) is int and type(right) is int and left.bit_length() * right > _LARGEST_POWER_BITS and abs(left) > 1:
+        raise OverflowError("the result is too large")
     result = left**right
     return None if isinstance(result, complex) else result
+
+
+def _power_of_floats(left: float, right: float) -> Any:
+    return _power(float(left), float(right))
 
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": _divide, "//": _floor_divide, "%": _modulo, "**": _power,
 }  # fmt: skip
+_FLOAT_ARITHMETIC = _ARITHMETIC | {"/": _divide_as_floats, "**": _power_of_floats}
+"""Where the result is a Float; of Json it is not known."""
 
 
 @evaluate.register
 def _(node: Arithmetic, columns: Sequence[Values], count: int, context: Context) -> Values:
-    left, right = columns
-    values = _strict(_ARITHMETIC[node.op], left, right)
-    if node.op == "**" and node.type.name == "Float":
-        return [float(value) if type(value) is int else value for value in values]
-    return values
+    floats = isinstance(node.type, FloatType)
+    return _strict((_FLOAT_ARITHMETIC if floats else _ARITHMETIC)[node.op], *columns)
 
 
 def _strict(function: Callable[..., Any], *columns: Values) -> Values:
