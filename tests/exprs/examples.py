@@ -25,8 +25,8 @@ from pixeltable.types.column_type import (
 
 TYPES: dict[str, ColumnType] = {
     "i": IntType(), "k": IntType(True), "x": FloatType(), "y": FloatType(True), "s": StringType(),
-    "n": StringType(True), "b": BoolType(), "c": BoolType(True), "ts": TimestampType(), "d": DateType(), "u": UUIDType(),
-    "raw": BinaryType(), "j": JsonType(), "a": ArrayType(shape=(3, None), dtype="float32"),
+    "n": StringType(True), "b": BoolType(), "c": BoolType(True), "ts": TimestampType(), "d": DateType(),
+    "u": UUIDType(), "raw": BinaryType(), "j": JsonType(), "a": ArrayType(shape=(3, None), dtype="float32"),
 }  # fmt: skip
 
 COLUMNS: dict[str, ColumnRef] = {

@@ -44,7 +44,8 @@ EDGE_FLOATS = [
     math.nan, math.inf, -math.inf, 0.9999999999999999,
 ]  # fmt: skip
 EDGE_TEXTS = [
-    None, "", "a", "A", "b", "ab", "aab", "ß", "SS", "é", "e\u0301", "\U0001f600", "\uffff", "z\n", "\\", "%", "_", " a ",
+    None, "", "a", "A", "b", "ab", "aab",
+    "ß", "SS", "é", "e\u0301", "\U0001f600", "\uffff", "z\n", "\\", "%", "_", " a ",
 ]  # fmt: skip
 ints = st.none() | st.integers(INT_MIN, INT_MAX) | st.integers(-20, 20)
 floats = st.none() | st.floats() | st.integers(-20, 20).map(float) | st.integers(INT_MIN, INT_MAX).map(float)
