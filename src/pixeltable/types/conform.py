@@ -167,7 +167,7 @@ def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     """
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value)
-    if not isinstance(value, datetime.datetime):
+    if not isinstance(value, datetime.datetime) or value != value:  # pandas' NaT is a datetime that is none
         raise TypeError
     # pandas' Timestamp is a datetime that compares and prints in its own way; cells hold the standard one.
     if hasattr(value, "to_pydatetime"):

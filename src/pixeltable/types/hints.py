@@ -7,7 +7,7 @@ import types
 import typing
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pixeltable.exceptions import InvalidType
 from pixeltable.types.column_type import (
@@ -53,6 +53,8 @@ def type_from_hint(hint: Any) -> ColumnType | None:
         return carried
     if isinstance(hint, ColumnType):
         return hint
+    if get_origin(hint) is Annotated:
+        return type_from_hint(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
         return _union(get_args(hint))
     if get_origin(hint) is Literal:
