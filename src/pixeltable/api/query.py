@@ -165,6 +165,8 @@ class Query:
             clauses.append(("Order By", ", ".join(keys)))
         if self._spec.limit is not None:
             clauses.append(("Limit", str(self._spec.limit)))
+        if self._spec.offset:
+            clauses.append(("Offset", str(self._spec.offset)))
         return rows, clauses
 
     def __repr__(self) -> str:

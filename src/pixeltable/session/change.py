@@ -157,7 +157,7 @@ def _filter(session: Session, table: TableRecord, where: Any) -> Expr | None:
 
 def _setting(session: Session, table: TableRecord, values: Mapping[str, Any]) -> dict[ColumnRecord, Expr]:
     """The columns to set and their checked, bound values."""
-    if not values:
+    if not isinstance(values, Mapping) or not values:
         raise InvalidArgument("update() needs at least one column to set", hint="Pass {'column': value}.")
     return {table.column(name): _value_for(session, table, table.column(name), value) for name, value in values.items()}
 
