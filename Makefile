@@ -19,7 +19,7 @@ CONFIGURATIONS := no-pushdown batch-1 reload
 
 help:
 	@echo "make venv    install the pinned dependencies and this project into $(VENV)"
-	@echo "make demo    run examples/quickstart.py (DOCS=... is passed to it)"
+	@echo "make demo    run examples/quickstart.py (DOCS=folder: on the .txt and .md files there)"
 	@echo "make test    all tests, then tests/api under: $(CONFIGURATIONS)"
 	@echo "make check   lint, format, spelling, types, architecture, doctests, news fragments"
 	@echo "make bench   run bench/run.py (ARGS=... is passed to it)"
@@ -40,7 +40,7 @@ $(INSTALLED): constraints.txt pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/python examples/quickstart.py $(DOCS)
+	$(BIN)/python examples/quickstart.py $(if $(DOCS),'$(DOCS)')
 
 test: $(INSTALLED)
 	$(PYTEST)

@@ -74,9 +74,7 @@ _HOMES = {
         "PixeltableWarning RequestError ServiceUnavailableError UserError"
     ),
     "types.cell_error": "CellError",
-    "types.forms": (
-        "Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"
-    ),
+    "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
     "udfs.decorator": "udf",
     "udfs.function": "Function",

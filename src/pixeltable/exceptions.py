@@ -2,14 +2,13 @@
 
     Error
     ├── NotFoundError            UnknownPath UnknownTable UnknownDirectory UnknownColumn UnknownIndex UnknownFunction
-    │                            UnknownResultColumn
     ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidConfiguration MissingPackage ForeignColumn CellFailure
     ├── AuthorizationError       MissingCredentials ForeignPickle
-    ├── ExternalServiceError     ProviderError
-    ├── ServiceUnavailableError  DatabaseUnavailable StoreUnavailable
+    ├── ExternalServiceError
+    ├── ServiceUnavailableError  DatabaseUnavailable
     └── ConcurrencyError         SchemaChanged TooManyConflicts
 
 The leaves hold the wording; call sites pass facts.
@@ -240,7 +239,9 @@ class UnknownTable(_Coded, NotFoundError):
     code = ErrorCode.TABLE_NOT_FOUND
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"table {name!r} was dropped", hint="Get a new handle with pxt.get_table() or create it again.")
+        super().__init__(
+            f"table {name!r} was dropped", hint="Get a new handle with pxt.get_table() or create it again."
+        )
 
 
 class UnknownDirectory(_Coded, NotFoundError):

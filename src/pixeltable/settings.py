@@ -1,25 +1,30 @@
 """The settings of one session: environment over `config.toml` in the home over defaults; read once, then passed."""
 
+import os
+import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from tzlocal import get_localzone_name
 
 from pixeltable.exceptions import InvalidConfiguration
 
 
 class Settings(BaseSettings):
-    """`[pixeltable]` in the file, `PIXELTABLE_<NAME>` in the environment."""
+    """`[pixeltable]` in the file (that named by `PIXELTABLE_CONFIG` if it is set), `PIXELTABLE_<NAME>` outside of it."""
 
     model_config = SettingsConfigDict(env_prefix="PIXELTABLE_", extra="forbid", frozen=True)
 
     home: Path = Path("~/.pixeltable")
     """Folder of the embedded database, the signing key and the configuration file."""
 
-    db_url: str | None = Field(None, validation_alias=AliasChoices("PIXELTABLE_DB_URL", "PIXELTABLE_DB_CONNECT_STR", "db_url"))
+    db_url: str | None = Field(
+        None, validation_alias=AliasChoices("PIXELTABLE_DB_URL", "PIXELTABLE_DB_CONNECT_STR", "db_url")
+    )
     """A PostgreSQL server (16 or newer, with pgvector) to use in place of the embedded one."""
 
     state_dir: Path = Path("/var/lib/pixeltable")
@@ -43,12 +48,6 @@ class Settings(BaseSettings):
     progress: Literal["auto", "on", "off"] = "auto"
     """Whether operations print what they did: `auto` prints on a terminal."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: Any, **_: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _HomeFile(settings_cls, env_settings)
-
     @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone as an object."""
@@ -58,21 +57,7 @@ class Settings(BaseSettings):
     def zone_name(self) -> str:
         if self.time_zone:
             return self.time_zone
-        from tzlocal import get_localzone_name
-
         return str(get_localzone_name())
-
-
-class _HomeFile(TomlConfigSettingsSource):
-    """`config.toml` of the home that the environment names, its `[pixeltable]` section."""
-
-    def __init__(self, settings_cls: type[BaseSettings], environment: PydanticBaseSettingsSource) -> None:
-        home = Path(environment().get("home", Settings.model_fields["home"].default)).expanduser()
-        super().__init__(settings_cls, home / "config.toml")
-
-    def _read_files(self, files: Any, **options: Any) -> dict[str, Any]:
-        section: dict[str, Any] = super()._read_files(files, **options).get("pixeltable", {})
-        return section
 
 
 def load_settings(overrides: dict[str, Any] | None = None) -> Settings:
@@ -83,9 +68,24 @@ def load_settings(overrides: dict[str, Any] | None = None) -> Settings:
     """
     given = {name.removeprefix("pixeltable."): value for name, value in (overrides or {}).items()}
     try:
-        settings = Settings(**given)
+        settings = Settings(**{**_file_values(given), **given})
         settings.zone  # noqa: B018  # an unknown zone is refused here, not in the middle of a query
     except (ValidationError, LookupError, ValueError) as error:
         known = ", ".join(sorted(Settings.model_fields))
-        raise InvalidConfiguration(f"the configuration is not valid: {error}", hint=f"Known settings: {known}.") from None
+        raise InvalidConfiguration(
+            f"the configuration is not valid: {error}", hint=f"Known settings: {known}."
+        ) from None
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def _file_values(given: dict[str, Any]) -> dict[str, Any]:
+    """The `[pixeltable]` section of the configuration file, without what the environment says otherwise."""
+    home = Path(given.get("home") or os.environ.get("PIXELTABLE_HOME") or Settings.model_fields["home"].default)
+    file = Path(os.environ.get("PIXELTABLE_CONFIG") or home / "config.toml").expanduser()
+    if not file.exists():
+        return {}
+    section: dict[str, Any] = tomllib.loads(file.read_text()).get("pixeltable", {})
+    environment = {name.removeprefix("PIXELTABLE_").lower() for name in os.environ if name.startswith("PIXELTABLE_")}
+    if "db_connect_str" in environment:
+        environment.add("db_url")
+    return {name: value for name, value in section.items() if name not in environment}

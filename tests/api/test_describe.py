@@ -57,7 +57,8 @@ def test_column_metadata(t: pxt.Table) -> None:
     expected = {
         "name": "c", "type_": "Int", "version_added": 1, "is_stored": True, "is_primary_key": False,
         "is_computed": True, "computed_with": "twice(k) + 1", "depends_on": [[md["path"], "k"]],
-        "comment": None, "custom_metadata": None, "is_iterator_col": False, "destination": None, "defined_in": md["path"],
+        "comment": None, "custom_metadata": None, "is_iterator_col": False, "destination": None,
+        "defined_in": md["path"],
     }  # fmt: skip
     assert {key: column[key] for key in expected} == expected
     assert list(md["columns"]) == ["k", "s", "c", "u"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from tests.architecture.source_tree import PACKAGE, Module, each_module
 
 LAYERS = """\
-exceptions ids
-types settings telemetry
+exceptions
+ids types settings telemetry
 exprs
 udfs storage
 providers index

@@ -65,6 +65,12 @@ def test_sum_with_an_unknown_cost_is_unknown(a: float | None, b: float | None) -
             "Inserted 1 row with 1 error across 1 column (t.a) in 2.00 s (0.50 rows/s)",
             id="one of each",
         ),
+        pytest.param(UpdateStatus(seconds=0.5), "Changed 0 rows with 0 errors in 0.50 s", id="no rate without rows"),
+        pytest.param(
+            UpdateStatus(row_count_stats=RowCountStats(computed_values=79), seconds=0.5),
+            "Computed 79 values with 0 errors in 0.50 s",
+            id="values of an index",
+        ),
         pytest.param(
             UpdateStatus(row_count_stats=RowCountStats(2, 1), cascade_row_count_stats=RowCountStats(3)),
             "Inserted 2 rows, deleted 1 row, changed 3 rows of views with 0 errors",

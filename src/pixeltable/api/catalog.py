@@ -47,8 +47,8 @@ def create_table(
 ) -> Table:
     """Create a table from a schema: column names to types, `pxt.Int` or `pxt.String | None`; bare types reject null.
 
-    `primary_key` names one column or several. `if_exists` is 'error', 'ignore' (return the table that is there), 'replace'
-    or 'replace_force' (drop it first).
+    `primary_key` names one column or several. `if_exists` is 'error', 'ignore' (return the table that is there),
+    'replace' or 'replace_force' (drop it first).
 
     Raises:
         AlreadyExistsError: the path is taken.
@@ -193,4 +193,3 @@ def ls(path: str = "") -> "pd.DataFrame":
         version = versions.current_version(session, catalog.table_ids[name], name)
         rows.append((name.rpartition("/")[2], "table", str(version), ""))
     return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])
-

@@ -143,7 +143,9 @@ class Query:
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec
         if spec.select is not None or spec.order_by or spec.limit is not None:
-            raise Unsupported(f"{method}() cannot be used with select(), order_by() or limit()", hint="Use where() alone.")
+            raise Unsupported(
+                f"{method}() cannot be used with select(), order_by() or limit()", hint="Use where() alone."
+            )
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -212,4 +214,3 @@ def _stem(expr: Expr) -> str | None:
             return None
         return source + "".join(f"_{step}" if isinstance(step, str) else str(abs(step)) for step in expr.steps)
     return None
-

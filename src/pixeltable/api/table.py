@@ -4,16 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.describe import describe_html, describe_text, table_metadata
-from pixeltable.api.query import Query
+from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
-from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidArgument, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
-from pixeltable.functions import string  # gives String columns their methods
+from pixeltable.functions import string as string  # for its effect: String columns get their methods
 from pixeltable.ids import check_column_name
-from pixeltable.plan.query import QuerySpec
 from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.insert import insert
@@ -60,16 +58,14 @@ def name_of(column: Any, record: TableRecord) -> str:
     return column
 
 
-class Table:
+class Table(QueryStart):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
     """
 
     def __init__(self, session: Session, record: TableRecord) -> None:
-        self._session = session
-        self._id = record.id
-        self._path = record.path
+        super().__init__(session, record.id, record.path)
 
     @property
     def _record(self) -> TableRecord:
@@ -78,6 +74,8 @@ class Table:
     def __getattr__(self, name: str) -> ColumnRef:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in PLANNED_METHODS:
+            raise Unsupported(f"Table.{name}() is not supported yet")
         return self[name]
 
     def __getitem__(self, name: str) -> ColumnRef:
@@ -127,47 +125,6 @@ class Table:
         """The table this is a view of; None, since it is none."""
         return None
 
-    # Queries
-
-    def _query(self) -> Query:
-        return Query(self._session, QuerySpec(self._id), self._path)
-
-    def select(self, *items: Any, **named: Any) -> Query:
-        """A query that yields expressions; see `Query.select`."""
-        return self._query().select(*items, **named)
-
-    def where(self, predicate: Any) -> Query:
-        """A query for the rows in which a Bool expression is true; see `Query.where`."""
-        return self._query().where(predicate)
-
-    def order_by(self, *exprs: Any, asc: bool = True) -> Query:
-        """A query in an order; see `Query.order_by`."""
-        return self._query().order_by(*exprs, asc=asc)
-
-    def limit(self, n: int, offset: int | None = None) -> Query:
-        """A query for at most `n` rows; see `Query.limit`."""
-        return self._query().limit(n, offset)
-
-    def collect(self) -> ResultSet:
-        """All rows."""
-        return self._query().collect()
-
-    def head(self, n: int = 10) -> ResultSet:
-        """The first `n` rows in the order of insertion."""
-        return self._query().head(n)
-
-    def tail(self, n: int = 10) -> ResultSet:
-        """The last `n` rows in the order of insertion."""
-        return self._query().tail(n)
-
-    def show(self, n: int = 20) -> ResultSet:
-        """At most `n` rows."""
-        return self._query().show(n)
-
-    def count(self) -> int:
-        """The number of rows."""
-        return self._query().count()
-
     # Rows
 
     def insert(
@@ -192,9 +149,7 @@ class Table:
         if (source is None) == (not kwargs):
             raise InvalidArgument("insert() takes rows, or one row as keywords", hint="insert([{...}]) or insert(a=1).")
         if isinstance(source, str | bytes | Mapping) or (source is not None and not hasattr(source, "__iter__")):
-            raise Unsupported(
-                f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts."
-            )
+            raise Unsupported(f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts.")
         status = insert(
             self._session, self._id, self._path, [kwargs] if source is None else source,
             on_error=one_of("on_error", on_error, ("abort", "ignore")), return_rows=return_rows,
@@ -295,7 +250,7 @@ class Table:
         """Index a column by the vectors of its values, for `t.column.similarity(string=...)`.
 
         `embedding` or `string_embed` is a function of one text that returns a vector of fixed length, such as
-        `wordllama.embed`; bind further parameters with `.using(...)`. A column of vectors, `pxt.Array[(n,), pxt.Float]`,
+        `wordllama.embed`; bind further parameters with `.using(...)`. A column of type `pxt.Array[(n,), pxt.Float]`
         needs none. `metric` is cosine, ip or l2; `precision` fp16 (at most 4000 dimensions) or fp32 (at most 2000).
         The index is kept in step with every insert, update and delete.
 
@@ -309,7 +264,7 @@ class Table:
         function = string_embed if string_embed is not None else embedding
         modality = _MODALITY.get(type(found.type))
         if function is not None and modality is None:
-            raise InvalidArgument(f"column {name!r} has type `{found.type}`: an embedding function cannot be applied to it")
+            raise InvalidArgument(f"column {name!r} has type `{found.type}`, which no embedding function takes")
         if function is not None and not isinstance(function, Function | BoundFunction):
             raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
         expr = None if function is None else function(record.ref(found))
@@ -379,11 +334,13 @@ class Table:
 InsertableTable = Table
 """Older name: every table that is no view."""
 
-RESERVED_NAMES = frozenset(
-    [name for name in dir(Table) if not name.startswith("_")]
-    + ["add_column", "add_columns", "add_btree_index", "alter_column", "alter_computed_column", "aupdate", "ainsert"]
-    + ["at", "batch_update", "branch", "compute", "cursor", "diff", "distinct", "errors", "estimate", "forget", "group_by"]
-    + ["join", "recompute_columns", "rename_column", "restore", "sample", "stale", "tag", "usage", "vacuum"]
-)
-"""Names no column can have: what a table has, or will have, as methods."""
+PLANNED_METHODS = frozenset({
+    "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
+    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "compute", "cursor", "diff",
+    "distinct", "errors", "estimate", "forget", "group_by", "join", "recompute_columns", "rename_column", "restore",
+    "sample", "stale", "tag", "usage", "vacuum",
+})  # fmt: skip
+"""Methods that tables will have."""
 
+RESERVED_NAMES = PLANNED_METHODS | {name for name in dir(Table) if not name.startswith("_")}
+"""Names no column can have."""

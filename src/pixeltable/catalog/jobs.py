@@ -42,7 +42,8 @@ class JobRecord:
 def insert_job(connection: Connection, job: JobRecord) -> None:
     """Record a new job."""
     connection.execute(
-        "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (job.id, job.table_id, "index" if job.index else "column", job.target, job.status, job.op, Jsonb(_encode(job))),
     )
 
@@ -76,7 +77,9 @@ def _encode(job: JobRecord) -> dict[str, Any]:
     }
 
 
-def _decode(job_id: int, table_id: int, status: Literal["running", "aborted"], op: int, data: dict[str, Any]) -> JobRecord:
+def _decode(
+    job_id: int, table_id: int, status: Literal["running", "aborted"], op: int, data: dict[str, Any]
+) -> JobRecord:
     return JobRecord(
         job_id,
         table_id,

@@ -171,7 +171,8 @@ def _call_batch(calling: _Calling, columns: Sequence[Values]) -> Values:
     """One call for some rows. If it raises, every row is tried alone, so that only those at fault fail."""
     count = len(columns[0])
     given = [
-        column if parameter.batched else column[0] for column, parameter in zip(columns, calling.parameters, strict=True)
+        column if parameter.batched else column[0]
+        for column, parameter in zip(columns, calling.parameters, strict=True)
     ]
     try:
         found = calling.body(*given)
@@ -205,7 +206,9 @@ def _checked(values: Values, result: ColumnType, zone: datetime.tzinfo) -> Value
         try:
             checked.append(value if place in failed else conform(result, [value], zone=zone)[0])
         except CellRejected as error:
-            checked.append(failure_of(TypeError(f"the function's result does not fit its type {result}: {error.reason}")))
+            checked.append(
+                failure_of(TypeError(f"the function's result does not fit its type {result}: {error.reason}"))
+            )
     return checked
 
 

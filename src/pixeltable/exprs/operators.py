@@ -24,7 +24,20 @@ from pixeltable.types.column_type import (
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.hints import type_from_form
 
-_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "compare": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "negate": 7, "**": 8}
+_PRECEDENCE = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "compare": 4,
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "/": 6,
+    "//": 6,
+    "%": 6,
+    "negate": 7,
+    "**": 8,
+}
 
 
 def _operand(child: Expr, parent: int, *, right: bool = False) -> str:
@@ -235,7 +248,9 @@ def _is_text(*operands: Expr) -> bool:
 def _arithmetic(op: str, left: Expr, right: Expr) -> Expr:
     for side, operand in (("left", left), ("right", right)):
         if not isinstance(operand.type, (*NUMERIC, JsonType)):
-            raise TypeMismatch(f"{left} {op} {right}: {op} requires numeric types, but {side} operand has type `{operand.type}`")
+            raise TypeMismatch(
+                f"{left} {op} {right}: {op} requires numeric types, but {side} operand has type `{operand.type}`"
+            )
     return Arithmetic(op, left, right)
 
 
@@ -332,14 +347,18 @@ def _require_bool(symbol: str, operands: Sequence[Expr]) -> None:
 def _and(left: Any, right: Any) -> Expr:
     operands = (as_expr(left), as_expr(right))
     _require_bool("&", operands)
-    return And(tuple(part for operand in operands for part in (operand.parts if isinstance(operand, And) else (operand,))))
+    return And(
+        tuple(part for operand in operands for part in (operand.parts if isinstance(operand, And) else (operand,)))
+    )
 
 
 @builder("|")
 def _or(left: Any, right: Any) -> Expr:
     operands = (as_expr(left), as_expr(right))
     _require_bool("|", operands)
-    return Or(tuple(part for operand in operands for part in (operand.parts if isinstance(operand, Or) else (operand,))))
+    return Or(
+        tuple(part for operand in operands for part in (operand.parts if isinstance(operand, Or) else (operand,)))
+    )
 
 
 @builder("~")
@@ -361,8 +380,10 @@ def _isin(operand: Expr, values: Any) -> Expr:
 
 def _fits(operand: Expr, literal: Expr) -> bool:
     """Values of another type equal nothing in the column, so they can be left out."""
-    return isinstance(operand.type, JsonType) or common_type([operand.type, literal.type]) is not None and (
-        type(operand.type) is type(literal.type) or {type(operand.type), type(literal.type)} <= set(NUMERIC)
+    return (
+        isinstance(operand.type, JsonType)
+        or common_type([operand.type, literal.type]) is not None
+        and (type(operand.type) is type(literal.type) or {type(operand.type), type(literal.type)} <= set(NUMERIC))
     )
 
 

@@ -58,12 +58,12 @@ def vector_heap(heap_id: int, space: VectorSpace) -> Heap:
 def create_vector_heap(connection: Connection, heap: Heap) -> None:
     """Create the partitioned table of a heap, with its first two partitions, and its history."""
     name = heap.current
-    connection.execute(f"CREATE SEQUENCE {name}_entry MINVALUE 0")  # type: ignore[arg-type]  # the name is ours
+    connection.execute(f"CREATE SEQUENCE {name}_entry MINVALUE 0")
     connection.execute(
-        f"CREATE TABLE {name} (entry bigint NOT NULL DEFAULT nextval('{name}_entry'), row bigint NOT NULL, "  # type: ignore[arg-type]
+        f"CREATE TABLE {name} (entry bigint NOT NULL DEFAULT nextval('{name}_entry'), row bigint NOT NULL, "
         f"op_in bigint NOT NULL, vector {heap.column('vector').sql_type}, errors jsonb) PARTITION BY RANGE (entry)"
     )
-    connection.execute(f"CREATE INDEX ON {name} (row)")  # type: ignore[arg-type]
+    connection.execute(f"CREATE INDEX ON {name} (row)")
     create_history(connection, heap)
     for number in range(2):
         _add_partition(connection, heap, number)
@@ -76,7 +76,7 @@ def _partition(heap: Heap, number: int) -> str:
 def _add_partition(connection: Connection, heap: Heap, number: int) -> None:
     low, high = number * PARTITION_ENTRIES, (number + 1) * PARTITION_ENTRIES
     connection.execute(
-        f"CREATE TABLE {_partition(heap, number)} PARTITION OF {heap.current} FOR VALUES FROM ({low}) TO ({high})"  # type: ignore[arg-type]
+        f"CREATE TABLE {_partition(heap, number)} PARTITION OF {heap.current} FOR VALUES FROM ({low}) TO ({high})"
     )
 
 
@@ -105,9 +105,9 @@ def seal(connection: Connection, heap: Heap, number: int, space: VectorSpace) ->
     """Build the HNSW index of a partition; readers and writers go on. Needs a connection outside a transaction."""
     name = _hnsw_name(heap, number)
     # One that was given up half-way stays behind, marked invalid.
-    connection.execute(f"DROP INDEX IF EXISTS pixeltable.{name}")  # type: ignore[arg-type]
+    connection.execute(f"DROP INDEX IF EXISTS pixeltable.{name}")
     connection.execute(
-        f"CREATE INDEX CONCURRENTLY {name} ON {_partition(heap, number)} USING hnsw (vector {space.operator_class})"  # type: ignore[arg-type]
+        f"CREATE INDEX CONCURRENTLY {name} ON {_partition(heap, number)} USING hnsw (vector {space.operator_class})"
     )
 
 
@@ -116,7 +116,7 @@ def _hnsw_name(heap: Heap, number: int) -> str:
 
 
 def _last_entry(connection: Connection, heap: Heap) -> int:
-    row = connection.execute(f"SELECT last_value FROM {heap.current}_entry").fetchone()  # type: ignore[arg-type]
+    row = connection.execute(f"SELECT last_value FROM {heap.current}_entry").fetchone()
     assert row is not None
     return int(row[0])
 

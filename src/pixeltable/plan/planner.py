@@ -19,7 +19,7 @@ from pixeltable.plan.sql import Sql, to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
-_DIALECT = PGDialect_psycopg()
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryP
 
     def statement(*, nearest_only: bool) -> Scan:
         source = _nearest_first(push.scope, ordering) if nearest_only else push.scope.from_clause()
-        query = sa.select(*(column.label(f"s{i}") for i, column in enumerate(columns)) or (sa.true(),))
+        labelled = [column.label(f"s{i}") for i, column in enumerate(columns)]
+        query: sa.Select[Any] = sa.select(*(labelled or [sa.true()]))  # rows have to be counted even if none is read
         query = query.select_from(source).where(*conditions).order_by(*(keys or _row_order(spec, push.scope)))
         if in_sql:
             query = query.limit(spec.limit).offset(spec.offset)
@@ -266,8 +267,7 @@ def plan_rows(
     if after is not None:
         conditions.append(scope.rows.c.row > after)
     ops = [clause.c.op_in for clause in scope.used.values()]
-    query = sa.select(scope.rows.c.row, *(column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])))
+    read = [column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])]
+    query = sa.select(scope.rows.c.row, *read)
     query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row).limit(limit)
     return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, properties, rest)
-
-

@@ -1,6 +1,7 @@
 """The tables a statement reads: which heap has a column, and which heaps the statement needs joined."""
 
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -21,7 +22,7 @@ from pixeltable.types.column_type import (
     UUIDType,
 )
 
-_SA_TYPES: dict[type[ColumnType], type[sa.types.TypeEngine]] = {
+_SA_TYPES: dict[type[ColumnType], type[sa.types.TypeEngine[Any]]] = {
     StringType: sa.Text,
     IntType: sa.BigInteger,
     FloatType: sa.Double,
@@ -31,7 +32,7 @@ _SA_TYPES: dict[type[ColumnType], type[sa.types.TypeEngine]] = {
 }
 
 
-def sa_type(column_type: ColumnType) -> sa.types.TypeEngine:
+def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
     """The SQLAlchemy type of a column's cells; media are their URL, arrays and binary bytes."""
     if isinstance(column_type, TimestampType):
         return sa.DateTime(timezone=True)
@@ -66,19 +67,19 @@ class Scope:
             raise UnknownColumn(ref.name, table=self.table.path, known=known)
         return found
 
-    def column(self, record: ColumnRecord) -> sa.ColumnElement:
+    def column(self, record: ColumnRecord) -> sa.ColumnElement[Any]:
         """The cells of a stored column."""
         assert record.heap is not None
         column = self.heap(self.table.heap(record.heap)).c[record.db_name]
         return sa.type_coerce(column, sa_type(record.type))
 
-    def errors(self, record: ColumnRecord) -> sa.ColumnElement:
+    def errors(self, record: ColumnRecord) -> sa.ColumnElement[Any]:
         """Why cells of a stored column failed: a JSON object, or null."""
         assert record.heap is not None
         errors = self.heap(self.table.heap(record.heap)).c.errors
         return sa.type_coerce(errors, postgresql.JSONB)[record.db_name]
 
-    def vector(self, index: IndexRecord) -> sa.ColumnElement:
+    def vector(self, index: IndexRecord) -> sa.ColumnElement[Any]:
         """The vectors of an index."""
         return self.heap(self.table.heap(index.id)).c["vector"]
 

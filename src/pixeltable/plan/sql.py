@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Sequence
 from functools import reduce, singledispatch
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ from pixeltable.types.column_type import (
 )
 from pixeltable.udfs import registry
 
-Sql = sa.ColumnElement
+Sql = sa.ColumnElement[Any]
 
 PYTHON_ONLY: dict[type[Expr], str] = {
     ArrayItem: "arrays are stored as bytes",
@@ -142,7 +143,7 @@ def _(node: Comparison, scope: Scope) -> Sql | None:
 def _without_nan(node: Comparison, left: Sql, right: Sql, compared: Sql) -> Sql:
     """Python's NaN is unlike all, itself included; SQL's equals itself and is greater than all others."""
     may_be_nan = [_may_be_nan(node.left), _may_be_nan(node.right)]
-    nan = sa.literal_column("'NaN'")
+    nan: Sql = sa.literal_column("'NaN'")
     if node.op == "!=":
         return compared | ((left == nan) & right.isnot(None)) if all(may_be_nan) else compared
     if node.op == "==":
@@ -260,5 +261,3 @@ def _(node: VectorScore, scope: Scope) -> Sql | None:
     if node.metric == "cosine":
         return 1 - distance
     return -distance if node.metric == "ip" else distance
-
-

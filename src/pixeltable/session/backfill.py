@@ -1,15 +1,15 @@
-"""Filling a new heap for the rows a table has already: in batches, resumable, with nothing held while user code runs.
+"""Filling a new heap for the rows a table has: in batches, resumable, with nothing held while user code runs.
 
-From the moment a target is registered, writers fill it for the rows they touch; what is done here is the rest. Each batch
-is read, computed and appended in a short transaction. If the table's version is then still the one that was read, nothing
-needs checking; else only rows are appended whose inputs are still the entries that were read.
+From the moment a target is registered, writers fill it for the rows they touch; what is done here is the rest. Each
+batch is read, computed and appended in a short transaction. If the table's version is then still the one that was read,
+nothing needs checking; else only rows are appended whose inputs are still the entries that were read.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
@@ -65,25 +65,40 @@ def fill(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
     """
     done, failed, after, size = 0, 0, None, min(_FIRST_BATCH, session.settings.batch_size)
     while True:
-        table = session.table(job.table_id, name)
-        if _target(table, job) is None:
-            table = session.refresh().table(job.table_id, name=name)
-            if _target(table, job) is None:
-                raise InvalidState(f"{job.target!r} was removed from table {table.path!r} while it was being filled")
+        table = _table_with_target(session, job, name)
         start = time.perf_counter()
         try:
             batch = _read(session, table, job, after, size)
-            if not batch.found.rows:
-                return Filled(done, failed)
-            entries, cells = _compute(session, table, job, batch.found)
-            _append(session, table, job, batch, entries, abort=abort, cells=cells)
         except SchemaChanged:
             session.refresh()
             continue
+        if not batch.found.rows:
+            return Filled(done, failed)
+        entries, cells = _compute(session, table, job, batch.found)
+        _append(session, job, name, batch, entries, kept=_kept(cells, abort=abort))
         if abort and cells.failures:
             raise cell_failure(job.target, cells)
         done, failed, after = done + len(batch.found.rows), failed + len(cells.failures), batch.found.rows[-1]
         size = _next_size(session, size, time.perf_counter() - start)
+
+
+def _table_with_target(session: Session, job: JobRecord, name: str) -> TableRecord:
+    """The table as last seen, or as it is now if that lacks the target.
+
+    Raises:
+        InvalidState: the target was taken out of the table.
+    """
+    table = session.table(job.table_id, name)
+    if _target(table, job) is None:
+        table = session.refresh().table(job.table_id, name=name)
+    if _target(table, job) is not None:
+        return table
+    raise InvalidState(f"{job.target!r} was removed from table {name!r} while it was being filled")
+
+
+def _kept(cells: Column, *, abort: bool) -> list[int]:
+    """The rows of a batch to write: under `abort` not those that failed, which the next run tries again."""
+    return [row for row in range(len(cells.values)) if not abort or row not in cells.failures]
 
 
 def _next_size(session: Session, size: int, seconds: float) -> int:
@@ -126,7 +141,7 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         limit=size,
         pushdown=session.settings.sql_pushdown,
     )
-    return _Batch(read_rows(session, table, plan), version)
+    return _Batch(read_rows(session, plan), version)
 
 
 def _head_version(connection: Connection, table: TableRecord) -> int:
@@ -150,51 +165,53 @@ def _compute(session: Session, table: TableRecord, job: JobRecord, found: FoundR
     return vector_entries(table, job.index, vectors), vectors
 
 
-def _append(
-    session: Session, table: TableRecord, job: JobRecord, batch: _Batch, entries: Entries, *, abort: bool, cells: Column
-) -> None:
-    """Write a batch; under `abort` without the cells that failed, which are tried again by the next run."""
-    rows = batch.found.rows
-    keep = [place for place in range(len(rows)) if place not in cells.failures] if abort else list(range(len(rows)))
-    if len(keep) < len(rows):
-        entries = replace(entries, texts=tuple([texts[i] for i in keep] for texts in entries.texts), errors=None)
-    kept_rows = [rows[place] for place in keep]
+def _append(session: Session, job: JobRecord, name: str, batch: _Batch, entries: Entries, *, kept: list[int]) -> None:
+    """Write the `kept` rows of a batch; a schema that changed meanwhile costs another try, but no call."""
+    if not kept:
+        return
+    rows = [batch.found.rows[place] for place in kept]
+    if len(kept) < len(batch.found.rows):
+        entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=None)
 
-    def write(connection: Connection) -> None:
-        if not _append_unchecked(connection, table, job, batch.version, entries, kept_rows):
-            _append_checked(connection, table, job, batch.found, entries, keep)
-
-    if kept_rows:
-        session.database.read(write)  # may be done twice: rows that have their entry are left alone
-
-
-class _VersionMoved(Exception):
-    """Other writes came in since the batch was read."""
-
-
-def _append_unchecked(
-    connection: Connection, table: TableRecord, job: JobRecord, version: int, entries: Entries, rows: list[int]
-) -> bool:
-    """The quick way: right if no other write was committed since the batch was read, undone if there was one."""
-    try:
+    def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():
-            copy_entries(connection, entries, rows, job.op)
-            found = connection.execute(
-                "SELECT version = %s AND schema_version = %s FROM pixeltable.heads WHERE table_id = %s FOR UPDATE",
-                (version, table.schema_version, table.id),
-            ).fetchone()
-            if found is None or not found[0]:
-                raise _VersionMoved
-    except _VersionMoved:
-        return False
-    return True
+            if _locked_version(connection, table) == batch.version:
+                copy_entries(connection, entries, rows, job.op)
+            else:
+                _append_checked(connection, job, batch.found, entries, kept)
+        return True
+
+    def attempt() -> bool:
+        table = _table_with_target(session, job, name)
+        return session.database.attempt(
+            lambda connection: write(connection, table),
+            recall=lambda connection: _is_written(connection, job.heap, rows[0]),
+        )
+
+    session.replanning(attempt)
+
+
+def _is_written(connection: Connection, heap: Heap, row: int) -> bool | None:
+    """After a lost connection: whether a batch that begins with `row` was committed."""
+    found = connection.execute(f"SELECT 1 FROM {heap.current} WHERE row = %s", (row,)).fetchone()
+    return True if found else None
+
+
+def _locked_version(connection: Connection, table: TableRecord) -> int:
+    """The table's version, which stays until the caller's transaction ends."""
+    row = connection.execute(
+        "SELECT version, schema_version FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,)
+    ).fetchone()
+    if row is None or row[1] != table.schema_version:
+        raise SchemaChanged(table.path)
+    return int(row[0])
 
 
 def _append_checked(
-    connection: Connection, table: TableRecord, job: JobRecord, found: FoundRows, entries: Entries, keep: list[int]
+    connection: Connection, job: JobRecord, found: FoundRows, entries: Entries, kept: list[int]
 ) -> None:
     """Row by row: those whose inputs are what was read, and which have no entry by now."""
-    rows = [found.rows[place] for place in keep]
+    rows = [found.rows[place] for place in kept]
     columns = [*entries.texts, *([entries.errors] if entries.errors is not None else [])]
     names = [*entries.columns, *(["errors"] if entries.errors is not None else [])]
     types = [entries.heap.column(name).sql_type for name in entries.columns] + ["jsonb"]
@@ -207,25 +224,17 @@ def _append_checked(
     casts = "".join(f", u.u{i}::{types[i]}" for i in range(len(columns)))
     statement = (
         f"INSERT INTO {entries.heap.current} (row, op_in{''.join(f', {name}' for name in names)}) "
-        f"SELECT u.row, %s{casts} FROM unnest({', '.join(['%s::bigint[]', *arrays])}) AS u({', '.join(['row', *sources])}) "
+        f"SELECT u.row, %s{casts} "
+        f"FROM unnest({', '.join(['%s::bigint[]', *arrays])}) AS u({', '.join(['row', *sources])}) "
         f"{joins} WHERE NOT EXISTS (SELECT 1 FROM {entries.heap.current} e WHERE e.row = u.row)"
     )
-    seen_ops = [[seen.ops[place] for place in keep] for seen in inputs]
-    with connection.transaction():
-        connection.execute("SELECT 1 FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,))
-        if _head_schema(connection, table) != table.schema_version:
-            raise SchemaChanged(table.path)
-        connection.execute(cast(LiteralString, statement), [job.op, rows, *columns, *seen_ops])
+    seen_ops = [[seen.ops[place] for place in kept] for seen in inputs]
+    connection.execute(statement, [job.op, rows, *columns, *seen_ops])
 
 
-def _head_schema(connection: Connection, table: TableRecord) -> int | None:
-    row = connection.execute(
-        "SELECT schema_version FROM pixeltable.heads WHERE table_id = %s", (table.id,)
-    ).fetchone()
-    return int(row[0]) if row else None
-
-
-def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]) -> bool:
+def finish(
+    session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]
+) -> bool:
     """Make a filled target part of the table, if no row lacks its entry; False if some do.
 
     `ready(table)` is the table's record with the target in service.
@@ -235,7 +244,7 @@ def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: 
         table = catalog.table(job.table_id, name=name)
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
         lacking = connection.execute(
-            f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "  # type: ignore[arg-type]
+            f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "
             "WHERE e.row IS NULL LIMIT 1"
         ).fetchone()
         if lacking is not None:
@@ -249,7 +258,7 @@ def finish(session: Session, job: JobRecord, name: str, *, change: str, filled: 
 
     finished = session.change_schema(work)
     if finished:
-        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))  # type: ignore[arg-type]
+        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))
     return finished
 
 
@@ -277,6 +286,6 @@ def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, in
         for heap in sorted({table.row_heap, *inputs}, key=lambda heap: heap.id)
     )
     connection.execute(
-        f"DELETE FROM {job.heap.current} e WHERE {changed}",  # type: ignore[arg-type]
+        f"DELETE FROM {job.heap.current} e WHERE {changed}",
         [job.aborted_op] * len({table.row_heap, *inputs}),
     )

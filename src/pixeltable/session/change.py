@@ -15,14 +15,13 @@ from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
-from pixeltable.exprs.operators import convert_literal
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
 from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import rejected
-from pixeltable.session.sealing import with_room
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
+from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import (
@@ -50,9 +49,11 @@ class FoundRows:
     batch: Batch
 
 
-def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
+def read_rows(session: Session, plan: RowPlan) -> FoundRows:
     """Run a row plan: one statement, then the part of the filter that runs in Python."""
-    fetched = session.database.read(lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall())  # type: ignore[arg-type]
+    fetched = session.database.read(
+        lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
+    )
     width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing) + len(plan.properties)
     columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
     batch = Batch(len(fetched))
@@ -80,12 +81,17 @@ def _truth(session: Session, condition: Expr, batch: Batch) -> list[bool | None]
 
 
 def _matching_rows(
-    session: Session, table: TableRecord, columns: Sequence[ColumnRef], *, where: Expr | None, heaps: Sequence[Heap] = ()
+    session: Session,
+    table: TableRecord,
+    columns: Sequence[ColumnRef],
+    *,
+    where: Expr | None,
+    heaps: Sequence[Heap] = (),
 ) -> FoundRows:
     """The rows a filter keeps; where SQL meets a number out of its range, Python filters."""
 
     def read(*, pushdown: bool) -> FoundRows:
-        return read_rows(session, table, plan_rows(table, columns, where=where, heaps=heaps, pushdown=pushdown))
+        return read_rows(session, plan_rows(table, columns, where=where, heaps=heaps, pushdown=pushdown))
 
     try:
         return read(pushdown=session.settings.sql_pushdown)
@@ -134,12 +140,21 @@ def write_change(session: Session, table: TableRecord, change: Change, counts: C
 
 
 def update(
-    session: Session, table_id: int, name: str, values: Mapping[str, Any], *, where: Any, cascade: bool, return_rows: bool
+    session: Session,
+    table_id: int,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    where: Any,
+    cascade: bool,
+    return_rows: bool,
 ) -> UpdateStatus:
     """Set columns of the rows that match, and recompute what depends on them; other cells stay where they are.
 
+    A computed cell that fails becomes null with an error; the row is updated all the same.
+
     Raises:
-        RequestError: a value does not fit, or a cell could not be computed; nothing was written.
+        RequestError: a value does not fit, or could not be computed; nothing was written.
     """
     start = time.perf_counter()
 
@@ -155,7 +170,7 @@ def _filter(session: Session, table: TableRecord, where: Any) -> Expr | None:
     return None if where is None else resolve_similarity(session, bind_predicate(where, table), table)
 
 
-def _setting(session: Session, table: TableRecord, values: Mapping[str, Any]) -> dict[ColumnRecord, Expr]:
+def _setting(session: Session, table: TableRecord, values: Any) -> dict[ColumnRecord, Expr]:
     """The columns to set and their checked, bound values."""
     if not isinstance(values, Mapping) or not values:
         raise InvalidArgument("update() needs at least one column to set", hint="Pass {'column': value}.")
@@ -164,7 +179,9 @@ def _setting(session: Session, table: TableRecord, values: Mapping[str, Any]) ->
 
 def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value: Any) -> Expr:
     if column.is_computed:
-        raise Unsupported(f"column {column.name!r} is computed and cannot be updated", hint="Update what it depends on.")
+        raise Unsupported(
+            f"column {column.name!r} is computed and cannot be updated", hint="Update what it depends on."
+        )
     if column.primary_key:
         raise Unsupported(f"column {column.name!r} is part of the primary key and cannot be updated")
     expr = as_expr(value)
@@ -304,4 +321,3 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
         )
 
     return retrying(session, table_id, name, work)
-

@@ -74,24 +74,21 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
     assert job.column is not None
     column = job.column
     total = Filled(0, 0)
+
+    def in_service(table: TableRecord) -> TableRecord:
+        replaced = _namesake(table, column.name)  # stayed in service until now
+        rest = table if replaced is None else without_column(table, replaced)
+        return rest.with_column(replace(column, status="ready"))
+
     try:
         while True:
             part = fill(session, job, name, abort=abort)
             total = Filled(total.rows + part.rows, total.failed + part.failed)
-            ready = replace(column, status="ready")
-            if finish(
-                session, job, name, change=f"Added: {column.name}", filled=total, ready=lambda t: _in_place(t, ready)
-            ):
+            if finish(session, job, name, change=f"Added: {column.name}", filled=total, ready=in_service):
                 return total
     except (CellFailure, ConstraintViolation, KeyboardInterrupt):
         withdraw(session, job, name, without=lambda table: _without_column(table, column.id))
         raise
-
-
-def _in_place(table: TableRecord, column: ColumnRecord) -> TableRecord:
-    """The table with a column in service, in place of the one of that name, which stayed until now."""
-    replaced = _namesake(table, column.name)
-    return (table if replaced is None else without_column(table, replaced)).with_column(column)
 
 
 def _namesake(table: TableRecord, name: str) -> ColumnRecord | None:
@@ -160,23 +157,21 @@ def _add_to_empty(connection: Connection, table: TableRecord, column: ColumnReco
     used = f"SELECT EXISTS (SELECT 1 FROM {heap.current}) OR EXISTS (SELECT 1 FROM {heap.history})"
     if _answer(connection, used):
         return False
-    connection.execute(f"LOCK TABLE {heap.current} IN ACCESS EXCLUSIVE MODE")  # type: ignore[arg-type]
+    connection.execute(f"LOCK TABLE {heap.current} IN ACCESS EXCLUSIVE MODE")
     if _answer(connection, used):  # a writer was quicker
         return False
     kind = sql_type(column.type)
     for name in (heap.current, heap.history):
-        connection.execute(f"ALTER TABLE {name} ADD COLUMN {column.db_name} {kind}")  # type: ignore[arg-type]
+        connection.execute(f"ALTER TABLE {name} ADD COLUMN {column.db_name} {kind}")
     wider = replace(heap, columns=(*heap.columns, HeapColumn(column.db_name, kind)))
     heaps = tuple(wider if other.id == heap.id else other for other in table.heaps)
-    saved = store.save_schema(
-        connection, replace(table.with_column(replace(column, heap=heap.id)), heaps=heaps)
-    )
+    saved = store.save_schema(connection, replace(table.with_column(replace(column, heap=heap.id)), heaps=heaps))
     store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {column.name}")
     return True
 
 
 def _answer(connection: Connection, question: str) -> bool:
-    row = connection.execute(question).fetchone()  # type: ignore[arg-type]  # made of names of ours
+    row = connection.execute(question).fetchone()
     return bool(row and row[0])
 
 
@@ -197,11 +192,13 @@ def _take_up(connection: Connection, table: TableRecord, new: NewColumn) -> JobR
         if job.column is None or job.column.name != new.name:
             continue
         if job.status == "running" and not _is_abandoned(connection, job):
-            raise InvalidState(f"column {new.name!r} is being computed by another process", hint="Wait until it is done.")
+            raise InvalidState(
+                f"column {new.name!r} is being computed by another process", hint="Wait until it is done."
+            )
         assert job.column.expr is not None
         if new.stored and same_definition(job.column.expr, new.expr):
             return _continue(connection, table, job)
-        _discard(connection, table, job)
+        _discard(connection, job)
     return None
 
 
@@ -224,7 +221,7 @@ def _continue(connection: Connection, table: TableRecord, job: JobRecord) -> Job
     return running
 
 
-def _discard(connection: Connection, table: TableRecord, job: JobRecord) -> None:
+def _discard(connection: Connection, job: JobRecord) -> None:
     assert job.column is not None
     if job.status == "running":
         raise InvalidState(
@@ -236,7 +233,7 @@ def _discard(connection: Connection, table: TableRecord, job: JobRecord) -> None
 
 
 def same_definition(a: Expr, b: Expr) -> bool:
-    """Whether two expressions are alike but for the code of the functions they call: a mended one counts as the same."""
+    """Whether two expressions are alike but for the code of their functions: a mended function counts as the same."""
 
     def without_code(node: Expr) -> Expr | None:
         if not isinstance(node, Call):
@@ -289,7 +286,9 @@ def without_column(table: TableRecord, column: ColumnRecord) -> TableRecord:
     Raises:
         ConstraintViolation: something else depends on the column.
     """
-    users = [other.name for other in table.columns if other.expr is not None and column.id in referred_columns(other.expr)]
+    users = [
+        other.name for other in table.columns if other.expr is not None and column.id in referred_columns(other.expr)
+    ]
     if users:
         raise ConstraintViolation(
             f"column {column.name!r} cannot be dropped: {', '.join(users)} depend on it", hint="Drop them first."

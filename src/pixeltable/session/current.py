@@ -14,11 +14,8 @@ _current: Session | None = None
 
 
 def current_session() -> Session:
-    """The session; a forked child gets one of its own, since connections cannot be shared."""
-    session = _current
-    if session is not None and session.pid == os.getpid():
-        return session
-    return start_session(None)
+    """The session, started if there is none."""
+    return _current or start_session(None)
 
 
 def start_session(overrides: dict[str, Any] | None) -> Session:
@@ -30,25 +27,28 @@ def start_session(overrides: dict[str, Any] | None) -> Session:
     """
     global _current
     with _lock:
-        if _current is not None and _current.pid == os.getpid():
-            if overrides:
-                raise InvalidState("settings cannot be overridden any more", hint="Call pxt.init() before anything else.")
-            return _current
-        _current = Session(load_settings(overrides))
-        atexit.register(_close, _current)
+        if _current is None:
+            _current = Session(load_settings(overrides))
+        elif overrides:
+            raise InvalidState("settings cannot be overridden any more", hint="Call pxt.init() before anything else.")
         return _current
 
 
-def _close(session: Session) -> None:
-    if session.pid == os.getpid():
-        session.close()
-
-
 def end_session() -> None:
-    """End the session; the next call starts another. For tests and long-lived programs that change their settings."""
+    """End the session; the next call starts another. For tests, and programs that change their settings."""
     global _current
     with _lock:
-        if _current is not None:
-            atexit.unregister(_close)
-            _close(_current)
-        _current = None
+        session, _current = _current, None
+        if session is not None:
+            session.close()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # the copy may be held by a thread that the child does not have
+    if _current is not None:
+        _current.after_fork()
+
+
+atexit.register(end_session)
+os.register_at_fork(after_in_child=_after_fork)

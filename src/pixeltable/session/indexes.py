@@ -13,9 +13,9 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
 from pixeltable.session.backfill import Filled, fill, finish, owning
 from pixeltable.session.columns import same_definition
-from pixeltable.session.sealing import make_room, seal_full_partitions
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import next_op
@@ -60,21 +60,22 @@ def _run(session: Session, job: JobRecord, name: str) -> Filled:
     index = job.index
     assert index is not None
     total = Filled(0, 0)
+
+    def in_service(table: TableRecord) -> TableRecord:
+        return with_index(table, replace(index, status="ready"))
+
     make_room(session, session.table(job.table_id, name), _row_count(session, session.table(job.table_id, name)))
     while True:
         part = fill(session, job, name, abort=False)
         total = Filled(total.rows + part.rows, total.failed + part.failed)
         done = Filled(0, total.failed)  # an index changes no row
-        ready = replace(index, status="ready")
-        if finish(
-            session, job, name, change=f"Added index: {index.name}", filled=done, ready=lambda t: with_index(t, ready)
-        ):
+        if finish(session, job, name, change=f"Added index: {index.name}", filled=done, ready=in_service):
             return total
 
 
 def _row_count(session: Session, table: TableRecord) -> int:
     row = session.database.read(
-        lambda connection: connection.execute(f"SELECT count(*) FROM {table.row_heap.current}").fetchone()  # type: ignore[arg-type]
+        lambda connection: connection.execute(f"SELECT count(*) FROM {table.row_heap.current}").fetchone()
     )
     return int(row[0]) if row else 0
 
@@ -146,7 +147,9 @@ def _existing(table: TableRecord, column: ColumnRecord, new: NewIndex) -> IndexR
 
 def _same(index: IndexRecord, new: NewIndex) -> bool:
     mine = dict(index.embeddings)
-    alike = (index.metric, index.precision) == (new.metric, new.precision) and mine.keys() == dict(new.embeddings).keys()
+    alike = (index.metric, index.precision) == (new.metric, new.precision) and mine.keys() == dict(
+        new.embeddings
+    ).keys()
     return alike and all(same_definition(mine[modality], expr) for modality, expr in new.embeddings.items())
 
 
@@ -155,15 +158,15 @@ def _free_name(table: TableRecord) -> str:
     return next(name for number in range(len(taken) + 1) if (name := f"idx{number}") not in taken)
 
 
-def _unfinished(
-    connection: Connection, table: TableRecord, column: ColumnRecord, new: NewIndex
-) -> JobRecord | None:
+def _unfinished(connection: Connection, table: TableRecord, column: ColumnRecord, new: NewIndex) -> JobRecord | None:
     """A job that a process died over, for the same index: it is continued."""
     for job in jobs.jobs_of(connection, table.id):
         if job.index is None or job.index.column != column.id or new.name not in (None, job.index.name):
             continue
         if not jobs.try_own_until_commit(connection, job.id):
-            raise InvalidState(f"index {job.index.name!r} is being built by another process", hint="Wait until it is done.")
+            raise InvalidState(
+                f"index {job.index.name!r} is being built by another process", hint="Wait until it is done."
+            )
         if _same(job.index, new):
             return job
         raise InvalidState(
@@ -191,7 +194,9 @@ def drop_index(
             return
         saved = store.save_schema(connection, without_index(table, index))
         if index.status == "ready":
-            store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted index: {index.name}")
+            store.record_schema_version(
+                connection, saved, op=next_op(connection), change=f"Deleted index: {index.name}"
+            )
             return
         for job in jobs.jobs_of(connection, table.id):
             if job.index is not None and job.index.id == index.id:

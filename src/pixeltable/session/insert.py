@@ -12,8 +12,8 @@ from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.session.compute import compute_columns, embed, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import as_rows, gather, texts_of
-from pixeltable.session.sealing import with_room
 from pixeltable.session.session import Session
+from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import Texts
 from pixeltable.storage.writes import Committed, Entries, insert_rows, recall_write
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -65,9 +65,7 @@ def _check_batch_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
         seen.add(cells)
 
 
-def _entries(
-    session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts]
-) -> tuple[list[Entries], int]:
+def _entries(session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts]) -> tuple[list[Entries], int]:
     stored = [column for column in table.columns if column.heap is not None]
     entries = heap_entries(table, stored, batch, known=texts)
     present = {entry.heap.id for entry in entries}

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -21,6 +21,8 @@ from pixeltable.session.similarity import resolve_similarities
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection
 from pixeltable.types.column_type import ColumnType
+
+Result = TypeVar("Result")
 
 _NO_INDEX_SCAN = "SET LOCAL enable_indexscan = off"
 """Leaves the planner only plans that look at every vector."""
@@ -65,7 +67,9 @@ class _Stale(Exception):
     """The schema a statement was planned against is not the one it ran on."""
 
 
-def _on_current_schema(session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Any]) -> Any:
+def _on_current_schema(
+    session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Result]
+) -> Result:
     """`run` on the table as last seen; on the newest one if that turns out to be another."""
     pushdown = session.settings.sql_pushdown
     for _ in range(session.settings.write_attempts):
@@ -110,7 +114,7 @@ def _validated(
 
 
 def _execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
-    return connection.execute(scan.sql, scan.parameters).fetchall()  # type: ignore[arg-type]  # built by SQLAlchemy
+    return connection.execute(scan.sql, scan.parameters).fetchall()
 
 
 def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> tuple[Batch, Sequence[int]]:
@@ -157,7 +161,7 @@ def _ordered(rows: Sequence[int], items: Sequence[OrderItem], keys: Sequence[lis
     """Sorted by the last key first, since sorting is stable; null and NaN where SQL puts them."""
     ordered = list(rows)
     for item, values in reversed(list(zip(items, keys, strict=True))):
-        ordered.sort(key=lambda row: _sort_key(values[row]), reverse=not item.ascending)  # noqa: B023  # used at once
+        ordered.sort(key=lambda row: _sort_key(values[row]), reverse=not item.ascending)
     return ordered
 
 

@@ -8,7 +8,14 @@ from typing import TypeVar
 from pixeltable.catalog import store
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import ForeignPickle, SchemaChanged, UnknownFunction
+from pixeltable.exceptions import (
+    ForeignPickle,
+    MissingValue,
+    SchemaChanged,
+    UnknownColumn,
+    UnknownFunction,
+    Unsupported,
+)
 from pixeltable.exec.evaluate import Context
 from pixeltable.exprs.call import FunctionSpec
 from pixeltable.settings import Settings
@@ -27,7 +34,6 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.home = settings.home
-        self.pid = os.getpid()
         self._lock = threading.Lock()
         self._catalog = Catalog()
         self._server: EmbeddedServer | None = None
@@ -45,6 +51,11 @@ class Session:
         )
         self.database.read(migrate)
         self.context = Context(settings.zone, self.find_function, settings.batch_size)
+
+    def after_fork(self) -> None:
+        """In a forked child: nothing of what belongs to the parent's threads and connections is used."""
+        self._lock = threading.Lock()
+        self.database.after_fork()
 
     def close(self) -> None:
         """Give up the connections; the last process to leave stops an embedded server."""
@@ -95,15 +106,20 @@ class Session:
         return done
 
     def replanning(self, work: Callable[[], Result]) -> Result:
-        """`work`, again on the newest catalog when a schema it was planned against changed meanwhile."""
-        for attempt in range(self.settings.write_attempts):
+        """`work`, again on the newest catalog when the schema it was planned against is not the present one.
+
+        That shows when it commits, or earlier, when it meets a column that another process added or dropped.
+        """
+        for _ in range(self.settings.write_attempts - 1):
+            known = self._catalog
             try:
                 return work()
             except SchemaChanged:
                 self.refresh()
-                if attempt + 1 == self.settings.write_attempts:
+            except (UnknownColumn, MissingValue, Unsupported):
+                if self.refresh() is known:
                     raise
-        raise AssertionError("the loop returns or raises")
+        return work()
 
     def find_function(self, spec: FunctionSpec) -> Function:
         """The function a call names; one stored by value is loaded on first use.

@@ -33,7 +33,9 @@ def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) 
     vectors: dict[Any, Literal] = {}
 
     def resolve(expr: Expr) -> Expr:
-        return rebuild(expr, lambda node: _score(session, table, node, vectors) if isinstance(node, Similarity) else None)
+        return rebuild(
+            expr, lambda node: _score(session, table, node, vectors) if isinstance(node, Similarity) else None
+        )
 
     return replace(
         spec,

@@ -53,9 +53,7 @@ class TableOptions:
     media_validation: str = "on_write"
 
 
-def column_specs(
-    schema: Mapping[str, Any], *, primary_key: str | list[str] | None, reserved: frozenset[str]
-) -> list[ColumnSpec]:
+def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: frozenset[str]) -> list[ColumnSpec]:
     """The columns of a schema, checked.
 
     Raises:
@@ -148,12 +146,8 @@ def create_table(
             drop_record(connection, existing)
         dir_id = catalog.dir_id(path.parent)
         table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
-        columns = tuple(
-            _record(spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)
-        )
-        heap = Heap(
-            heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None)
-        )
+        columns = tuple(_record(spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True))
+        heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
         create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
         table = TableRecord(
             table_id, dir_id, path.name, str(path), columns, (heap,),
@@ -207,4 +201,3 @@ def drop_table(session: Session, path: Path, *, if_not_exists: str) -> None:
             raise UnknownPath(str(path), known=catalog.table_ids)
 
     session.change_schema(work)
-

@@ -84,7 +84,8 @@ def revert(session: Session, table_id: int, name: str) -> None:
 def _restore_schema(connection: Connection, table: TableRecord) -> None:
     """Make the newest recorded schema the present one; heaps that it does not know go."""
     row = connection.execute(
-        "SELECT record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL ORDER BY version DESC LIMIT 1",
+        "SELECT record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL "
+        "ORDER BY version DESC LIMIT 1",
         (table.id,),
     ).fetchone()
     assert row is not None

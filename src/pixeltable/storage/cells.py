@@ -75,7 +75,7 @@ def _(column_type: ArrayType, values: Sequence[Any]) -> Texts:
 
 
 def array_bytes(array: np.ndarray) -> bytes:
-    """An array with what is needed to read it back: dtype, number of dimensions, shape, then its elements in C order."""
+    """An array with what it takes to read it back: dtype, number of dimensions, shape; then its elements in C order."""
     dtype = array.dtype.newbyteorder("<").str.encode()
     header = struct.pack(f"<B{len(dtype)}sB{array.ndim}I", len(dtype), dtype, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()

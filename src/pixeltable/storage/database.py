@@ -17,7 +17,7 @@ _CONNECT_TIMEOUT_S = 5
 _RECOVERY_S = 20.0
 """How long a call waits for a lost server to come back before it gives up."""
 
-_SESSION_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000"
+_SESSION_OPTIONS = "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000"
 
 
 class Database:
@@ -32,17 +32,30 @@ class Database:
         self._conninfo = psycopg.conninfo.make_conninfo(
             conninfo, options=f"{_SESSION_OPTIONS} -c TimeZone={zone_name}", connect_timeout=_CONNECT_TIMEOUT_S
         )
-        self._pool = ConnectionPool(
+        self._max_connections = max_connections
+        self._inherited: list[ConnectionPool] = []
+        self._joined = True
+        self._pool = self._new_pool()
+        self._pool.open()
+
+    def _new_pool(self) -> ConnectionPool:
+        return ConnectionPool(
             self._conninfo,
             min_size=0,
-            max_size=max_connections,
+            max_size=self._max_connections,
             max_idle=300,
-            open=True,
+            open=False,
             kwargs={"autocommit": True, "prepare_threshold": 3},
             timeout=_RECOVERY_S,
             reconnect_timeout=_RECOVERY_S,
             num_workers=1,
         )
+
+    def after_fork(self) -> None:
+        """In a forked child: connections of its own when it first needs one, none of the parent's."""
+        self._inherited.append(self._pool)  # kept, since ending it would end the parent's connections
+        self._pool = self._new_pool()
+        self._joined = False
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -51,6 +64,10 @@ class Database:
         Raises:
             DatabaseUnavailable: none could be had.
         """
+        if not self._joined:
+            self._revive()  # a child needs a share of its own in an embedded server
+            self._pool.open()
+            self._joined = True
         try:
             with self._pool.connection() as connection:
                 yield connection
@@ -63,11 +80,9 @@ class Database:
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """`work` on a connection, again after a lost one; for work that may be done twice."""
-        return self.attempt(work, recall=lambda connection: None)
+        return self.attempt(work, recall=lambda _: None)
 
-    def attempt(
-        self, work: Callable[[Connection], Result], *, recall: Callable[[Connection], Result | None]
-    ) -> Result:
+    def attempt(self, work: Callable[[Connection], Result], *, recall: Callable[[Connection], Result | None]) -> Result:
         """`work` on a connection. After a lost one, `recall` says what the work had done; None means: do it (again).
 
         Raises:
@@ -83,7 +98,8 @@ class Database:
                     return work(connection) if done is None else done
             except psycopg.errors.DiskFull as error:
                 raise InvalidState(
-                    f"the database's disk is full: {error.diag.message_primary}", hint="Free some space; nothing was written."
+                    f"the database's disk is full: {error.diag.message_primary}",
+                    hint="Free some space; nothing was written.",
                 ) from error
             except psycopg.OperationalError as error:
                 if not _is_lost(error):

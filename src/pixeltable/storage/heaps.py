@@ -90,7 +90,8 @@ def create_history(connection: Connection, heap: Heap) -> None:
     """Create the table of closed entries."""
     columns = "".join(f", {column.name} {column.sql_type}" for column in heap.columns)
     connection.execute(
-        f"CREATE TABLE {heap.history} (row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb)"
+        f"CREATE TABLE {heap.history} "
+        f"(row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb)"
     )
     connection.execute(f"CREATE INDEX ON {heap.history} (row)")
     connection.execute(f"CREATE INDEX ON {heap.history} (op_out)")

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import LiteralString, cast
 
 import psycopg
 
@@ -62,7 +61,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The entries of a heap that a change was computed from: `ops[i]` wrote the one of `rows[i]`, None: there was none."""
+    """The entries of a heap that a change was computed from: `ops[i]` wrote that of `rows[i]`, None: there was none."""
 
     heap: Heap
     rows: Sequence[int]
@@ -105,7 +104,9 @@ def _insert_few(
     for number, entry in enumerate(entries):
         names, casts, arrays, values = _columns_as_arrays(entry)
         if arrays:
-            source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS u({', '.join(f'u{i}' for i in range(len(arrays)))}, n)"
+            source = (
+                f"unnest({', '.join(arrays)}) WITH ORDINALITY AS u({', '.join(f'u{i}' for i in range(len(arrays)))}, n)"
+            )
         else:
             source = f"generate_series(1, {count}) AS u(n)"
         steps.append(
@@ -119,7 +120,7 @@ def _insert_few(
         "SELECT op.op, op.base + 1, pixeltable.commit_write(%s, %s, op.op, %s, %s, 0, 0, %s) FROM op"
     )
     parameters += [target.table_id, target.schema_version, token, count, errors]
-    found = connection.execute(cast(LiteralString, statement), parameters).fetchone()
+    found = connection.execute(statement, parameters).fetchone()
     assert found is not None
     op, first, version = found
     return Committed(op, version, range(first, first + count))
@@ -141,9 +142,7 @@ def _insert_many(
     connection: Connection, target: Target, entries: Sequence[Entries], count: int, errors: int, token: uuid.UUID
 ) -> Committed:
     blocks = -(-count // _BLOCK)
-    found = connection.execute(
-        "SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)
-    ).fetchall()
+    found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
     rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
     del rows[count:]
     op = next_op(connection)
@@ -163,7 +162,7 @@ def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op
     """Append entries by COPY, the quickest way in."""
     names = ", ".join(("row", "op_in", *entry.columns, *(("errors",) if entry.errors is not None else ())))
     columns = (*entry.texts, *((entry.errors,) if entry.errors is not None else ()))
-    with connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN") as copy:  # type: ignore[arg-type]
+    with connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN") as copy:
         for start in range(0, len(rows), _COPY_CHUNK):
             copy.write(_copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK)))
 
@@ -177,13 +176,24 @@ def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: sl
 def _commit(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
     found = connection.execute(
         "SELECT pixeltable.commit_write(%s, %s, %s, %s, %s, %s, %s, %s)",
-        (target.table_id, target.schema_version, op, token, counts.inserts, counts.updates, counts.deletes, counts.errors),
+        (
+            target.table_id,
+            target.schema_version,
+            op,
+            token,
+            counts.inserts,
+            counts.updates,
+            counts.deletes,
+            counts.errors,
+        ),
     ).fetchone()
     assert found is not None
     return int(found[0])
 
 
-def change_rows(connection: Connection, target: Target, change: Change, counts: Counts, *, token: uuid.UUID) -> Committed:
+def change_rows(
+    connection: Connection, target: Target, change: Change, counts: Counts, *, token: uuid.UUID
+) -> Committed:
     """Update or delete rows, durable when this returns; what was there before goes to the history.
 
     Raises:
@@ -229,13 +239,13 @@ def _expect_unchanged(connection: Connection, seen: Seen) -> None:
     if present:
         rows, ops = zip(*present, strict=True)
         connection.execute(
-            "SELECT pixeltable.expect((SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS u(row, op_in) "  # type: ignore[arg-type]
+            "SELECT pixeltable.expect((SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS u(row, op_in) "
             f"JOIN {seen.heap.current} USING (row, op_in)), %s)",
             (list(rows), list(ops), len(rows)),
         )
     if absent:
         connection.execute(
-            f"SELECT pixeltable.expect((SELECT count(*) FROM {seen.heap.current} WHERE row = ANY(%s)), 0)",  # type: ignore[arg-type]
+            f"SELECT pixeltable.expect((SELECT count(*) FROM {seen.heap.current} WHERE row = ANY(%s)), 0)",
             (absent,),
         )
 
@@ -254,7 +264,7 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
     kept = f"(coalesce(c.errors, '{{}}') - ARRAY[{replaced}])"
     new = f" || coalesce(u.u{len(entry.columns)}::jsonb, '{{}}')" if entry.errors is not None else ""
     changed = connection.execute(
-        f"UPDATE {entry.heap.current} c SET op_in = %s{sets}, errors = nullif({kept}{new}, '{{}}') "  # type: ignore[arg-type]
+        f"UPDATE {entry.heap.current} c SET op_in = %s{sets}, errors = nullif({kept}{new}, '{{}}') "
         f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({names}) WHERE c.row = u.row",
         (op, list(rows), *values),
     ).rowcount
@@ -267,7 +277,7 @@ def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int],
     names, casts, arrays, values = _columns_as_arrays(entry)
     sources = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
     connection.execute(
-        f"INSERT INTO {entry.heap.current} (row, op_in{names}) SELECT u.row, %s{casts} "  # type: ignore[arg-type]
+        f"INSERT INTO {entry.heap.current} (row, op_in{names}) SELECT u.row, %s{casts} "
         f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({sources}) "
         f"WHERE NOT EXISTS (SELECT 1 FROM {entry.heap.current} c WHERE c.row = u.row)",
         (op, list(rows), *values),
@@ -277,7 +287,7 @@ def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int],
 def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
     names = "".join(f", {column.name}" for column in heap.columns)
     connection.execute(
-        f"INSERT INTO {heap.history} (row, op_in, op_out{names}, errors) "  # type: ignore[arg-type]
+        f"INSERT INTO {heap.history} (row, op_in, op_out{names}, errors) "
         f"SELECT row, op_in, %s{names}, errors FROM {heap.current} WHERE row = ANY(%s)",
         (op, list(rows)),
     )
@@ -285,15 +295,15 @@ def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: i
 
 def _close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
     _keep_history(connection, heap, rows, op)
-    connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),))  # type: ignore[arg-type]
+    connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),))
 
 
 def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
     """Take back what an operation did to a heap: its entries go, those it closed are live again."""
     names = "".join(f", {column.name}" for column in heap.columns)
-    connection.execute(f"DELETE FROM {heap.current} WHERE op_in = %s", (op,))  # type: ignore[arg-type]
+    connection.execute(f"DELETE FROM {heap.current} WHERE op_in = %s", (op,))
     connection.execute(
-        f"WITH back AS (DELETE FROM {heap.history} WHERE op_out = %s RETURNING *) "  # type: ignore[arg-type]
+        f"WITH back AS (DELETE FROM {heap.history} WHERE op_out = %s RETURNING *) "
         f"INSERT INTO {heap.current} (row, op_in{names}, errors) SELECT row, op_in{names}, errors FROM back",
         (op,),
     )
@@ -302,8 +312,8 @@ def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
 def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Committed | None:
     """What a write with that token committed, None if it did not; only recent versions are searched."""
     found = connection.execute(
-        "SELECT op, version FROM (SELECT * FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 10000) v "
-        "WHERE token = %s",
+        "SELECT op, version FROM "
+        "(SELECT * FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 10000) v WHERE token = %s",
         (table_id, token),
     ).fetchone()
     return Committed(*found) if found else None

@@ -274,4 +274,3 @@ def _to_array(column_type: ArrayType, value: Any, index: int) -> np.ndarray:
 @_conform.register
 def _(column_type: MediaType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
     raise CellRejected(0, f"{column_type.name} columns cannot be filled yet")
-

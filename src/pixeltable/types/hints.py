@@ -109,5 +109,7 @@ def type_from_form(form: Any, *, column: str) -> ColumnType:
     members = get_args(form) if get_origin(form) in (Union, types.UnionType) else (form,)
     found = type_from_hint(form)
     if found is None or any(member in _FORMS for member in members):
-        raise InvalidType(f"column {column!r}: {form!r} is not a column type", hint="Use pxt.Int, pxt.String | None, ...")
+        raise InvalidType(
+            f"column {column!r}: {form!r} is not a column type", hint="Use pxt.Int, pxt.String | None, ..."
+        )
     return found

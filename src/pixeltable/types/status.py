@@ -96,6 +96,8 @@ seconds=0.12)
         ]
         if self.cascade_row_count_stats.num_rows:
             done.append(f"changed {_count(self.cascade_row_count_stats.num_rows, 'row')} of views")
+        if not done and stats.computed_values:  # an index was built: no row is another one for it
+            done.append(f"computed {_count(stats.computed_values, 'value')}")
         text = ", ".join(done) or "changed 0 rows"
         return text.capitalize() + self._errors() + _pace(self.num_rows, self.seconds) + self._calls()
 
@@ -154,6 +156,8 @@ def _count(number: int, noun: str) -> str:
 def _pace(rows: int, seconds: float) -> str:
     if seconds <= 0:
         return ""
+    if not rows:
+        return f" in {seconds:.2f} s"
     rate = rows / seconds
     return f" in {seconds:.2f} s ({rate:.{0 if rate >= 10 else 2}f} rows/s)"
 

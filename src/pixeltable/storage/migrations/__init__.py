@@ -1,1 +1,1 @@
-"""The catalog's schema, as numbered migrations that alembic runs."""
+"""The catalog's schema as numbered scripts, run in order by `storage.migrate`; a released one never changes."""

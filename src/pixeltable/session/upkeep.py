@@ -1,21 +1,29 @@
-"""Keeping vector indexes ready: room for what comes, and HNSW indexes for partitions that are full."""
+"""What bulk writes leave to do: statistics, room for further vectors, HNSW indexes for partitions that are full."""
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import psycopg
+from psycopg_pool import PoolClosed
 
 from pixeltable.catalog.records import IndexRecord, TableRecord
+from pixeltable.exceptions import Error
 from pixeltable.index import vectors
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap
 from pixeltable.telemetry import log
 
 Result = TypeVar("Result")
 
 _BULK = 10_000
-"""From this many rows room is made beforehand; for fewer, it is made when the database finds that there is none."""
+"""From this many rows room for vectors is made beforehand, and statistics are taken afterwards.
+
+For fewer rows room is made when the database finds that there is none, and its own upkeep takes the statistics.
+"""
 
 
 def space_of(index: IndexRecord) -> vectors.VectorSpace:
@@ -33,12 +41,12 @@ def with_room(session: Session, table: TableRecord, count: int, write: Callable[
         make_room(session, table, count)
         return write()
     finally:
-        if table.indexes and count >= _BULK:
-            seal_in_background(session, table)
+        if count >= _BULK:
+            look_after(session, table)
 
 
 def make_room(session: Session, table: TableRecord, count: int) -> None:
-    """Partitions for `count` more vectors in every index of a table; those that are full by now get their HNSW index."""
+    """Partitions for `count` more vectors in every index of a table; those that are full get their HNSW index."""
 
     def extend(connection: Connection) -> None:
         for index in table.indexes:
@@ -46,7 +54,7 @@ def make_room(session: Session, table: TableRecord, count: int) -> None:
                 vectors.make_room(connection, table.heap(index.id), count)
 
     session.database.read(extend)
-    seal_in_background(session, table)
+    look_after(session, table)
 
 
 def seal_full_partitions(session: Session, table: TableRecord) -> None:
@@ -65,14 +73,26 @@ def seal_full_partitions(session: Session, table: TableRecord) -> None:
         connection.close()
 
 
-def seal_in_background(session: Session, table: TableRecord) -> None:
-    """As `seal_full_partitions`, while the caller goes on; what a dying process leaves undone, a later write does."""
+def look_after(session: Session, table: TableRecord) -> None:
+    """Take statistics and build missing HNSW indexes while the caller goes on.
+
+    Without statistics the first joins after a load can be a hundred times slower. What a dying process leaves undone,
+    the database's own upkeep or a later write does.
+    """
 
     def run() -> None:
         try:
-            seal_full_partitions(session, table)
-        except psycopg.Error as error:
-            # Searches are right without the index, only slower; the next full partition brings another try.
-            log.warning("an index of table %r could not be built: %s", table.path, error)
+            for heap in table.heaps:
+                session.database.read(partial(_analyse, heap))
+            if table.indexes:
+                seal_full_partitions(session, table)
+        except (psycopg.Error, PoolClosed, Error) as error:
+            # Queries are right without either, only slower.
+            log.warning("table %r could not be looked after: %s", table.path, error)
 
-    threading.Thread(target=run, name="pixeltable-seal", daemon=True).start()
+    threading.Thread(target=run, name="pixeltable-upkeep", daemon=True).start()
+
+
+def _analyse(heap: Heap, connection: Connection) -> None:
+    with suppress(psycopg.errors.UndefinedTable):  # dropped meanwhile
+        connection.execute(f"ANALYZE {heap.current}")

@@ -1,20 +1,16 @@
-"""The catalog: directories, tables and their versions, functions, jobs; and the functions every write commits with."""
+-- The catalog: directories, tables and their versions, functions, jobs; and the functions every write commits with.
 
-from alembic import op
+-- In `public` by name: the embedded server's role is called as our schema is, so that it would go there by default, and
+-- a role of another name, on a server the database was moved to, would not find its types.
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
 
-revision = "0001"
-down_revision = None
-
-SEQUENCES = """
 -- Ids of directories, tables, columns, heaps, indexes and jobs.
 CREATE SEQUENCE pixeltable.id_seq;
 -- Ids of operations: every entry of a heap names the operation that wrote it.
 CREATE SEQUENCE pixeltable.op_seq;
 -- Row ids are taken in blocks: a block's number in the upper bits, the row's place in it in the lower 16.
 CREATE SEQUENCE pixeltable.row_seq;
-"""
 
-TABLES = """
 -- The epoch grows with every change of a schema; a process whose epoch is the same has seen them all.
 CREATE TABLE pixeltable.state (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -88,9 +84,7 @@ CREATE TABLE pixeltable.jobs (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX jobs_table ON pixeltable.jobs (table_id);
-"""
 
-FUNCTIONS = """
 -- Holds the table's head for this transaction. PX001: its schema is not the one the caller planned against.
 CREATE FUNCTION pixeltable.lock_head(p_table bigint, p_schema bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE head pixeltable.heads;
@@ -125,15 +119,3 @@ BEGIN
         RAISE EXCEPTION 'expected % rows, found %', p_wanted, p_found USING ERRCODE = 'PX002';
     END IF;
 END $$;
-"""
-
-
-def upgrade() -> None:
-    op.execute("CREATE EXTENSION IF NOT EXISTS vector")
-    driver = op.get_bind().connection.driver_connection  # as it stands: SQLAlchemy would take % for a placeholder
-    for script in (SEQUENCES, TABLES, FUNCTIONS):
-        driver.execute(script)
-
-
-def downgrade() -> None:
-    op.execute("DROP SCHEMA pixeltable CASCADE")

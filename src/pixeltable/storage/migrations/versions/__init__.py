@@ -1,1 +1,0 @@
-"""One module a migration; its number is its revision."""
