@@ -221,7 +221,8 @@ class _Coded:
 
 
 def _hint(name: str, known: Collection[str], *, what: str) -> str:
-    near = get_close_matches(name, known, n=1)
+    known = [str(other) for other in known]  # what users pass as a name may be of any type
+    near = get_close_matches(str(name), known, n=1)
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"{what}: {', '.join(sorted(known)[:20])}." if known else ""

@@ -8,6 +8,7 @@ from pixeltable.api.table import RESERVED_NAMES, Table, one_of
 from pixeltable.exceptions import InvalidPath, UnknownPath, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
+from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.current import current_session, start_session
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def create_table(
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     parsed = parse_path(path)
     specs = tables.column_specs(schema or {}, primary_key=primary_key, reserved=RESERVED_NAMES)
-    options = tables.TableOptions(comment or None, custom_metadata, media_validation)
+    options = tables.TableOptions(check_comment(comment), check_custom_metadata(custom_metadata), media_validation)
     session = current_session()
     record, _ = tables.create_table(
         session, parsed, specs, options, if_exists=one_of("if_exists", if_exists, _REPLACING)
@@ -98,7 +99,13 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
     """
     one_of("if_not_exists", if_not_exists, _LENIENT)
     session = current_session()
-    path = table.get_metadata()["path"] if isinstance(table, Table) else table
+    if isinstance(table, Table):
+        catalog, table_id = session.refresh(), table._id  # noqa: SLF001  # a friend
+        if if_not_exists == "ignore" and table_id not in catalog.tables:
+            return
+        path = catalog.table(table_id, name=table._path).path  # noqa: SLF001  # a friend
+    else:
+        path = table
     tables.drop_table(session, parse_path(path), if_not_exists=if_not_exists)
 
 

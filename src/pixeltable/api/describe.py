@@ -1,5 +1,6 @@
 """Tables as text, HTML and metadata."""
 
+import html
 import uuid
 from typing import Any
 
@@ -48,6 +49,8 @@ def describe_text(table: TableRecord) -> str:
 def describe_html(table: TableRecord) -> str:
     """The columns and indexes of a table, for a notebook."""
     parts = [html_table([f"table {table.path!r}"], [], align=["left"])]
+    if table.comment:
+        parts.append(f"<p>{html.escape(table.comment)}</p>")
     parts.append(html_table(_COLUMN_HEADERS, _column_rows(table), align=_ALIGN))
     if table.indexes:
         parts.append(html_table(_INDEX_HEADERS, _index_rows(table), align=_ALIGN))

@@ -7,7 +7,7 @@ from typing import Any
 from pixeltable.api.results import ResultSet
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import InvalidArgument, InvalidState, Unsupported
+from pixeltable.exceptions import InvalidArgument, InvalidState, TypeMismatch, Unsupported
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonPath
@@ -19,6 +19,7 @@ from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session import change
 from pixeltable.session.query import collect, count
 from pixeltable.session.session import Session
+from pixeltable.types.column_type import ArrayType, MediaType
 from pixeltable.types.status import UpdateStatus
 
 
@@ -83,6 +84,8 @@ class Query:
         items = tuple(OrderItem(as_expr(expr), asc) for expr in exprs)
         for item in items:
             bind(item.expr, self._table, role="order_by()")
+            if isinstance(item.expr.type, ArrayType | MediaType):
+                raise TypeMismatch(f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order")
         return self._with(order_by=(*self._spec.order_by, *items))
 
     def limit(self, n: int, offset: int | None = None) -> "Query":
@@ -91,8 +94,8 @@ class Query:
         Raises:
             InvalidArgument: a number is no int, or negative.
         """
-        for name, value in (("n", n), ("offset", offset)):
-            if value is not None and (type(value) is not int or value < 0):
+        for name, value in (("n", n), ("offset", 0 if offset is None else offset)):
+            if type(value) is not int or value < 0:
                 raise InvalidArgument(f"limit(): {name} must be a non-negative int, got {value!r}")
         return self._with(limit=n, offset=offset)
 
@@ -117,7 +120,8 @@ class Query:
 
     def show(self, n: int = 20) -> ResultSet:
         """At most `n` rows of the result."""
-        return (self if self._spec.limit is not None else self.limit(n)).collect()
+        fewer = self.limit(n) if self._spec.limit is None else self.limit(min(n, self._spec.limit), self._spec.offset)
+        return fewer.collect()
 
     def count(self) -> int:
         """How many rows the query yields."""
@@ -163,6 +167,8 @@ class Query:
             clauses.append(("Order By", ", ".join(keys)))
         if self._spec.limit is not None:
             clauses.append(("Limit", str(self._spec.limit)))
+        if self._spec.offset:
+            clauses.append(("Offset", str(self._spec.offset)))
         return rows, clauses
 
     def __repr__(self) -> str:
@@ -206,5 +212,5 @@ def _stem(expr: Expr) -> str | None:
         source = _stem(expr.source)
         if source is None:
             return None
-        return source + "".join(f"_{step}" if isinstance(step, str) else str(step) for step in expr.steps)
+        return source + "".join(f"_{step}" if isinstance(step, str) else str(abs(step)) for step in expr.steps)
     return None

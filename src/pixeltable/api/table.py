@@ -7,16 +7,18 @@ from pixeltable.api.describe import describe_html, describe_text, table_metadata
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
+from pixeltable.exceptions import ForeignColumn, InvalidArgument, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
 from pixeltable.functions import string as string  # for its effect: String columns get their methods
 from pixeltable.ids import check_column_name
 from pixeltable.session import change, columns, indexes, versions
+from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.insert import insert
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
+from pixeltable.udfs.function import BoundFunction, Function
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,25 @@ def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
     if value not in known:
         raise InvalidArgument(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
     return str(value)
+
+
+def name_of(column: Any, record: TableRecord) -> str:
+    """The name of a column that a user names or refers to.
+
+    Raises:
+        ForeignColumn: it is a reference to a column of another table.
+        InvalidArgument: it is neither a name nor a reference.
+    """
+    if isinstance(column, ColumnRef):
+        if column.table != record.id:
+            raise ForeignColumn([column.name], table=record.path, role="the call")
+        found = record.column_by_id(column.column)
+        if found is None:
+            raise UnknownColumn(column.name, table=record.path, known=[other.name for other in record.ready_columns])
+        return found.name
+    if not isinstance(column, str):
+        raise InvalidArgument(f"a column is given by its name or as table.name, got {column!r}")
+    return column
 
 
 class Table(QueryStart):
@@ -191,8 +212,8 @@ class Table(QueryStart):
             raise InvalidArgument("add_computed_column() takes exactly one column", hint="Write name=expression.")
         ((name, value),) = kwargs.items()
         new = columns.NewColumn(
-            check_column_name(name, reserved=RESERVED_NAMES), as_expr(value), stored is not False, comment or None,
-            custom_metadata,
+            check_column_name(name, reserved=RESERVED_NAMES), as_expr(value), stored is not False,
+            check_comment(comment), check_custom_metadata(custom_metadata),
         )  # fmt: skip
         status = columns.add_computed_column(
             self._session, self._id, self._path, new,
@@ -209,9 +230,9 @@ class Table(QueryStart):
             NotFoundError: there is none.
             RequestError: other columns depend on it, it is part of the key, or the last one.
         """
-        name = column.name if isinstance(column, ColumnRef) else column
+        record = self._session.refresh().table(self._id, name=self._path)
         columns.drop_column(
-            self._session, self._id, self._path, name,
+            self._session, self._id, self._path, name_of(column, record),
             if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
         )  # fmt: skip
 
@@ -238,17 +259,15 @@ class Table(QueryStart):
             RequestError: the column or the function cannot be used.
         """
         record = self._session.refresh().table(self._id, name=self._path)
-        name = column.name if isinstance(column, ColumnRef) else column
+        name = name_of(column, record)
         found = record.column(name)
         function = string_embed if string_embed is not None else embedding
         modality = _MODALITY.get(type(found.type))
         if function is not None and modality is None:
             raise InvalidArgument(f"column {name!r} has type `{found.type}`, which no embedding function takes")
-        if function is not None and not callable(function):
+        if function is not None and not isinstance(function, Function | BoundFunction):
             raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
         expr = None if function is None else function(record.ref(found))
-        if expr is not None and not isinstance(expr, Expr):
-            raise InvalidArgument(f"the embedding function must be a @pxt.udf, but it returned {type(expr).__name__}")
         embeddings = {} if expr is None else {str(modality): expr}
         new = indexes.NewIndex(idx_name, name, embeddings, metric, precision)
         choices = ("error", "ignore", "replace", "replace_force")
@@ -269,7 +288,7 @@ class Table(QueryStart):
         """
         indexes.drop_index(
             self._session, self._id, self._path,
-            column=column.name if isinstance(column, ColumnRef) else column, index_name=idx_name,
+            column=None if column is None else name_of(column, self._record), index_name=idx_name,
             if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
         )  # fmt: skip
 
@@ -287,6 +306,8 @@ class Table(QueryStart):
 
     def get_versions(self, n: int | None = None) -> list[dict[str, Any]]:
         """What each operation did, newest first, at most `n` of them."""
+        if n is not None and (type(n) is not int or n < 1):
+            raise InvalidArgument(f"get_versions(): n must be a positive int, got {n!r}")
         found = versions.list_versions(self._session, self._id, self._path, limit=n)
         return [
             {

@@ -80,6 +80,8 @@ def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **que
     value_type = literal_type(value)
     if value_type is None or isinstance(value, Expr):
         raise InvalidArgument(f"similarity({modality}=...) takes a literal value, got {type(value).__name__}")
+    if modality == "string" and not isinstance(value_type, StringType):
+        raise InvalidArgument(f"similarity(string=...) takes a string, got {type(value).__name__}")
     return Similarity(source, Literal(value, value_type), modality, idx)
 
 

@@ -219,13 +219,14 @@ class RowPlan:
     """A statement that yields, for rows to be changed: `row`, the `op_in` of every heap, the columns, their errors.
 
     `heaps` are the heaps read, heap 0 first. `columns` are plain references. `failing` are those columns, computed
-    ones, whose errors follow. `where` is what Python has to filter by.
+    ones, whose errors follow. `where` is what Python has to filter by, `properties` what else it reads of the table.
     """
 
     scan: Scan
     heaps: tuple[Heap, ...]
     columns: tuple[ColumnRef, ...]
     failing: tuple[ColumnRef, ...]
+    properties: tuple[CellProperty | VectorScore, ...]
     where: Expr | None
 
 
@@ -253,6 +254,9 @@ def plan_rows(
         refs |= {node.column: node for node in rest.walk() if isinstance(node, ColumnRef)}
     stored = tuple(ref for ref in refs.values())
     cells = [_slot_sql(ref, push) for ref in stored]
+    walked = () if rest is None else rest.walk()
+    properties = tuple(node for node in walked if isinstance(node, CellProperty | VectorScore))
+    scores = [_slot_sql(node, push) for node in properties]
     failing = tuple(ref for ref in stored if scope.record(ref).is_computed)
     errors = [scope.errors(scope.record(ref)) for ref in failing]
     for heap in heaps:
@@ -263,6 +267,7 @@ def plan_rows(
     if after is not None:
         conditions.append(scope.rows.c.row > after)
     ops = [clause.c.op_in for clause in scope.used.values()]
-    query = sa.select(scope.rows.c.row, *(column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors])))
+    read = [column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])]
+    query = sa.select(scope.rows.c.row, *read)
     query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row).limit(limit)
-    return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, rest)
+    return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, properties, rest)

@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
+from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
@@ -238,7 +239,7 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: Call, scope: Scope) -> Sql | None:
-    rule = registry.find(node.function).sql
+    rule = _sql_rule(node)
     if rule is None:
         return None
     arguments = _all(node.args, scope)
@@ -264,6 +265,13 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
         pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
         return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:
+    try:
+        return registry.find(node.function).sql
+    except UnknownFunction:
+        return None  # stored by value and not loaded yet, or gone: whoever evaluates the call finds out
 
 
 class PgVector(UserDefinedType[str]):

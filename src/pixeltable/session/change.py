@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.exceptions import InvalidArgument, TypeMismatch, Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
+from pixeltable.exec.filter import filter_batch
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.plan.bind import bind, bind_predicate
@@ -17,6 +20,7 @@ from pixeltable.plan.planner import RowPlan, plan_rows
 from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
+from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.heaps import Heap
@@ -50,25 +54,49 @@ def read_rows(session: Session, plan: RowPlan) -> FoundRows:
     fetched = session.database.read(
         lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
     )
-    width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing)
+    width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing) + len(plan.properties)
     columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
     batch = Batch(len(fetched))
     start = 1 + len(plan.heaps)
-    errors = dict(zip((ref.column for ref in plan.failing), columns[start + len(plan.columns) :], strict=True))
+    errors = dict(zip((ref.column for ref in plan.failing), columns[start + len(plan.columns) :], strict=False))
     for ref, values in zip(plan.columns, columns[start:], strict=False):
         batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
+    for node, values in zip(plan.properties, columns[start + len(plan.columns) + len(plan.failing) :], strict=True):
+        batch.put(node, Column(list(values)))
     kept = list(range(len(fetched)))
     if plan.where is not None:
-        passed = column_of(plan.where, batch, session.context)
-        if passed.failures:
-            raise cell_failure("where", passed)
-        kept = [row for row in kept if passed.values[row] is True]
-        batch = batch.take(kept)
+        batch, kept = filter_batch(plan.where, batch, lambda condition, rest: _truth(session, condition, rest))
     rows = [columns[0][row] for row in kept]
     seen = tuple(
         Seen(heap, rows, [ops[row] for row in kept]) for heap, ops in zip(plan.heaps, columns[1:start], strict=True)
     )
     return FoundRows(rows, seen, batch)
+
+
+def _truth(session: Session, condition: Expr, batch: Batch) -> list[bool | None]:
+    passed = column_of(condition, batch, session.context)
+    if passed.failures:
+        raise cell_failure("where", passed)
+    return passed.values
+
+
+def _matching_rows(
+    session: Session,
+    table: TableRecord,
+    columns: Sequence[ColumnRef],
+    *,
+    where: Expr | None,
+    heaps: Sequence[Heap] = (),
+) -> FoundRows:
+    """The rows a filter keeps; where SQL meets a number out of its range, Python filters."""
+
+    def read(*, pushdown: bool) -> FoundRows:
+        return read_rows(session, plan_rows(table, columns, where=where, heaps=heaps, pushdown=pushdown))
+
+    try:
+        return read(pushdown=session.settings.sql_pushdown)
+    except psycopg.DataError:
+        return read(pushdown=False)
 
 
 def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:
@@ -132,15 +160,19 @@ def update(
 
     def work(table: TableRecord) -> UpdateStatus:
         setting = _setting(session, table, values)
-        predicate = None if where is None else bind_predicate(where, table)
+        predicate = _filter(session, table, where)
         return _update(session, table, setting, predicate, start, cascade=cascade, return_rows=return_rows)
 
     return retrying(session, table_id, name, work)
 
 
-def _setting(session: Session, table: TableRecord, values: Mapping[str, Any]) -> dict[ColumnRecord, Expr]:
+def _filter(session: Session, table: TableRecord, where: Any) -> Expr | None:
+    return None if where is None else resolve_similarity(session, bind_predicate(where, table), table)
+
+
+def _setting(session: Session, table: TableRecord, values: Any) -> dict[ColumnRecord, Expr]:
     """The columns to set and their checked, bound values."""
-    if not values:
+    if not isinstance(values, Mapping) or not values:
         raise InvalidArgument("update() needs at least one column to set", hint="Pass {'column': value}.")
     return {table.column(name): _value_for(session, table, table.column(name), value) for name, value in values.items()}
 
@@ -187,14 +219,13 @@ def _update(
     if return_rows:
         inputs |= {column.id for column in table.ready_columns if column.heap is not None}
     written = _written_heaps(table, [*setting, *dependents])
-    plan = plan_rows(
+    found = _matching_rows(
+        session,
         table,
         [table.ref(column) for column in table.columns if column.id in inputs],
         where=predicate,
         heaps=[*written, *(table.heap(index.id) for index in indexes)],
-        pushdown=session.settings.sql_pushdown,
     )
-    found = read_rows(session, plan)
     if not found.rows:
         return UpdateStatus(seconds=time.perf_counter() - start)
     batch = _new_cells(session, table, setting, dependents, found.batch)
@@ -280,9 +311,8 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
     start = time.perf_counter()
 
     def work(table: TableRecord) -> UpdateStatus:
-        predicate = None if where is None else bind_predicate(where, table)
-        plan = plan_rows(table, [], where=predicate, pushdown=session.settings.sql_pushdown)
-        found = read_rows(session, plan)
+        predicate = _filter(session, table, where)
+        found = _matching_rows(session, table, [], where=predicate)
         if found.rows:
             change = Change(found.rows, found.seen, doomed=table.heaps)
             write_change(session, table, change, Counts(deletes=len(found.rows)))

@@ -12,6 +12,7 @@ from pixeltable.exceptions import (
     CellFailure,
     ColumnTaken,
     ConstraintViolation,
+    InvalidExpression,
     InvalidSchema,
     InvalidState,
     Unsupported,
@@ -75,7 +76,9 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
     total = Filled(0, 0)
 
     def in_service(table: TableRecord) -> TableRecord:
-        return table.with_column(replace(column, status="ready"))
+        replaced = _namesake(table, column.name)  # stayed in service until now
+        rest = table if replaced is None else without_column(table, replaced)
+        return rest.with_column(replace(column, status="ready"))
 
     try:
         while True:
@@ -83,9 +86,13 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
             total = Filled(total.rows + part.rows, total.failed + part.failed)
             if finish(session, job, name, change=f"Added: {column.name}", filled=total, ready=in_service):
                 return total
-    except (CellFailure, KeyboardInterrupt):
+    except (CellFailure, ConstraintViolation, KeyboardInterrupt):
         withdraw(session, job, name, without=lambda table: _without_column(table, column.id))
         raise
+
+
+def _namesake(table: TableRecord, name: str) -> ColumnRecord | None:
+    return next((column for column in table.ready_columns if column.name.lower() == name.lower()), None)
 
 
 def _without_column(table: TableRecord, column_id: int) -> TableRecord:
@@ -103,13 +110,15 @@ def _register(
 ) -> JobRecord | None:
     """Make the column part of the table, to be filled; None if nothing is left to do."""
     _check(table, new)
-    existing = next((column for column in table.ready_columns if column.name.lower() == new.name.lower()), None)
+    existing, rest = _namesake(table, new.name), table
     if existing is not None:
         if if_exists == "ignore":
             return None
         if if_exists not in ("replace", "replace_force"):
             raise ColumnTaken(new.name, table=table.path)
-        table = store.save_schema(connection, without_column(table, existing))
+        if existing.id in referred_columns(new.expr):
+            raise InvalidExpression(f"column {new.name!r} cannot be replaced by an expression over itself")
+        rest = without_column(table, existing)
     job = _take_up(connection, table, new)
     if job is not None:
         return job
@@ -120,10 +129,10 @@ def _register(
         comment=new.comment, custom_metadata=new.custom_metadata, version_added=_next_version(connection, table),
     )  # fmt: skip
     if not new.stored:
-        saved = store.save_schema(connection, table.with_column(column))
+        saved = store.save_schema(connection, rest.with_column(column))
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {new.name}")
         return None
-    if _add_to_empty(connection, table, column):
+    if _add_to_empty(connection, rest, column):
         return None
     return _add_with_heap(connection, table, column)
 

@@ -92,7 +92,8 @@ def embed(batch: Batch, table: TableRecord, index: IndexRecord, context: Context
 
 def is_vector(value: Any, dimensions: int) -> bool:
     """Whether an index of that many dimensions can hold the value."""
-    return isinstance(value, np.ndarray) and value.shape == (dimensions,) and bool(np.isfinite(value).all())
+    numeric = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    return numeric and value.shape == (dimensions,) and bool(np.isfinite(value).all())
 
 
 def error_texts(names: Sequence[str], columns: Sequence[Column], count: int) -> Texts | None:

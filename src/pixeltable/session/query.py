@@ -12,6 +12,7 @@ from pixeltable.catalog.store import read_epoch
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.evaluate import column_of
+from pixeltable.exec.filter import filter_batch
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count, plan_query
 from pixeltable.plan.query import OrderItem, QuerySpec
@@ -124,10 +125,9 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
         decode = decoder(slot.type)
         cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
         batch.put(slot, Column(cells))
-    kept: Sequence[int] = range(len(rows))
     if plan.where is not None:
-        passed = _values(session, plan.where, batch)
-        kept = [row for row in kept if passed[row] is True]
+        batch, _ = filter_batch(plan.where, batch, lambda condition, rest: _values(session, condition, rest))
+    kept: Sequence[int] = range(batch.count)
     if plan.order_by:
         kept = _ordered(kept, plan.order_by, [_values(session, item.expr, batch) for item in plan.order_by])
     start = plan.offset or 0
@@ -165,9 +165,18 @@ def _ordered(rows: Sequence[int], items: Sequence[OrderItem], keys: Sequence[lis
     return ordered
 
 
+_RANKS = {str: 0, int: 1, float: 1, bool: 3, list: 4, dict: 5}
+"""The order of Json values of different types; as in PostgreSQL, but for null, which is last as in every column."""
+
+
 def _sort_key(value: Any) -> tuple[int, Any]:
+    kind = type(value)
     if value is None:
-        return (2, 0)
+        return (9, 0)
     if value != value:
-        return (1, 0)
-    return (0, value.bytes if isinstance(value, uuid.UUID) else value)
+        return (2, 0)  # NaN, beyond all numbers
+    if kind is list:
+        return (_RANKS[list], [_sort_key(item) for item in value])
+    if kind is dict:
+        return (_RANKS[dict], [(key, _sort_key(value[key])) for key in sorted(value)])
+    return (_RANKS.get(kind, 0), value.bytes if kind is uuid.UUID else value)

@@ -18,6 +18,12 @@ from pixeltable.session.session import Session
 from pixeltable.types.column_type import ArrayType
 
 
+def resolve_similarity(session: Session, expr: Expr, table: TableRecord) -> Expr:
+    """As `resolve_similarities`, for one expression."""
+    vectors: dict[Any, Literal] = {}
+    return rebuild(expr, lambda node: _score(session, table, node, vectors) if isinstance(node, Similarity) else None)
+
+
 def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) -> QuerySpec:
     """The query with every similarity replaced by a score against an embedded vector; each query is embedded once."""
     exprs = [expr for _, expr in spec.select or ()] + [item.expr for item in spec.order_by]
@@ -65,7 +71,7 @@ def _index(table: TableRecord, node: Similarity) -> IndexRecord:
 
 def _vector(session: Session, index: IndexRecord, node: Similarity) -> Literal:
     if node.modality == "vector":
-        value = np.asarray(node.query.value)
+        value = _as_array(node.query.value)
     else:
         template = dict(index.embeddings).get(node.modality)
         if template is None:
@@ -76,9 +82,16 @@ def _vector(session: Session, index: IndexRecord, node: Similarity) -> Literal:
         value = _embedded(session, template, node)
     if not is_vector(value, index.dimensions):
         raise InvalidArgument(
-            f"index {index.name!r} has vectors of {index.dimensions} finite numbers, the query is {np.shape(value)}"
+            f"index {index.name!r} has vectors of {index.dimensions} finite numbers, which the query is not: {value}"
         )
     return Literal(value, ArrayType(shape=value.shape, dtype=value.dtype.name))
+
+
+def _as_array(value: Any) -> Any:
+    try:
+        return np.asarray(value)
+    except ValueError:  # nested lists of different lengths: no vector, which the caller reports
+        return value
 
 
 def _embedded(session: Session, template: Expr, node: Similarity) -> Any:

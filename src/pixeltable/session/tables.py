@@ -17,7 +17,9 @@ from pixeltable.exceptions import (
     Unsupported,
 )
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import as_expr
 from pixeltable.ids import Path, check_column_name
+from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
@@ -59,7 +61,7 @@ def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: 
     """
     if not isinstance(schema, Mapping) or not schema:
         raise InvalidArgument("`schema` must be a non-empty dictionary", hint="Write {'name': pxt.String, ...}.")
-    keys = [primary_key] if isinstance(primary_key, str) else list(primary_key or ())
+    keys = _key_names(primary_key)
     for key in keys:
         if key not in schema:
             raise UnknownColumn(key, table="the new table", known=schema)
@@ -69,6 +71,13 @@ def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: 
         if lowered.count(spec.name.lower()) > 1:
             raise InvalidSchema(f"column name {spec.name!r} occurs twice; names that differ in case alone are the same")
     return specs
+
+
+def _key_names(primary_key: Any) -> list[str]:
+    names = [primary_key] if isinstance(primary_key, str) else [] if primary_key is None else primary_key
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise InvalidArgument(f"`primary_key` is a column name or a list of them, got {primary_key!r}")
+    return list(names)
 
 
 def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -> ColumnSpec:
@@ -84,16 +93,16 @@ def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -
         raise InvalidSchema(f"column {name!r} needs either a 'type' or a 'value'")
     if given.get("destination") is not None:
         raise Unsupported(f"column {name!r}: 'destination' is not supported yet")
-    value = given.get("value")
-    column_type = value.type if isinstance(value, Expr) else type_from_form(given.get("type"), column=name)
+    value = as_expr(given["value"]) if "value" in given else None
+    column_type = type_from_form(given.get("type"), column=name) if value is None else value.type
     found = ColumnSpec(
         name=name,
         type=column_type,
         expr=value,
         primary_key=key or bool(given.get("primary_key")),
         stored=given.get("stored", True) is not False,
-        comment=given.get("comment") or None,
-        custom_metadata=given.get("custom_metadata"),
+        comment=check_comment(given.get("comment")),
+        custom_metadata=check_custom_metadata(given.get("custom_metadata")),
     )
     _check_spec(found)
     return found

@@ -28,7 +28,7 @@ from pixeltable.types.column_type import (
     dtype_name,
     fits,
 )
-from pixeltable.types.json_text import json_text
+from pixeltable.types.json_text import json_text, plain_json
 from pixeltable.types.literals import plain
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -182,6 +182,8 @@ def _(column_type: DateType, values: list[Any], kinds: set[type], zone: datetime
 
 
 def _to_date(value: Any) -> datetime.date:
+    if value != value:
+        raise ValueError  # pandas' NaT
     if isinstance(value, str):
         return datetime.date.fromisoformat(value)
     if isinstance(value, datetime.datetime):
@@ -219,8 +221,14 @@ def _to_bytes(value: Any) -> bytes:
 
 @_conform.register
 def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
-    """Json cells are checked where they are turned into text, once, before anything is written."""
-    return values
+    """In the form they will be read in; what is plain already is checked where it is turned into text, once."""
+    plain_values: list[Any] = []
+    for value in values:
+        try:
+            plain_values.append(plain_json(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CellRejected(len(plain_values), f"is not valid JSON: {error}") from None
+    return plain_values
 
 
 def json_texts(values: Sequence[Any]) -> list[str | None]:

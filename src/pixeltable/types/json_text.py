@@ -1,6 +1,8 @@
 """JSON text as the database stores it, refusing what JSON cannot express."""
 
 import json
+import re
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ def json_text(value: Any) -> str:
     '{"k":[1,2.5,null]}'
     """
     text = _ENCODER.encode(value)
+    if "e+" in text:
+        text = _LARGE_FLOAT.sub(_without_exponent, text)
     if "\\u0000" in text and _holds_nul(json.loads(text)):
         raise ValueError("it contains a NUL character, which cannot be stored")
     if not text.isascii():
@@ -26,6 +30,28 @@ def json_text(value: Any) -> str:
     if '"' in text:
         _check_keys(value)
     return text
+
+
+def plain_json(value: Any) -> Any:
+    """`value` as it will be read again; itself, unless there is something in it that `json_text` has to convert.
+
+    Raises:
+        TypeError, ValueError: see `json_text`.
+
+    >>> plain_json({"k": (1, 2.5, None)})
+    {'k': [1, 2.5, None]}
+    """
+    return value if _is_plain(value) else json.loads(json_text(value))
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_is_plain, value.values()))
+    return all(map(_is_plain, value)) if kind is list else kind in _ATOMS
+
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
 def _plain_or_refuse(value: Any) -> Any:
@@ -46,7 +72,14 @@ _ENCODER = json.JSONEncoder(
 )
 
 
-_LEAVES = frozenset({str, int, float, bool, type(None)})
+_LARGE_FLOAT = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?e\+\d+')
+"""A string, to be skipped, or a number with a positive exponent."""
+
+
+def _without_exponent(found: re.Match[str]) -> str:
+    """The database writes 1e+16 as an integer, and an integer it would be read as; with a decimal a float."""
+    text = found.group()
+    return text if text[0] == '"' else f"{Decimal(text):f}.0"
 
 
 def _check_keys(value: Any) -> None:
@@ -55,11 +88,11 @@ def _check_keys(value: Any) -> None:
         for key, item in value.items():
             if type(key) is not str and not isinstance(key, str):
                 raise TypeError(f"key {key!r} is not a string")
-            if type(item) not in _LEAVES:
+            if type(item) not in _ATOMS:
                 _check_keys(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            if type(item) not in _LEAVES:
+            if type(item) not in _ATOMS:
                 _check_keys(item)
 
 
