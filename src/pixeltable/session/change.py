@@ -14,7 +14,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
-from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
+from pixeltable.session.compute import cell_failure, compute_columns, embed_indexes, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
@@ -186,30 +186,34 @@ def _update(
     inputs = _inputs(table, setting, dependents)
     if return_rows:
         inputs |= {column.id for column in table.ready_columns if column.heap is not None}
-    written = _written_heaps(table, [*setting, *dependents])
+    written = [*_written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
     plan = plan_rows(
         table,
         [table.ref(column) for column in table.columns if column.id in inputs],
         where=predicate,
-        heaps=[*written, *(table.heap(index.id) for index in indexes)],
+        heaps=written,
         pushdown=session.settings.sql_pushdown,
     )
     found = read_rows(session, plan)
     if not found.rows:
         return UpdateStatus(seconds=time.perf_counter() - start)
     batch = _new_cells(session, table, setting, dependents, found.batch)
-    compute_columns(batch, table, dependents, session.context, abort=False)
-    entries: list[Entries] = heap_entries(table, [*setting, *dependents], batch)
-    entries += [vector_entries(table, index, embed(batch, table, index, session.context)) for index in indexes]
-    failed = failure_count(batch, table, dependents)
-    change = Change(found.rows, found.seen, tuple(entries))
+    left = compute_columns(batch, table, dependents, session.context, abort=False)
+    computed = [column for column in dependents if column.id not in left]
+    entries: list[Entries] = heap_entries(table, [*setting, *computed], batch)
+    embedded = embed_indexes(batch, table, indexes, session.context)
+    entries += [vector_entries(table, vectors.index, vectors.column) for vectors in embedded]
+    failed = failure_count(batch, table, computed)
+    left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
+    change = Change(found.rows, found.seen, tuple(entries), closed=left_out)
     write_change(session, table, change, Counts(updates=len(found.rows), errors=failed))
+    visible = [column for column in dependents if column.status == "ready"]
     return UpdateStatus(
-        updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *dependents]],
-        cols_with_excs=[f"{table.name}.{column.name}" for column in dependents if failures(batch, table, column)],
+        updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *visible]],
+        cols_with_excs=[f"{table.name}.{column.name}" for column in visible if failures(batch, table, column)],
         rows=_row_dicts(table, batch) if return_rows else None,
         row_count_stats=RowCountStats(
-            upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(dependents)
+            upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible)
         ),
         seconds=time.perf_counter() - start,
     )
@@ -284,7 +288,7 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
         plan = plan_rows(table, [], where=predicate, pushdown=session.settings.sql_pushdown)
         found = read_rows(session, plan)
         if found.rows:
-            change = Change(found.rows, found.seen, doomed=table.heaps)
+            change = Change(found.rows, found.seen, closed=table.heaps)
             write_change(session, table, change, Counts(deletes=len(found.rows)))
         return UpdateStatus(
             row_count_stats=RowCountStats(del_rows=len(found.rows)), seconds=time.perf_counter() - start

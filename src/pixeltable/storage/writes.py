@@ -75,8 +75,8 @@ class Change:
     rows: Sequence[int]
     seen: tuple[Seen, ...]
     entries: tuple[Entries, ...] = ()
-    doomed: tuple[Heap, ...] = field(default=())
-    """Heaps whose entries of these rows are closed for good: the rows are deleted."""
+    closed: tuple[Heap, ...] = field(default=())
+    """Heaps whose entries of these rows are closed: the rows are deleted, or a backfill is to compute the cells again."""
 
 
 def insert_rows(
@@ -207,7 +207,7 @@ def change_rows(
             _expect_unchanged(connection, seen)
         for entry in change.entries:
             _replace_entries(connection, entry, change.rows, op)
-        for heap in change.doomed:
+        for heap in change.closed:
             _close_entries(connection, heap, change.rows, op)
         return Committed(op, _commit(connection, target, op, counts, token), change.rows)
 
