@@ -141,7 +141,7 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         limit=size,
         pushdown=session.settings.sql_pushdown,
     )
-    return _Batch(read_rows(session, plan), version)
+    return _Batch(read_rows(session, table, plan), version)
 
 
 def _head_version(connection: Connection, table: TableRecord) -> int:

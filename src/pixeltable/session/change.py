@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
-from pixeltable.exceptions import InvalidArgument, TypeMismatch, Unsupported
+from pixeltable.exceptions import InvalidArgument, SchemaChanged, TypeMismatch, Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exprs.expr import Expr
@@ -45,11 +47,18 @@ class FoundRows:
     batch: Batch
 
 
-def read_rows(session: Session, plan: RowPlan) -> FoundRows:
-    """Run a row plan: one statement, then the part of the filter that runs in Python."""
-    fetched = session.database.read(
-        lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
-    )
+def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
+    """Run a row plan: one statement, then the part of the filter that runs in Python.
+
+    Raises:
+        SchemaChanged: a heap of the plan was dropped meanwhile.
+    """
+    try:
+        fetched = session.database.read(
+            lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
+        )
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        raise SchemaChanged(table.path) from None
     width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing)
     columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
     batch = Batch(len(fetched))
@@ -194,7 +203,7 @@ def _update(
         heaps=written,
         pushdown=session.settings.sql_pushdown,
     )
-    found = read_rows(session, plan)
+    found = read_rows(session, table, plan)
     if not found.rows:
         return UpdateStatus(seconds=time.perf_counter() - start)
     batch = _new_cells(session, table, setting, dependents, found.batch)
@@ -286,7 +295,7 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
     def work(table: TableRecord) -> UpdateStatus:
         predicate = None if where is None else bind_predicate(where, table)
         plan = plan_rows(table, [], where=predicate, pushdown=session.settings.sql_pushdown)
-        found = read_rows(session, plan)
+        found = read_rows(session, table, plan)
         if found.rows:
             change = Change(found.rows, found.seen, closed=table.heaps)
             write_change(session, table, change, Counts(deletes=len(found.rows)))

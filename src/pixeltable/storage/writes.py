@@ -227,7 +227,8 @@ class _translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         state = error.sqlstate if isinstance(error, psycopg.Error) else None
-        if state == "PX001":
+        # A heap that is gone: its table or column was dropped since the write was planned.
+        if state == "PX001" or isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             raise SchemaChanged(self._target.name) from None
         if state == "PX002" or isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise RowsChanged from None
