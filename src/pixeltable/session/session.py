@@ -47,9 +47,14 @@ class Session:
             conninfo,
             max_connections=settings.max_connections,
             zone_name=settings.zone_name,
+            recovery_s=settings.recovery_s,
             revive=self._server.ensure_running if self._server else lambda: None,
         )
-        self.database.read(migrate)
+        try:
+            self.database.read(migrate)
+        except BaseException:
+            self.close()  # the next call starts another session
+            raise
         self.context = Context(settings.zone, self.find_function, settings.batch_size)
 
     def after_fork(self) -> None:

@@ -230,7 +230,7 @@ class _translated:
         # A heap that is gone: its table or column was dropped since the write was planned.
         if state == "PX001" or isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             raise SchemaChanged(self._target.name) from None
-        if state == "PX002" or isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+        if state == "PX002":
             raise RowsChanged from None
 
 
