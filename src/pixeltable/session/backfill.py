@@ -238,11 +238,14 @@ def finish(
 ) -> bool:
     """Make a filled target part of the table, if no row lacks its entry; False if some do.
 
+    Another process may have done so: the job is not owned any more after the database was restarted.
     `ready(table)` is the table's record with the target in service.
     """
 
     def work(connection: Connection, catalog: Catalog) -> bool:
         table = catalog.table(job.table_id, name=name)
+        if all(other.id != job.id for other in jobs.jobs_of(connection, table.id)):
+            return True
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
         lacking = connection.execute(
             f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "
