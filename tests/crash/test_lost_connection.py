@@ -85,7 +85,9 @@ def outcome(path: str) -> object:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_what_was_committed_is_not_done_again(ns: str, loss: Loss, operation: Callable[[pxt.Table, str], object]) -> None:
+def test_what_was_committed_is_not_done_again(
+    ns: str, loss: Loss, operation: Callable[[pxt.Table, str], object]
+) -> None:
     def run(path: str, lose_at: int | None) -> tuple[object, int]:
         pxt.create_dir(path)
         table = make(path)
