@@ -293,3 +293,15 @@ def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, in
         f"DELETE FROM {job.heap.current} e WHERE {changed}",
         [job.aborted_op] * len({table.row_heap, *inputs}),
     )
+
+
+def drop_reverted(connection: Connection, table: TableRecord, job: JobRecord, op: int) -> None:
+    """Before an operation is taken back: remove an aborted job's entries of the rows that it wrote.
+
+    What comes back is older than the abort, so `drop_outdated` could not tell.
+    """
+    written = " UNION ".join(
+        f"SELECT row FROM {heap.current} WHERE op_in = %s UNION SELECT row FROM {heap.history} WHERE op_out = %s"
+        for heap in table.heaps
+    )
+    connection.execute(f"DELETE FROM {job.heap.current} e WHERE e.row IN ({written})", [op] * (2 * len(table.heaps)))
