@@ -127,6 +127,29 @@ def test_an_aborted_backfill_goes_on_with_the_mended_function(ns: str, programs:
     assert_versions_complete(table)
 
 
+@pxt.udf
+def picky(n: int) -> int:
+    if n in BROKEN:
+        raise ValueError("broken")
+    return n * 2
+
+
+BROKEN: set[int] = set()
+
+
+def test_what_is_reverted_between_an_abort_and_the_resume_leaves_no_outdated_cell(ns: str) -> None:
+    """The revert takes back an operation from before the abort, so the restored entries are older than the abort too."""
+    table = make_table(ns)
+    table.update({"n": 5000}, where=table.n == 0)
+    BROKEN.add(ROWS - 1)
+    with pytest.raises(pxt.RequestError):
+        table.add_computed_column(doubled=picky(table.n))
+    table.revert()
+    BROKEN.clear()
+    table.add_computed_column(doubled=picky(table.n))
+    assert cells(table, "n", DOUBLED) == [(n, 2 * n) for n in range(ROWS)]
+
+
 def test_an_unfinished_column_can_be_dropped(ns: str, programs: Programs) -> None:
     table = make_table(ns)
     program = programs.start(in_module(programs.folder), f"{ns}/t")
