@@ -1,5 +1,6 @@
 """Updating and deleting rows: read a snapshot, compute with nothing held, write if what was read is still there."""
 
+import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,14 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
-from pixeltable.session.compute import cell_failure, compute_columns, embed_indexes, failure_count, heap_entries, vector_entries
+from pixeltable.session.compute import (
+    cell_failure,
+    compute_columns,
+    embed_indexes,
+    failure_count,
+    heap_entries,
+    vector_entries,
+)
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
@@ -36,6 +44,9 @@ from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform, json_texts
 from pixeltable.types.status import RowCountStats, UpdateStatus
+
+_PAUSE_S = 0.001
+"""Longest pause after the first conflict with another writer; it doubles with each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +106,13 @@ def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRe
     """`work` on the table as last seen; again where another writer changed the rows, or the schema, meanwhile."""
 
     def attempt() -> UpdateStatus:
-        for _ in range(session.settings.write_attempts):
+        for number in range(session.settings.write_attempts):
             table = session.table(table_id, name)
             try:
                 return work(table)
             except RowsChanged:
-                continue
+                # At random, or those that met once meet again.
+                time.sleep(random.uniform(0, _PAUSE_S * 2**number))
         raise too_many_conflicts(session.table(table_id, name).target, session.settings.write_attempts)
 
     return session.replanning(attempt)
