@@ -138,7 +138,7 @@ BROKEN: set[int] = set()
 
 
 def test_what_is_reverted_between_an_abort_and_the_resume_leaves_no_outdated_cell(ns: str) -> None:
-    """The revert takes back an operation from before the abort, so the restored entries are older than the abort too."""
+    """The revert takes back an operation from before the abort, so what it restores is older than the abort too."""
     table = make_table(ns)
     table.update({"n": 5000}, where=table.n == 0)
     BROKEN.add(ROWS - 1)

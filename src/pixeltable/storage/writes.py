@@ -76,7 +76,7 @@ class Change:
     seen: tuple[Seen, ...]
     entries: tuple[Entries, ...] = ()
     closed: tuple[Heap, ...] = field(default=())
-    """Heaps whose entries of these rows are closed: the rows are deleted, or a backfill is to compute the cells again."""
+    """Heaps whose entries of these rows are closed: the rows are deleted, or their cells are left to a backfill."""
 
 
 def insert_rows(
