@@ -154,3 +154,10 @@ def test_a_container_changed_later_leaves_the_literal_alone() -> None:
     expr = NAMES["j"] == items
     items.append(3)
     assert str(expr) == "j == [1, {'k': 2}]"
+
+
+def test_a_long_sum_has_its_type_at_once() -> None:
+    total = NAMES["i"]
+    for _ in range(100):
+        total = total + NAMES["x"]
+    assert str(total.type) == "Float"

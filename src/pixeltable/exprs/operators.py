@@ -49,10 +49,11 @@ class Arithmetic(Expr):
 
     @property
     def type(self) -> ColumnType:
-        nullable = self.left.type.nullable or self.right.type.nullable
-        if isinstance(self.left.type, JsonType) or isinstance(self.right.type, JsonType):
+        left, right = self.left.type, self.right.type  # once: each is worked out anew, down to the leaves
+        nullable = left.nullable or right.nullable
+        if isinstance(left, JsonType) or isinstance(right, JsonType):
             return JsonType(True)
-        ints = isinstance(self.left.type, IntType) and isinstance(self.right.type, IntType)
+        ints = isinstance(left, IntType) and isinstance(right, IntType)
         if self.op == "/":
             return FloatType(True)
         if self.op in ("//", "%"):
