@@ -20,6 +20,7 @@ from tests.storage.server_places import Place
 DEAD = "postgresql://nobody@/none?host=/nonexistent"
 
 
+@pytest.mark.slow
 def test_a_database_that_is_down_is_an_error_that_can_be_retried(programs: Programs) -> None:
     programs.environment = {**programs.environment, "PIXELTABLE_DB_URL": DEAD, "PIXELTABLE_RECOVERY_S": "0.5"}
     lines = programs.run(
