@@ -7,6 +7,8 @@ import pytest
 import pixeltable as pxt
 from tests.crash.programs import Programs, assert_versions_complete, calls, cells, wait_until
 
+pytestmark = pytest.mark.slow
+
 ROWS = 400
 FUNCTION = """
 import os, time

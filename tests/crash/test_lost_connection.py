@@ -84,6 +84,7 @@ def outcome(path: str) -> object:
     return found, [name.removeprefix(path) for name in contents["dirs"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_what_was_committed_is_not_done_again(
     ns: str, loss: Loss, operation: Callable[[pxt.Table, str], object]

@@ -20,16 +20,17 @@ from tests.storage.server_places import Place
 DEAD = "postgresql://nobody@/none?host=/nonexistent"
 
 
+@pytest.mark.slow
 def test_a_database_that_is_down_is_an_error_that_can_be_retried(programs: Programs) -> None:
     programs.environment = {**programs.environment, "PIXELTABLE_DB_URL": DEAD, "PIXELTABLE_RECOVERY_S": "0.5"}
     lines = programs.run(
         """
-        for _ in range(2):
+        for _ in range(2):  # the first session leaves nothing behind
             start = time.monotonic()
             try:
                 pxt.list_tables()
             except pxt.ServiceUnavailableError as error:
-                say(error.is_retryable, time.monotonic() - start < 3, "/nonexistent" in str(error))
+                say(error.is_retryable, time.monotonic() - start < 10, "/nonexistent" in str(error))
         say(threading.active_count())
         """
     )
@@ -127,14 +128,9 @@ try:
     say("INSERTED")
 except pxt.Error as error:
     say(error.error_code.name)
+filler.unlink()  # before anything else: a server that cannot write its log has stopped, and cannot start either
 say(table.count())
-filler.unlink()
-for _ in range(20):
-    try:
-        table.insert(n=2, text="after")
-        break
-    except pxt.Error as error:
-        time.sleep(0.5)
+table.insert(n=2, text="after")
 say(table.count())
 say(*[version["version"] for version in table.get_versions()])
 """

@@ -123,11 +123,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the server did not come back in time.
         """
-        self.read(lambda connection: connection.execute("SELECT 1"))  # waits for a server that is down
-        try:
-            return self._connect()
-        except psycopg.OperationalError as error:
-            raise _unavailable(error) from error
+        return self._recovering(lambda _: self._connect())
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """`work` on a connection, again after a lost one; for work that may be done twice."""
@@ -140,13 +136,21 @@ class Database:
             DatabaseUnavailable: the server did not come back in time.
             InvalidState: the server has no room left; nothing was written.
         """
+
+        def once(lost: bool) -> Result:
+            with self.connection() as connection:
+                done = recall(connection) if lost else None
+                return work(connection) if done is None else done
+
+        return self._recovering(once)
+
+    def _recovering(self, once: Callable[[bool], Result]) -> Result:
+        """`once(lost)`, again after a lost connection; `lost` says whether there was one before."""
         deadline: float | None = None
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                with self.connection() as connection:
-                    done = recall(connection) if deadline is not None else None
-                    return work(connection) if done is None else done
+                return once(deadline is not None)
             except psycopg.errors.DiskFull as error:
                 raise InvalidState(
                     f"the database's disk is full: {error.diag.message_primary}",
