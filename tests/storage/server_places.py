@@ -17,7 +17,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from pixeltable.storage import server_user
+from pixeltable.storage import server_user, server_watch
 from pixeltable.storage.server import EmbeddedServer
 
 CLIENT = """
@@ -60,8 +60,8 @@ class Client:
         self.ask(method)
         return self.answer()
 
-    def kill(self) -> None:
-        self.process.kill()
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
         self.process.communicate()
 
 
@@ -103,6 +103,29 @@ class Place:
         # A process that the server just forked still has its command line.
         return [pid for pid, parent in found.items() if parent not in found]
 
+    def watchers(self) -> list[int]:
+        """Process ids of the watchers of homes in this place."""
+        commands = {
+            process.info["pid"]: process.info["cmdline"] or [] for process in psutil.process_iter(["pid", "cmdline"])
+        }
+        return [
+            pid
+            for pid, command in commands.items()
+            if server_watch.__file__ in command and any(part.startswith(f"{self.folder}/") for part in command)
+        ]
+
+    def watcher(self) -> int:
+        """Process id of the one watcher, as soon as it holds its lock and waits."""
+        # Not a look at the lock itself: a watcher that begins at that moment would take us for another one.
+        wait_until(lambda: any(map(_waits_for_users, self.watchers())))
+        wait_until(lambda: len(self.watchers()) == 1)
+        return self.watchers()[0]
+
+    def kill_watcher(self) -> None:
+        """Take away the watcher, so that a server can be left without any user."""
+        os.kill(self.watcher(), signal.SIGKILL)
+        wait_until(lambda: not self.watchers())
+
     def end(self) -> None:
         """End everything that runs here."""
         for client in self.clients:
@@ -117,6 +140,7 @@ class Place:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         assert not left
+        wait_until(lambda: not self.watchers())
 
 
 @contextmanager
@@ -144,6 +168,13 @@ def query(conninfo: str, text: str) -> object:
         if row is None:
             connection.execute(text.encode())
         return row and row[0]
+
+
+def _waits_for_users(watcher: int) -> bool:
+    try:
+        return any(file.path.endswith(server_watch.USERS_LOCK_NAME) for file in psutil.Process(watcher).open_files())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -68,6 +68,7 @@ def test_a_server_without_users_is_found_again(place: Place) -> None:
     for client in clients:
         client.call("join")
     before = place.postmasters()
+    place.kill_watcher()
     for client in clients:
         client.kill()
     place.server().join()

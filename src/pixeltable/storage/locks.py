@@ -22,16 +22,9 @@ def exclusive(path: Path, *, timeout_s: float) -> Iterator[int]:
     Raises:
         DatabaseUnavailable: another process kept the lock for `timeout_s`.
     """
-    deadline = time.monotonic() + timeout_s
     descriptor = _open(path)
     try:
-        while not _lock(descriptor, fcntl.LOCK_EX):
-            if time.monotonic() > deadline:
-                raise DatabaseUnavailable(
-                    f"another process has held {str(path)!r} for {timeout_s:.0f} s to start or stop the database",
-                    hint="Try again, or end that process.",
-                )
-            time.sleep(_POLL_S)
+        _wait(descriptor, fcntl.LOCK_EX, path=path, timeout_s=timeout_s)
         yield descriptor
     finally:
         # Not left to close(): a fork in another thread may have copied the descriptor.
@@ -41,12 +34,26 @@ def exclusive(path: Path, *, timeout_s: float) -> Iterator[int]:
 
 def try_exclusive(path: Path) -> int | None:
     """The descriptor that holds the lock of `path` alone, or None if anyone else has a share in it."""
-    return _try(path, fcntl.LOCK_EX)
+    descriptor = _open(path)
+    if _lock(descriptor, fcntl.LOCK_EX):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
-def try_shared(path: Path) -> int | None:
-    """The descriptor that holds a share of the lock of `path`, or None if someone holds it alone."""
-    return _try(path, fcntl.LOCK_SH)
+def shared(path: Path, *, timeout_s: float) -> int:
+    """The descriptor that holds a share of the lock of `path`.
+
+    Raises:
+        DatabaseUnavailable: another process kept the lock alone for `timeout_s`.
+    """
+    descriptor = _open(path)
+    try:
+        _wait(descriptor, fcntl.LOCK_SH, path=path, timeout_s=timeout_s)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def is_free(path: Path) -> bool:
@@ -58,12 +65,15 @@ def is_free(path: Path) -> bool:
     return True
 
 
-def _try(path: Path, kind: int) -> int | None:
-    descriptor = _open(path)
-    if _lock(descriptor, kind):
-        return descriptor
-    os.close(descriptor)
-    return None
+def _wait(descriptor: int, kind: int, *, path: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not _lock(descriptor, kind):
+        if time.monotonic() > deadline:
+            raise DatabaseUnavailable(
+                f"another process has held {str(path)!r} for {timeout_s:.0f} s to start or stop the database",
+                hint="Try again, or end that process.",
+            )
+        time.sleep(_POLL_S)
 
 
 def _lock(descriptor: int, kind: int) -> bool:

@@ -13,13 +13,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration, InvalidState
-from pixeltable.storage.locks import exclusive, is_free, try_shared
+from pixeltable.storage.locks import exclusive, is_free, shared
 from pixeltable.storage.server_data import DATABASE, DataFolder, open_data
-from pixeltable.storage.server_process import PORT, running, start, stop
+from pixeltable.storage.server_process import PORT, running, start, start_watcher, stop
 from pixeltable.storage.server_settings import ROLE
+from pixeltable.storage.server_watch import START_LOCK_NAME, USERS_LOCK_NAME
 
-_START_LOCK_NAME = "server.lock"
-_USERS_LOCK_NAME = "server.users"
 # More than a start (120 s) that another process is in the middle of.
 _START_LOCK_S = 150.0
 _ACCEPT_S = 30.0
@@ -30,7 +29,8 @@ class EmbeddedServer:
     """One user's share in the server of a home.
 
     Each living process that joined holds a share of the lock `server.users`, which the kernel takes back however the
-    process ends; the one that gets the lock alone when it leaves was the last and stops the server.
+    process ends; the one that gets the lock alone when it leaves was the last and stops the server. When the last one
+    dies without leaving, the watcher gets the lock alone and does the same.
     """
 
     def __init__(self, home: Path, *, state_dir: Path) -> None:
@@ -65,8 +65,12 @@ class EmbeddedServer:
             try:
                 self._home.mkdir(parents=True, exist_ok=True)
                 with self._start_lock() as lock:
-                    self._start(lock)
                     self._take_share()
+                    try:
+                        self._start(lock)
+                    except BaseException:
+                        self._drop_share()
+                        raise
             except OSError as error:
                 raise DatabaseUnavailable(
                     f"the database of {str(self._home)!r} cannot be started: {error}",
@@ -100,7 +104,7 @@ class EmbeddedServer:
             try:
                 with self._start_lock():
                     self._drop_share()
-                    if self._data is not None and is_free(self._home / _USERS_LOCK_NAME):
+                    if self._data is not None and self._is_unused():
                         stop(self._data)
             except FileNotFoundError:
                 # The home was deleted; a server whose files are gone ends by itself within a minute.
@@ -119,17 +123,26 @@ class EmbeddedServer:
         return make_conninfo(self.conninfo, dbname=name)
 
     def _start_lock(self) -> AbstractContextManager[int]:
-        return exclusive(self._home / _START_LOCK_NAME, timeout_s=_START_LOCK_S)
+        return exclusive(self._home / START_LOCK_NAME, timeout_s=_START_LOCK_S)
 
     def _start(self, lock: int) -> None:
         self._data = open_data(self._home, state_dir=self._state_dir, lock=lock)
+        # Before the server: from its first moment on, there is someone to stop it.
+        start_watcher(self._data, home=self._home)
         server = start(self._data, home=self._home, state_dir=self._state_dir)
         self._conninfo = make_conninfo(host=str(server.socket_folder), port=PORT, dbname=DATABASE, user=ROLE)
 
     def _take_share(self) -> None:
         if self._share is None:
-            self._share = try_shared(self._home / _USERS_LOCK_NAME)
-            assert self._share is not None, "only a holder of the start lock takes this lock alone"
+            self._share = shared(self._home / USERS_LOCK_NAME, timeout_s=_START_LOCK_S)
+
+    def _is_unused(self) -> bool:
+        users = self._home / USERS_LOCK_NAME
+        if is_free(users):
+            return True
+        # The watcher wakes when we drop our share, and has the lock alone for a moment: it does not count as a user.
+        os.close(shared(users, timeout_s=_START_LOCK_S))
+        return is_free(users)
 
     def _drop_share(self) -> None:
         if self._share is not None:

@@ -1,8 +1,12 @@
-"""The server process of a data folder: whether it runs, starting it, stopping it. Callers hold the start lock."""
+"""The server process of a data folder, and the watcher that goes with it: whether they run, starting, stopping.
+
+Callers hold the start lock.
+"""
 
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -13,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration
+from pixeltable.storage import server_watch
 from pixeltable.storage.locks import is_free, try_exclusive
 from pixeltable.storage.server_binaries import programs
 from pixeltable.storage.server_data import DataFolder, adopt, home_digest
@@ -25,14 +30,12 @@ from pixeltable.storage.server_user import (
     spawn_options,
     take_folder,
 )
+from pixeltable.storage.server_watch import ALIVE_LOCK_NAME, WATCH_LOCK_NAME
 
 PORT = 5432
 _SOCKET_NAME = f".s.PGSQL.{PORT}"
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the final zero.
 _SOCKET_PATH_BYTES = 100
-# Held by the server and every process it forks, through the descriptor they inherit; free means that none of them is
-# left, whatever became of their process ids, and also if they run in another container.
-_ALIVE_NAME = "pixeltable.lock"
 _READY_S = 120.0  # recovery after a crash may have gigabytes of log to replay
 _LINGER_S = 15.0  # children of a killed server, which stop as soon as they notice
 _STOP_S = 60.0
@@ -74,7 +77,7 @@ def start(data: DataFolder, *, home: Path, state_dir: Path) -> PidFile:
     gone_before = time.monotonic() + _LINGER_S
     while (found := running(data)) is None:
         _stop_if_unreachable(data)
-        alive = try_exclusive(data.path / _ALIVE_NAME)
+        alive = try_exclusive(data.path / ALIVE_LOCK_NAME)
         if alive is not None:
             try:
                 return _launch(data, alive, home=home, state_dir=state_dir)
@@ -97,13 +100,41 @@ def stop(data: DataFolder) -> None:
         return
     _interrupt(found.pid)
     deadline = time.monotonic() + _STOP_S
-    while not (is_free(data.path / _ALIVE_NAME) and _is_reaped(found.pid)):
+    while not (is_free(data.path / ALIVE_LOCK_NAME) and _is_reaped(found.pid)):
         if time.monotonic() > deadline:  # it goes on stopping by itself, and the next start waits for that
             return
         time.sleep(_POLL_S)
     if found.socket_folder.parent != data.path:
         with suppress(OSError):  # already gone
             found.socket_folder.rmdir()
+
+
+def start_watcher(data: DataFolder, *, home: Path) -> None:
+    """See to it that a watcher stops the server of `data` if nobody is left to do it; does not wait for it.
+
+    Without one, where the system allows no further process, an abandoned server waits for the next process to join.
+    """
+    # Of programs that embed Python, such as uWSGI, this is not an interpreter.
+    is_python = Path(sys.executable or "").name.lower().startswith(("python", "pypy"))
+    if not is_python or not is_free(home / WATCH_LOCK_NAME):
+        return
+    # Isolated, without site-packages: it is small, and nothing of the caller's gets in.
+    command = [sys.executable, "-I", "-S", server_watch.__file__, str(home.resolve()), str(data.path)]
+    with suppress(OSError):
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        _collect(process, name="pixeltable-watcher-exit")
+
+
+def _collect(process: "subprocess.Popen[bytes]", *, name: str) -> None:
+    """Take the exit status at once when the process ends, whoever ends it, so that it leaves no zombie."""
+    threading.Thread(target=process.wait, name=name, daemon=True).start()
 
 
 def _live(data: DataFolder) -> PidFile | None:
@@ -173,8 +204,7 @@ def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path) -> Pid
             output.seek(0)
             text = output.read().decode(errors="replace")
             raise _failure(data, text)
-    # Whoever stops the server later, its exit status is collected at once.
-    threading.Thread(target=process.wait, name="pixeltable-server-exit", daemon=True).start()
+    _collect(process, name="pixeltable-server-exit")
     return found
 
 
