@@ -190,11 +190,11 @@ def _(node: Comparison, columns: Sequence[Values], count: int, context: Context)
     if isinstance(node.left.type, JsonType) or isinstance(node.right.type, JsonType):
         return _strict(_comparing_json(node.op), *columns)
     if isinstance(node.left.type, TimestampType):
-        return _strict(lambda left, right: compare(_instant(left), _instant(right)), *columns)
+        return _strict(lambda left, right: compare(instant(left), instant(right)), *columns)
     return _strict(compare, *columns)
 
 
-def _instant(value: datetime.datetime) -> datetime.datetime:
+def instant(value: datetime.datetime) -> datetime.datetime:
     """The same instant at a fixed offset: Python compares times of one zone by their clocks, which are set back."""
     return value.replace(tzinfo=datetime.timezone(value.utcoffset() or datetime.timedelta()), fold=0)
 
@@ -245,8 +245,8 @@ def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Va
         equal = _comparing_json("==")
         return _strict(lambda value: any(equal(value, member) for member in members), operand)
     if isinstance(node.operand.type, TimestampType):
-        instants = {_instant(member) for member in members}
-        return _strict(lambda value: _instant(value) in instants, operand)
+        instants = {instant(member) for member in members}
+        return _strict(lambda value: instant(value) in instants, operand)
     distinct = {member for member in members if member == member}  # `in` finds a NaN by its identity
     return _strict(distinct.__contains__, operand)
 

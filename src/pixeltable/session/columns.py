@@ -161,10 +161,10 @@ def _add_to_empty(connection: Connection, table: TableRecord, column: ColumnReco
     connection.execute(f"LOCK TABLE {heap.current} IN ACCESS EXCLUSIVE MODE")
     if _answer(connection, used):  # a writer was quicker
         return False
-    kind = sql_type(column.type)
+    added = HeapColumn(column.db_name, sql_type(column.type))
     for name in (heap.current, heap.history):
-        connection.execute(f"ALTER TABLE {name} ADD COLUMN {column.db_name} {kind}")
-    wider = replace(heap, columns=(*heap.columns, HeapColumn(column.db_name, kind)))
+        connection.execute(f"ALTER TABLE {name} ADD COLUMN {added.definition}")
+    wider = replace(heap, columns=(*heap.columns, added))
     heaps = tuple(wider if other.id == heap.id else other for other in table.heaps)
     saved = store.save_schema(connection, replace(table.with_column(replace(column, heap=heap.id)), heaps=heaps))
     store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {column.name}")

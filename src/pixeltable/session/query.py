@@ -1,5 +1,6 @@
 """Answering queries: one statement on one snapshot, then what Python has to add, with no connection held."""
 
+import datetime
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.store import read_epoch
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exec.batch import Batch, Column
-from pixeltable.exec.evaluate import column_of
+from pixeltable.exec.evaluate import column_of, instant
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count, plan_query
@@ -175,6 +176,8 @@ def _sort_key(value: Any) -> tuple[int, Any]:
         return (9, 0)
     if value != value:
         return (2, 0)  # NaN, beyond all numbers
+    if kind is datetime.datetime:
+        value = instant(value)
     if kind is list:
         return (_RANKS[list], [_sort_key(item) for item in value])
     if kind is dict:

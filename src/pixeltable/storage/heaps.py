@@ -44,6 +44,12 @@ class HeapColumn:
     name: str
     sql_type: str
 
+    @property
+    def definition(self) -> str:
+        """The column as a table declares it. Text is ordered by code point, as in Python, whatever the database's rule."""
+        collation = ' COLLATE "C"' if self.sql_type == "text" else ""
+        return f"{self.name} {self.sql_type}{collation}"
+
 
 @dataclass(frozen=True, slots=True)
 class Heap:
@@ -77,7 +83,7 @@ def column_name(column_id: int) -> str:
 
 def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()) -> None:
     """Create both tables of a heap; `key` names the columns of the primary key, if it has one."""
-    columns = "".join(f", {column.name} {column.sql_type}" for column in heap.columns)
+    columns = "".join(f", {column.definition}" for column in heap.columns)
     connection.execute(
         f"CREATE TABLE {heap.current} (row bigint PRIMARY KEY, op_in bigint NOT NULL{columns}, errors jsonb)"
     )
@@ -88,7 +94,7 @@ def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()
 
 def create_history(connection: Connection, heap: Heap) -> None:
     """Create the table of closed entries."""
-    columns = "".join(f", {column.name} {column.sql_type}" for column in heap.columns)
+    columns = "".join(f", {column.definition}" for column in heap.columns)
     connection.execute(
         f"CREATE TABLE {heap.history} "
         f"(row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb)"
