@@ -46,7 +46,7 @@ class HeapColumn:
 
     @property
     def definition(self) -> str:
-        """The column as a table declares it. Text is ordered by code point, as in Python, whatever the database's rule."""
+        """The column as a table declares it; text is ordered by code point, as in Python, in any database."""
         collation = ' COLLATE "C"' if self.sql_type == "text" else ""
         return f"{self.name} {self.sql_type}{collation}"
 
