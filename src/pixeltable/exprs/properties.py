@@ -69,7 +69,7 @@ def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **que
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"similarity() is a method of a column with an embedding index, not of `{source}`")
     if item is not None:
-        query = {"vector" if literal_type(item) == ArrayType else "string": item, **query}
+        query = {"vector" if isinstance(literal_type(item), ArrayType) else "string": item, **query}
     unknown = set(query) - set(MODALITIES)
     if unknown or len(query) != 1:
         raise InvalidArgument(
