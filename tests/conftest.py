@@ -93,7 +93,7 @@ _numbers = iter(range(1_000_000))
 
 
 @pytest.fixture
-def ns(session_settings: dict[str, str]) -> str:
+def ns(session_settings: dict[str, str]) -> str:  # noqa: ARG001  # what it sets up is needed
     """A fresh directory for one test: paths are `f'{ns}/name'`."""
     name = f"test{next(_numbers)}"
     pxt.create_dir(name)

@@ -15,7 +15,7 @@ from pixeltable.exceptions import InvalidConfiguration
 
 
 class Settings(BaseSettings):
-    """`[pixeltable]` in the file (that named by `PIXELTABLE_CONFIG` if it is set), `PIXELTABLE_<NAME>` outside of it."""
+    """`[pixeltable]` in the file (`PIXELTABLE_CONFIG`, else in the home), `PIXELTABLE_<NAME>` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="PIXELTABLE_", extra="forbid", frozen=True)
 
@@ -35,6 +35,9 @@ class Settings(BaseSettings):
 
     max_connections: int = Field(16, ge=1)
     """Most database connections this process holds at once; further threads wait for one."""
+
+    recovery_s: float = Field(20.0, ge=0)
+    """How long a call waits for a database that is down, or for a free connection, before it gives up."""
 
     write_attempts: int = Field(8, ge=1)
     """How often a write starts over when other writers got in between, before it gives up."""

@@ -77,6 +77,17 @@ def bump_epoch(connection: Connection) -> int:
     return _one(connection.execute("UPDATE pixeltable.state SET epoch = epoch + 1 RETURNING epoch").fetchone())
 
 
+def record_change(connection: Connection, token: uuid.UUID) -> None:
+    """Note a schema change under its author's name for it, in its transaction."""
+    connection.execute("DELETE FROM pixeltable.changes WHERE at < clock_timestamp() - interval '1 hour'")
+    connection.execute("INSERT INTO pixeltable.changes (token) VALUES (%s)", (token,))
+
+
+def was_recorded(connection: Connection, token: uuid.UUID) -> bool:
+    """Whether the schema change with that token was committed, within the last hour."""
+    return connection.execute("SELECT 1 FROM pixeltable.changes WHERE token = %s", (token,)).fetchone() is not None
+
+
 def insert_dir(connection: Connection, directory: DirRecord) -> None:
     """Add a directory."""
     connection.execute(

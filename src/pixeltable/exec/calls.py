@@ -5,12 +5,13 @@ import datetime
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any, TypeVar
 
 from pixeltable.exec.batch import Failure, any_null, failure_of
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
+from pixeltable.exprs.expr import structure
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs.function import Function
@@ -26,7 +27,8 @@ _CONCURRENT_CALLS = 256
 class _Calling:
     """How a function is called: the first `positional` arguments by place, the others by `names`.
 
-    Arguments are those of the call as it was recorded; the function may have got more parameters since, or another order.
+    Arguments are those of the call as it was recorded; since then the function may have got more parameters, or others
+    first.
     """
 
     function: Function
@@ -53,7 +55,9 @@ def _calling(function: Function, recorded: FunctionSpec) -> _Calling:
         if mine.name != theirs.name or theirs.keyword_only:
             break
         positional += 1
-    return _Calling(function, recorded.parameters, positional)
+    batched = {parameter.name: parameter.batched for parameter in live}
+    parameters = tuple(replace(p, batched=batched.get(p.name, p.batched)) for p in recorded.parameters)
+    return _Calling(function, parameters, positional)
 
 
 def call(
@@ -162,7 +166,7 @@ def _parts(calling: _Calling, columns: Sequence[Values], count: int, size: int) 
     varying = [column for column in constant if any(value is not column[0] for value in column)]
     start = 0
     for row in range(1, count + 1):
-        if row == count or row - start == size or any(repr(c[row]) != repr(c[start]) for c in varying):
+        if row == count or row - start == size or any(structure(c[row]) != structure(c[start]) for c in varying):
             yield range(start, row)
             start = row
 
@@ -184,8 +188,8 @@ def _call_batch(calling: _Calling, columns: Sequence[Values]) -> Values:
             return [failure_of(error, inputs=", ".join(repr(column[0]) for column in columns))]
         return [value for row in range(count) for value in _call_batch(calling, [[column[row]] for column in columns])]
     if len(values) != count:
-        error = ValueError(f"{calling.function.name}() returned {len(values)} values for a batch of {count}")
-        return [failure_of(error)] * count
+        message = f"{calling.function.name}() returned {len(values)} values for a batch of {count}"
+        return [failure_of(ValueError(message))] * count
     return values
 
 

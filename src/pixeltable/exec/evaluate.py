@@ -22,7 +22,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
-from pixeltable.types.column_type import JsonType, MediaType, TimestampType
+from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs.function import Function
 
@@ -31,7 +31,7 @@ Values = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules need beside the values: the session's time zone, the bodies of functions, rows a call takes at once."""
+    """What rules need beside the values: the time zone, the bodies of functions, how many rows a call takes at once."""
 
     zone: datetime.tzinfo
     find: Callable[[FunctionSpec], Function]
@@ -98,6 +98,11 @@ def _divide(left: Any, right: Any) -> Any:
     return None if right == 0 else left / right
 
 
+def _divide_as_floats(left: float, right: float) -> float | None:
+    """As SQL does; Python's `/` of two ints beyond 53 bits rounds once, where this rounds each first."""
+    return None if right == 0 else float(left) / float(right)
+
+
 def _floor_divide(left: Any, right: Any) -> Any:
     return None if right == 0 else left // right
 
@@ -106,35 +111,50 @@ def _modulo(left: Any, right: Any) -> Any:
     return None if right == 0 else left % right
 
 
+_LARGEST_POWER_BITS = 2**16
+"""Ints beyond this are refused: `**` could otherwise run for hours, or fill the memory, for the sake of one cell."""
+
+
 def _power(left: Any, right: Any) -> Any:
     if left == 0 and right < 0:
         return None
+    if type(left) is int and type(right) is int and left.bit_length() * right > _LARGEST_POWER_BITS and abs(left) > 1:
+        raise OverflowError("the result is too large")
     result = left**right
     return None if isinstance(result, complex) else result
 
 
+def _power_of_floats(left: float, right: float) -> Any:
+    return _power(float(left), float(right))
+
+
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": _divide, "//": _floor_divide, "%": _modulo, "**": _power,
+    "+": operator.add, "-": operator.sub, "*": operator.mul,
+    "/": _divide, "//": _floor_divide, "%": _modulo, "**": _power,
 }  # fmt: skip
+_FLOAT_ARITHMETIC = _ARITHMETIC | {"/": _divide_as_floats, "**": _power_of_floats}
+"""Where the result is a Float; of Json it is not known."""
 
 
 @evaluate.register
 def _(node: Arithmetic, columns: Sequence[Values], count: int, context: Context) -> Values:
-    left, right = columns
-    values = _strict(_ARITHMETIC[node.op], left, right)
-    if node.op == "**" and node.type.name == "Float":
-        return [float(value) if type(value) is int else value for value in values]
-    return values
+    floats = isinstance(node.type, FloatType)
+    return _strict((_FLOAT_ARITHMETIC if floats else _ARITHMETIC)[node.op], *columns)
 
 
 def _strict(function: Callable[..., Any], *columns: Values) -> Values:
     """A function of values that are not null; null where one is, a Failure where it raises."""
-    if not any(map(any_null, columns)):
-        try:
-            return list(map(function, *columns))
-        except Exception:  # noqa: BLE001  # found again below, in its row, where it becomes that cell's error
-            pass
+    at_once = None if any(map(any_null, columns)) else _at_once(function, columns)
+    if at_once is not None:
+        return at_once
     return [None if any_null(row) else _guarded(function, row) for row in zip(*columns, strict=True)]
+
+
+def _at_once(function: Callable[..., Any], columns: Sequence[Values]) -> Values | None:
+    try:
+        return list(map(function, *columns))
+    except Exception:  # noqa: BLE001  # raised again for its row alone, where it becomes that cell's error
+        return None
 
 
 def _guarded(function: Callable[..., Any], row: Sequence[Any]) -> Any:
@@ -169,7 +189,14 @@ def _(node: Comparison, columns: Sequence[Values], count: int, context: Context)
     compare = _COMPARE[node.op]
     if isinstance(node.left.type, JsonType) or isinstance(node.right.type, JsonType):
         return _strict(_comparing_json(node.op), *columns)
+    if isinstance(node.left.type, TimestampType):
+        return _strict(lambda left, right: compare(_instant(left), _instant(right)), *columns)
     return _strict(compare, *columns)
+
+
+def _instant(value: datetime.datetime) -> datetime.datetime:
+    """The same instant at a fixed offset: Python compares times of one zone by their clocks, which are set back."""
+    return value.replace(tzinfo=datetime.timezone(value.utcoffset() or datetime.timedelta()), fold=0)
 
 
 def _comparing_json(op: str) -> Callable[[Any, Any], bool | None]:
@@ -213,10 +240,15 @@ def _(node: Not, columns: Sequence[Values], count: int, context: Context) -> Val
 @evaluate.register
 def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Values:
     operand, *options = columns
-    if not count:
-        return []
-    members = [option[0] for option in options]
-    return [None if value is None else value in members for value in operand]
+    members = [option[0] for option in options] if count else []
+    if isinstance(node.operand.type, JsonType):
+        equal = _comparing_json("==")
+        return _strict(lambda value: any(equal(value, member) for member in members), operand)
+    if isinstance(node.operand.type, TimestampType):
+        instants = {_instant(member) for member in members}
+        return _strict(lambda value: _instant(value) in instants, operand)
+    distinct = {member for member in members if member == member}  # `in` finds a NaN by its identity
+    return _strict(distinct.__contains__, operand)
 
 
 @evaluate.register
@@ -252,7 +284,7 @@ def _step_into(values: Values, step: str | int) -> Values:
 def _(node: ArrayItem, columns: Sequence[Values], count: int, context: Context) -> Values:
     def item(array: np.ndarray) -> Any:
         try:
-            found = array[node.index]
+            found: Any = array[node.index]
         except IndexError:
             return None
         return found.item() if isinstance(found, np.generic) else found

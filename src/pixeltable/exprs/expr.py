@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from pixeltable.exceptions import Unsupported
 from pixeltable.types.column_type import ColumnType
 
@@ -47,6 +49,9 @@ class Expr:
     """
 
     __slots__ = ()
+
+    __array_ufunc__ = None
+    """Tells numpy that `np.float64(2) * t.x` is for this class to answer."""
 
     precedence: ClassVar[int] = 100
     """How tightly the node binds when shown; higher binds tighter, 100 needs no parentheses."""
@@ -119,7 +124,7 @@ class Expr:
 
     def equals(self, other: "Expr") -> bool:
         """Whether both nodes are built alike, down to the leaves."""
-        return structure(self) == structure(other)
+        return bool(structure(self) == structure(other))
 
     def children(self) -> Iterator["Expr"]:
         """The nodes directly below this one, in the order they were written."""
@@ -146,18 +151,36 @@ def _exprs_in(value: Any) -> Iterator[Expr]:
             yield from _exprs_in(item)
 
 
+def operand_text(child: Expr, parent: int, *, right: bool = False) -> str:
+    """The text of `child` under an operator that binds as tightly as `parent`."""
+    tighter = child.precedence > parent or (child.precedence == parent and not right)
+    return str(child) if tighter else f"({child})"
+
+
 def structure(value: Any) -> Any:
     """A hashable value that is equal for nodes built alike."""
     if isinstance(value, Expr):
         return (type(value).__name__, *(structure(item) for item in field_values(value)))
-    if type(value) is tuple:
-        return tuple(structure(item) for item in value)
+    if type(value) in (tuple, list):
+        return (type(value).__name__, *(structure(item) for item in value))
+    if type(value) is dict:
+        return ("dict", *((key, structure(item)) for key, item in value.items()))
+    if isinstance(value, np.ndarray):  # whole: its repr() leaves out digits, and the middle of a long one
+        return ("array", value.dtype.str, value.shape, value.tobytes())
+    return _scalar_structure(value)
+
+
+def _scalar_structure(value: Any) -> Any:
+    """1, 1.0 and True are equal in Python but not the same literal, nor are 0.0 and -0.0; NaN is the same as NaN."""
+    if type(value) is float:
+        return ("float", value.hex())
+    if type(value) in (bool, int):
+        return (type(value).__name__, value)
     try:
         hash(value)
     except TypeError:
         return repr(value)
-    # 1, 1.0 and True are equal in Python but not the same literal.
-    return (type(value).__name__, value) if type(value) in (bool, int, float) else value
+    return value
 
 
 def rebuild(node: Expr, change: Callable[[Expr], Expr | None]) -> Expr:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pixeltable.exceptions import InvalidExpression, TypeMismatch
-from pixeltable.exprs.expr import Expr, builder
+from pixeltable.exprs.expr import Expr, builder, operand_text
 from pixeltable.exprs.leaves import as_expr, container
 from pixeltable.types.column_type import ArrayType, BoolType, ColumnType, FloatType, IntType, JsonType, StringType
 
@@ -21,7 +23,11 @@ class JsonPath(Expr):
         return JsonType(True)
 
     def __str__(self) -> str:
-        return str(self.source) + "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in self.steps)
+        return operand_text(self.source, 99) + "".join(map(_show_step, self.steps))
+
+
+def _show_step(step: str | int) -> str:
+    return f".{step}" if isinstance(step, str) and step.isidentifier() else f"[{step!r}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -94,12 +100,24 @@ def _field(source: Expr, name: str) -> Expr:
 @builder("item")
 def _item(source: Expr, key: Any) -> Expr:
     if isinstance(source.type, ArrayType):
-        return ArrayItem(source, key if isinstance(key, tuple) else (key,))
+        return ArrayItem(
+            source, tuple(_array_index(source, item) for item in (key if isinstance(key, tuple) else (key,)))
+        )
     if not isinstance(source.type, JsonType):
         raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise InvalidExpression(f"{source}[{key!r}]: a Json path takes a key (str) or a position (int)")
     return _extend(source, key)
+
+
+def _array_index(source: Expr, item: Any) -> int | slice:
+    bounds = (item.start, item.stop, item.step) if isinstance(item, slice) else (item,)
+    for bound in bounds:
+        is_open = bound is None and isinstance(item, slice)
+        if not is_open and (isinstance(bound, bool) or not isinstance(bound, int | np.integer)):
+            raise InvalidExpression(f"{source}[{item!r}]: an array takes positions (int) and slices of them")
+    plain_bounds = [None if bound is None else int(bound) for bound in bounds]
+    return slice(*plain_bounds) if isinstance(item, slice) else int(item)
 
 
 def _extend(source: Expr, step: str | int) -> Expr:

@@ -1,7 +1,10 @@
 """The nodes without children: literals and references to columns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exprs.expr import Expr
@@ -19,6 +22,11 @@ class Literal(Expr):
     @property
     def type(self) -> ColumnType:
         return self.value_type
+
+    @property
+    def precedence(self) -> int:  # type: ignore[override]  # by value here, by class elsewhere
+        """A negative number reads like a negation."""
+        return 7 if type(self.value) in (int, float) and str(self.value).startswith("-") else 100
 
     def __str__(self) -> str:
         return repr(self.value)
@@ -47,12 +55,11 @@ def as_expr(value: Any) -> Expr:
     Raises:
         InvalidExpression: no column could hold the value.
     """
-    from_container = _CONTAINER_BUILDERS.get(type(value))
     if isinstance(value, Expr):
         return value
-    if from_container is not None and _holds_expr(value):
-        return from_container(value)
-    value = plain(value)
+    if _holds_expr(value):
+        return next(build for kind, build in _CONTAINER_BUILDERS.items() if isinstance(value, kind))(value)
+    value = _copied(value)
     if value is None:
         return Literal(None, JsonType(nullable=True))
     found = literal_type(value)
@@ -64,14 +71,25 @@ def as_expr(value: Any) -> Expr:
     return Literal(value, found)
 
 
-_CONTAINER_BUILDERS: dict[type, Any] = {}
+def _copied(value: Any) -> Any:
+    """A value that stays as it is when its container is changed; tuples within are lists, as they are in a cell."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(item) for item in value]
+    return value.copy() if isinstance(value, np.ndarray) else plain(value)
+
+
+Builder = Callable[[Any], Expr]
+
+_CONTAINER_BUILDERS: dict[type, Builder] = {}
 """From dict, list and tuple to the function that builds the node for one; filled by `containers`."""
 
 
-def container(*kinds: type) -> Any:
+def container(*kinds: type) -> Callable[[Builder], Builder]:
     """Register a function as the builder of nodes for literal containers."""
 
-    def register(build: Any) -> Any:
+    def register(build: Builder) -> Builder:
         _CONTAINER_BUILDERS.update(dict.fromkeys(kinds, build))
         return build
 

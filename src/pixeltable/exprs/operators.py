@@ -1,12 +1,12 @@
 """Arithmetic, comparison, boolean logic, null tests, membership and conversion."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import TypeMismatch
-from pixeltable.exprs.expr import Expr, builder
+from pixeltable.exprs.expr import Expr, builder, operand_text
 from pixeltable.exprs.leaves import Literal, as_expr
 from pixeltable.types.column_type import (
     NUMERIC,
@@ -19,7 +19,6 @@ from pixeltable.types.column_type import (
     MediaType,
     StringType,
     TimestampType,
-    common_type,
 )
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.hints import type_from_form
@@ -38,12 +37,6 @@ _PRECEDENCE = {
     "negate": 7,
     "**": 8,
 }
-
-
-def _operand(child: Expr, parent: int, *, right: bool = False) -> str:
-    """The text of `child` under an operator that binds as tightly as `parent`."""
-    tighter = child.precedence > parent or (child.precedence == parent and not right)
-    return str(child) if tighter else f"({child})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,8 +67,8 @@ class Arithmetic(Expr):
         return _PRECEDENCE[self.op]
 
     def __str__(self) -> str:
-        left = _operand(self.left, self.precedence, right=self.op == "**")
-        return f"{left} {self.op} {_operand(self.right, self.precedence, right=self.op != '**')}"
+        left = operand_text(self.left, self.precedence, right=self.op == "**")
+        return f"{left} {self.op} {operand_text(self.right, self.precedence, right=self.op != '**')}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -91,7 +84,7 @@ class Negate(Expr):
         return self.operand.type
 
     def __str__(self) -> str:
-        return f"-{_operand(self.operand, self.precedence)}"
+        return f"-{operand_text(self.operand, self.precedence)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -108,7 +101,7 @@ class Concat(Expr):
         return StringType(self.left.type.nullable or self.right.type.nullable)
 
     def __str__(self) -> str:
-        return f"{_operand(self.left, self.precedence)} + {_operand(self.right, self.precedence, right=True)}"
+        return f"{operand_text(self.left, self.precedence)} + {operand_text(self.right, self.precedence, right=True)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -125,7 +118,7 @@ class Repeat(Expr):
         return StringType(self.text.type.nullable or self.times.type.nullable)
 
     def __str__(self) -> str:
-        return f"{_operand(self.text, self.precedence)} * {_operand(self.times, self.precedence, right=True)}"
+        return f"{operand_text(self.text, self.precedence)} * {operand_text(self.times, self.precedence, right=True)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -144,7 +137,7 @@ class Comparison(Expr):
 
     def __str__(self) -> str:
         below = self.precedence + 1
-        return f"{_operand(self.left, below)} {self.op} {_operand(self.right, below)}"
+        return f"{operand_text(self.left, below)} {self.op} {operand_text(self.right, below)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -160,7 +153,7 @@ class IsNull(Expr):
         return BoolType()
 
     def __str__(self) -> str:
-        return f"{_operand(self.operand, self.precedence + 1)} == None"
+        return f"{operand_text(self.operand, self.precedence + 1)} == None"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -208,6 +201,8 @@ class Not(Expr):
         return BoolType(self.operand.type.nullable)
 
     def __str__(self) -> str:
+        if isinstance(self.operand, IsNull):
+            return f"{operand_text(self.operand.operand, _PRECEDENCE['compare'] + 1)} != None"
         return f"~({self.operand})"
 
 
@@ -223,7 +218,7 @@ class IsIn(Expr):
         return BoolType(self.operand.type.nullable)
 
     def __str__(self) -> str:
-        return f"{_operand(self.operand, 99)}.isin([{', '.join(map(str, self.values))}])"
+        return f"{operand_text(self.operand, 99)}.isin([{', '.join(map(str, self.values))}])"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -238,7 +233,7 @@ class Cast(Expr):
         return self.target.with_nullable(self.target.nullable or self.operand.type.nullable)
 
     def __str__(self) -> str:
-        return f"{_operand(self.operand, 99)}.astype({self.target})"
+        return f"{operand_text(self.operand, 99)}.astype({self.target})"
 
 
 def _is_text(*operands: Expr) -> bool:
@@ -369,9 +364,13 @@ def _not(operand: Expr) -> Expr:
 
 @builder("isin")
 def _isin(operand: Expr, values: Any) -> Expr:
-    if isinstance(values, Expr) or isinstance(values, str) or not hasattr(values, "__iter__"):
+    if isinstance(operand.type, ArrayType | MediaType):
+        raise TypeMismatch(f"{operand}.isin(): values of type `{operand.type}` cannot be compared")
+    if isinstance(values, Expr | str) or not hasattr(values, "__iter__"):
         raise TypeMismatch(f"{operand}.isin() takes a list of values, got {values!r}")
-    literals = [as_expr(value) for value in values if value is not None]
+    # A set has no order, but an expression has to be the same in every process.
+    members = sorted(values, key=repr) if isinstance(values, Set) else values
+    literals = [as_expr(value) for value in members if value is not None]
     for literal in literals:
         if not isinstance(literal, Literal):
             raise TypeMismatch(f"{operand}.isin() takes plain values, got the expression {literal}")
@@ -380,11 +379,8 @@ def _isin(operand: Expr, values: Any) -> Expr:
 
 def _fits(operand: Expr, literal: Expr) -> bool:
     """Values of another type equal nothing in the column, so they can be left out."""
-    return (
-        isinstance(operand.type, JsonType)
-        or common_type([operand.type, literal.type]) is not None
-        and (type(operand.type) is type(literal.type) or {type(operand.type), type(literal.type)} <= set(NUMERIC))
-    )
+    kinds = {type(operand.type), type(literal.type)}
+    return isinstance(operand.type, JsonType) or len(kinds) == 1 or kinds <= set(NUMERIC)
 
 
 @builder("astype")

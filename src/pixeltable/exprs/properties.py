@@ -6,7 +6,7 @@ from typing import Any
 from pixeltable.exceptions import InvalidArgument, InvalidExpression
 from pixeltable.exprs.expr import METHODS, PROPERTIES, Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, StringType
+from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, ImageType, StringType
 from pixeltable.types.literals import literal_type, plain
 
 
@@ -63,15 +63,15 @@ class VectorScore(Expr):
 
 
 MODALITIES = ("string", "image", "audio", "video", "document", "vector")
+_MODALITY_OF: dict[type, str] = {ArrayType: "vector", ImageType: "image"}
 
 
 def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **query: Any) -> Expr:
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"similarity() is a method of a column with an embedding index, not of `{source}`")
     if item is not None:
-        query = {"vector" if isinstance(literal_type(item), ArrayType) else "string": item, **query}
-    unknown = set(query) - set(MODALITIES)
-    if unknown or len(query) != 1:
+        query = {**query, "item" if query else _MODALITY_OF.get(type(literal_type(item)), "string"): item}
+    if query.keys() - set(MODALITIES) or len(query) != 1:
         raise InvalidArgument(
             f"similarity() takes exactly one of {', '.join(MODALITIES)}, got {', '.join(sorted(query)) or 'none'}"
         )

@@ -93,7 +93,7 @@ def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryP
 
     def statement(*, nearest_only: bool) -> Scan:
         source = _nearest_first(push.scope, ordering) if nearest_only else push.scope.from_clause()
-        labelled = [column.label(f"s{i}") for i, column in enumerate(columns)]
+        labelled: list[Sql] = [column.label(f"s{i}") for i, column in enumerate(columns)]
         query: sa.Select[Any] = sa.select(*(labelled or [sa.true()]))  # rows have to be counted even if none is read
         query = query.select_from(source).where(*conditions).order_by(*(keys or _row_order(spec, push.scope)))
         if in_sql:

@@ -1,7 +1,9 @@
 """Expressions as SQL: a rule per node, or none where SQL cannot mean exactly what Python does."""
 
+import datetime
 import operator
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import reduce, singledispatch
 from typing import Any
 
@@ -29,6 +31,7 @@ from pixeltable.types.column_type import (
     TimestampType,
     UUIDType,
 )
+from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs import registry
 
 Sql = sa.ColumnElement[Any]
@@ -62,7 +65,30 @@ def _all(nodes: Sequence[Expr], scope: Scope) -> list[Sql] | None:
 def _(node: Literal, scope: Scope) -> Sql | None:
     if node.value is None:
         return sa.null()
-    return sa.literal(node.value, sa_type(node.type)) if isinstance(node.type, _IN_SQL) else None
+    if not _has_sql(node):
+        return None
+    if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
+        return _in_session_zone(node.value)
+    return sa.literal(node.value, sa_type(node.type))
+
+
+def _has_sql(node: Literal) -> bool:
+    """Whether SQL has the value: not an int beyond 64 bits, nor text that holds NUL or a lone surrogate."""
+    if not isinstance(node.type, _IN_SQL):
+        return False
+    try:
+        conform(node.type, [node.value], zone=datetime.UTC)
+    except CellRejected:
+        return False
+    return True
+
+
+def _in_session_zone(value: datetime.datetime) -> Sql:
+    """A time that names no zone. When clocks go back it comes twice: PostgreSQL takes the later, Python the earlier."""
+    zoned = sa.DateTime(timezone=True)
+    local, hour = sa.literal(value, sa.DateTime()), sa.literal(datetime.timedelta(hours=1), sa.Interval())
+    earlier = sa.type_coerce(sa.cast(local - hour, zoned) + hour, zoned)  # by the clock as it was an hour before
+    return sa.case((sa.cast(earlier, sa.DateTime()) == local, earlier), else_=sa.cast(local, zoned))
 
 
 @to_sql.register
@@ -81,7 +107,8 @@ def _(node: Arithmetic, scope: Scope) -> Sql | None:
 
 
 def _true_division(left: Sql, right: Sql) -> Sql:
-    return sa.cast(left, sa.Double) / sa.func.nullif(sa.cast(right, sa.Double), 0)
+    # With its type, or SQLAlchemy would cast the divisor to NUMERIC, which keeps 15 digits.
+    return sa.cast(left, sa.Double) / sa.func.nullif(sa.cast(right, sa.Double), 0, type_=sa.Double)
 
 
 def _floor_modulo(left: Sql, right: Sql) -> Sql:
@@ -134,10 +161,25 @@ def _(node: Comparison, scope: Scope) -> Sql | None:
     if operands is None or not kinds <= {*_IN_SQL, BinaryType}:
         return None
     left, right = operands
-    if kinds == {IntType, FloatType}:  # as numeric, since a large integer is not exact as a float
-        left, right = sa.cast(left, sa.Numeric), sa.cast(right, sa.Numeric)
+    if kinds == {IntType, FloatType}:
+        left, right = _beside_integers(node.left, left), _beside_integers(node.right, right)
     compared = _COMPARE[node.op](left, right)
     return compared if FloatType not in kinds else _without_nan(node, left, right, compared)
+
+
+def _beside_integers(operand: Expr, sql: Sql) -> Sql:
+    """A number as `numeric`, in the same order and equality to all integers as it has itself.
+
+    A large integer is not exact as a float, and the cast from float to numeric keeps 15 digits: so a float becomes its
+    whole part, which is exact as an integer, and a half for any fraction, of which no integer can tell more.
+    """
+    if not isinstance(operand.type, FloatType):
+        return sa.cast(sql, sa.Numeric)
+    if isinstance(operand, Literal):
+        return sa.literal(Decimal(operand.value), sa.Numeric)
+    whole = sa.func.trunc(sql)
+    exact = sa.cast(sa.cast(whole, sa.BigInteger), sa.Numeric) + sa.cast(sa.func.sign(sql - whole), sa.Numeric) / 2
+    return sa.case(((sql >= -(2.0**63)) & (sql < 2.0**63), exact), else_=sa.cast(sql, sa.Numeric))
 
 
 def _without_nan(node: Comparison, left: Sql, right: Sql, compared: Sql) -> Sql:
@@ -187,8 +229,10 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
     if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
-    if any(type(value.type) is not type(node.operand.type) for value in node.values):
+    if any(type(value.type) is not type(node.operand.type) or not _has_sql(value) for value in node.values):
         return None
+    if not node.values:  # `= ANY` of nothing is false also for null
+        return operand != operand
     kind = sa_type(node.operand.type)
     return operand == sa.func.any(sa.literal([value.value for value in node.values], sa.ARRAY(kind)))
 

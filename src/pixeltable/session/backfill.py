@@ -109,10 +109,10 @@ def _next_size(session: Session, size: int, seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Rows, and the version the table had at the latest when they were read."""
+    """Rows, and the operation that had made the table's version, at the latest when they were read."""
 
     found: FoundRows
-    version: int
+    head_op: int
 
 
 def _target(table: TableRecord, job: JobRecord) -> ColumnRecord | IndexRecord | None:
@@ -131,7 +131,7 @@ def _input_columns(table: TableRecord, job: JobRecord) -> set[int]:
 
 
 def _read(session: Session, table: TableRecord, job: JobRecord, after: int | None, size: int) -> _Batch:
-    version = session.database.read(lambda connection: _head_version(connection, table))
+    head_op = session.database.read(lambda connection: _head_op(connection, table))
     inputs = _input_columns(table, job)
     plan = plan_rows(
         table,
@@ -141,14 +141,19 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         limit=size,
         pushdown=session.settings.sql_pushdown,
     )
-    return _Batch(read_rows(session, plan), version)
+    return _Batch(read_rows(session, table, plan), head_op)
 
 
-def _head_version(connection: Connection, table: TableRecord) -> int:
-    row = connection.execute(
-        "SELECT version FROM pixeltable.heads WHERE table_id = %s AND schema_version = %s",
-        (table.id, table.schema_version),
-    ).fetchone()
+# Not the version's number: after revert() the next write gets the same one again.
+_HEAD_OP = (
+    "SELECT v.op FROM pixeltable.heads h "
+    "JOIN pixeltable.versions v ON v.table_id = h.table_id AND v.version = h.version "
+    "WHERE h.table_id = %s AND h.schema_version = %s"
+)
+
+
+def _head_op(connection: Connection, table: TableRecord) -> int:
+    row = connection.execute(_HEAD_OP, (table.id, table.schema_version)).fetchone()
     if row is None:
         raise SchemaChanged(table.path)
     return int(row[0])
@@ -175,7 +180,7 @@ def _append(session: Session, job: JobRecord, name: str, batch: _Batch, entries:
 
     def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():
-            if _locked_version(connection, table) == batch.version:
+            if _locked_head_op(connection, table) == batch.head_op:
                 copy_entries(connection, entries, rows, job.op)
             else:
                 _append_checked(connection, job, batch.found, entries, kept)
@@ -197,14 +202,10 @@ def _is_written(connection: Connection, heap: Heap, row: int) -> bool | None:
     return True if found else None
 
 
-def _locked_version(connection: Connection, table: TableRecord) -> int:
-    """The table's version, which stays until the caller's transaction ends."""
-    row = connection.execute(
-        "SELECT version, schema_version FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,)
-    ).fetchone()
-    if row is None or row[1] != table.schema_version:
-        raise SchemaChanged(table.path)
-    return int(row[0])
+def _locked_head_op(connection: Connection, table: TableRecord) -> int:
+    """As `_head_op`; the head stays as it is until the caller's transaction ends."""
+    connection.execute("SELECT 1 FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,))
+    return _head_op(connection, table)
 
 
 def _append_checked(
@@ -237,11 +238,14 @@ def finish(
 ) -> bool:
     """Make a filled target part of the table, if no row lacks its entry; False if some do.
 
+    Another process may have done so: the job is not owned any more after the database was restarted.
     `ready(table)` is the table's record with the target in service.
     """
 
     def work(connection: Connection, catalog: Catalog) -> bool:
         table = catalog.table(job.table_id, name=name)
+        if all(other.id != job.id for other in jobs.jobs_of(connection, table.id)):
+            return True
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
         lacking = connection.execute(
             f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "
@@ -289,3 +293,15 @@ def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, in
         f"DELETE FROM {job.heap.current} e WHERE {changed}",
         [job.aborted_op] * len({table.row_heap, *inputs}),
     )
+
+
+def drop_reverted(connection: Connection, table: TableRecord, job: JobRecord, op: int) -> None:
+    """Before an operation is taken back: remove an aborted job's entries of the rows that it wrote.
+
+    What comes back is older than the abort, so `drop_outdated` could not tell.
+    """
+    written = " UNION ".join(
+        f"SELECT row FROM {heap.current} WHERE op_in = %s UNION SELECT row FROM {heap.history} WHERE op_out = %s"
+        for heap in table.heaps
+    )
+    connection.execute(f"DELETE FROM {job.heap.current} e WHERE e.row IN ({written})", [op] * (2 * len(table.heaps)))

@@ -1,5 +1,6 @@
 """Updating and deleting rows: read a snapshot, compute with nothing held, write if what was read is still there."""
 
+import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 import psycopg
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
-from pixeltable.exceptions import InvalidArgument, TypeMismatch, Unsupported
+from pixeltable.exceptions import InvalidArgument, SchemaChanged, TypeMismatch, Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
@@ -17,7 +18,14 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
-from pixeltable.session.compute import cell_failure, compute_columns, embed, failure_count, heap_entries, vector_entries
+from pixeltable.session.compute import (
+    cell_failure,
+    compute_columns,
+    embed_indexes,
+    failure_count,
+    heap_entries,
+    vector_entries,
+)
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
@@ -39,6 +47,9 @@ from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform, json_texts
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
+_PAUSE_S = 0.001
+"""Longest pause after the first conflict with another writer; it doubles with each."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundRows:
@@ -49,11 +60,18 @@ class FoundRows:
     batch: Batch
 
 
-def read_rows(session: Session, plan: RowPlan) -> FoundRows:
-    """Run a row plan: one statement, then the part of the filter that runs in Python."""
-    fetched = session.database.read(
-        lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
-    )
+def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
+    """Run a row plan: one statement, then the part of the filter that runs in Python.
+
+    Raises:
+        SchemaChanged: a heap of the plan was dropped meanwhile.
+    """
+    try:
+        fetched = session.database.read(
+            lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
+        )
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        raise SchemaChanged(table.path) from None
     width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing) + len(plan.properties)
     columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
     batch = Batch(len(fetched))
@@ -91,7 +109,7 @@ def _matching_rows(
     """The rows a filter keeps; where SQL meets a number out of its range, Python filters."""
 
     def read(*, pushdown: bool) -> FoundRows:
-        return read_rows(session, plan_rows(table, columns, where=where, heaps=heaps, pushdown=pushdown))
+        return read_rows(session, table, plan_rows(table, columns, where=where, heaps=heaps, pushdown=pushdown))
 
     try:
         return read(pushdown=session.settings.sql_pushdown)
@@ -114,12 +132,13 @@ def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRe
     """`work` on the table as last seen; again where another writer changed the rows, or the schema, meanwhile."""
 
     def attempt() -> UpdateStatus:
-        for _ in range(session.settings.write_attempts):
+        for number in range(session.settings.write_attempts):
             table = session.table(table_id, name)
             try:
                 return work(table)
             except RowsChanged:
-                continue
+                # At random, or those that met once meet again.
+                time.sleep(random.uniform(0, _PAUSE_S * 2**number))
         raise too_many_conflicts(session.table(table_id, name).target, session.settings.write_attempts)
 
     return session.replanning(attempt)
@@ -218,29 +237,33 @@ def _update(
     inputs = _inputs(table, setting, dependents)
     if return_rows:
         inputs |= {column.id for column in table.ready_columns if column.heap is not None}
-    written = _written_heaps(table, [*setting, *dependents])
+    written = [*_written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
     found = _matching_rows(
         session,
         table,
         [table.ref(column) for column in table.columns if column.id in inputs],
         where=predicate,
-        heaps=[*written, *(table.heap(index.id) for index in indexes)],
+        heaps=written,
     )
     if not found.rows:
         return UpdateStatus(seconds=time.perf_counter() - start)
     batch = _new_cells(session, table, setting, dependents, found.batch)
-    compute_columns(batch, table, dependents, session.context, abort=False)
-    entries: list[Entries] = heap_entries(table, [*setting, *dependents], batch)
-    entries += [vector_entries(table, index, embed(batch, table, index, session.context)) for index in indexes]
-    failed = failure_count(batch, table, dependents)
-    change = Change(found.rows, found.seen, tuple(entries))
+    left = compute_columns(batch, table, dependents, session.context, abort=False)
+    computed = [column for column in dependents if column.id not in left]
+    entries: list[Entries] = heap_entries(table, [*setting, *computed], batch)
+    embedded = embed_indexes(batch, table, indexes, session.context)
+    entries += [vector_entries(table, vectors.index, vectors.column) for vectors in embedded]
+    failed = failure_count(batch, table, computed)
+    left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
+    change = Change(found.rows, found.seen, tuple(entries), closed=left_out)
     write_change(session, table, change, Counts(updates=len(found.rows), errors=failed))
+    visible = [column for column in dependents if column.status == "ready"]
     return UpdateStatus(
-        updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *dependents]],
-        cols_with_excs=[f"{table.name}.{column.name}" for column in dependents if failures(batch, table, column)],
+        updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *visible]],
+        cols_with_excs=[f"{table.name}.{column.name}" for column in visible if failures(batch, table, column)],
         rows=_row_dicts(table, batch) if return_rows else None,
         row_count_stats=RowCountStats(
-            upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(dependents)
+            upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible)
         ),
         seconds=time.perf_counter() - start,
     )
@@ -314,7 +337,7 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
         predicate = _filter(session, table, where)
         found = _matching_rows(session, table, [], where=predicate)
         if found.rows:
-            change = Change(found.rows, found.seen, doomed=table.heaps)
+            change = Change(found.rows, found.seen, closed=table.heaps)
             write_change(session, table, change, Counts(deletes=len(found.rows)))
         return UpdateStatus(
             row_count_stats=RowCountStats(del_rows=len(found.rows)), seconds=time.perf_counter() - start

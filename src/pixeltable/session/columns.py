@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pixeltable.catalog import jobs, store
+from pixeltable.catalog.codec import encode_column
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
@@ -119,7 +120,7 @@ def _register(
         if existing.id in referred_columns(new.expr):
             raise InvalidExpression(f"column {new.name!r} cannot be replaced by an expression over itself")
         rest = without_column(table, existing)
-    job = _take_up(connection, table, new)
+    job = _take_up(session, connection, table, new)
     if job is not None:
         return job
     store_functions(session, connection, new.expr)
@@ -186,7 +187,7 @@ def _add_with_heap(connection: Connection, table: TableRecord, column: ColumnRec
     return job
 
 
-def _take_up(connection: Connection, table: TableRecord, new: NewColumn) -> JobRecord | None:
+def _take_up(session: Session, connection: Connection, table: TableRecord, new: NewColumn) -> JobRecord | None:
     """An unfinished job for the same column: continued if it has the same definition, else cleared away."""
     for job in jobs.jobs_of(connection, table.id):
         if job.column is None or job.column.name != new.name:
@@ -197,7 +198,8 @@ def _take_up(connection: Connection, table: TableRecord, new: NewColumn) -> JobR
             )
         assert job.column.expr is not None
         if new.stored and same_definition(job.column.expr, new.expr):
-            return _continue(connection, table, job)
+            store_functions(session, connection, new.expr)
+            return _continue(connection, table, job, replace(job.column, expr=new.expr))
         _discard(connection, job)
     return None
 
@@ -207,16 +209,20 @@ def _is_abandoned(connection: Connection, job: JobRecord) -> bool:
     return jobs.try_own_until_commit(connection, job.id)
 
 
-def _continue(connection: Connection, table: TableRecord, job: JobRecord) -> JobRecord:
+def _continue(connection: Connection, table: TableRecord, job: JobRecord, column: ColumnRecord) -> JobRecord:
+    """The job, running; `column` is its column as defined now, maybe by a mended function."""
     if job.status == "running":
-        return job
-    assert job.column is not None
-    assert job.column.expr is not None
-    inputs = referred_columns(bind(job.column.expr, table, role=f"column {job.column.name!r}"))
-    heaps = {table.heap(column.heap) for column in table.columns if column.id in inputs and column.heap is not None}
-    drop_outdated(connection, table, job, heaps)
-    store.save_schema(connection, replace(table.with_column(job.column), heaps=(*table.heaps, job.heap)))
-    running = replace(job, status="running", aborted_op=None)
+        assert job.column is not None
+        if encode_column(column) == encode_column(job.column):
+            return job
+        store.save_schema(connection, table.with_column(column))
+    else:
+        assert column.expr is not None
+        inputs = referred_columns(bind(column.expr, table, role=f"column {column.name!r}"))
+        heaps = {table.heap(other.heap) for other in table.columns if other.id in inputs and other.heap is not None}
+        drop_outdated(connection, table, job, heaps)
+        store.save_schema(connection, replace(table.with_column(column), heaps=(*table.heaps, job.heap)))
+    running = replace(job, column=column, status="running", aborted_op=None)
     jobs.update_job(connection, running)
     return running
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
-from pixeltable.exceptions import CellFailure
+from pixeltable.exceptions import CellFailure, ForeignPickle, UnknownFunction
 from pixeltable.exec.batch import Batch, Column, Failure, failure_of
 from pixeltable.exec.evaluate import Context, column_of
 from pixeltable.exprs.expr import Expr
@@ -18,19 +19,45 @@ from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform, json_texts
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vectors of an index for the rows of a batch."""
+
+    index: IndexRecord
+    column: Column
+
+
 def compute_columns(
     batch: Batch, table: TableRecord, columns: Iterable[ColumnRecord], context: Context, *, abort: bool
-) -> None:
+) -> frozenset[int]:
     """Evaluate stored computed columns into `batch`, which holds what they depend on.
 
+    Returns:
+        The ids of columns to leave to their backfill, which may be another program's: its function is not to be had
+        here, or fails, and a column nobody can see yet is no reason to refuse a write.
+
     Raises:
-        CellFailure: a cell failed, and `abort` is set.
+        CellFailure: a cell of a column in service failed, and `abort` is set.
     """
+    left = set()
     for column in columns:
-        if column.expr is not None and column.heap is not None:
-            cells = compute_column(batch, table, column, context)
-            if abort and cells.failures:
-                raise cell_failure(column.name, cells)
+        if column.expr is None or column.heap is None:
+            continue
+        if column.status == "backfilling":
+            if not _computed_early(batch, table, column, context):
+                left.add(column.id)
+            continue
+        cells = compute_column(batch, table, column, context)
+        if abort and cells.failures:
+            raise cell_failure(column.name, cells)
+    return frozenset(left)
+
+
+def _computed_early(batch: Batch, table: TableRecord, column: ColumnRecord, context: Context) -> bool:
+    try:
+        return not compute_column(batch, table, column, context).failures
+    except (UnknownFunction, ForeignPickle):
+        return False
 
 
 def compute_column(batch: Batch, table: TableRecord, column: ColumnRecord, context: Context) -> Column:
@@ -88,6 +115,18 @@ def embed(batch: Batch, table: TableRecord, index: IndexRecord, context: Context
             fact = f"expected a vector of {index.dimensions} finite numbers, got shape {np.shape(vector)}"
             values[row], failures[row] = None, failure_of(ValueError(fact))
     return Column(values, failures)
+
+
+def embed_indexes(batch: Batch, table: TableRecord, indexes: Iterable[IndexRecord], context: Context) -> list[Vectors]:
+    """The vectors of indexes; one being built whose function is not to be had here is left to its backfill."""
+    found = []
+    for index in indexes:
+        try:
+            found.append(Vectors(index, embed(batch, table, index, context)))
+        except (UnknownFunction, ForeignPickle):
+            if index.status == "ready":
+                raise
+    return found
 
 
 def is_vector(value: Any, dimensions: int) -> bool:

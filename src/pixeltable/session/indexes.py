@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog import jobs, store
+from pixeltable.catalog.codec import encode_index
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
@@ -91,7 +92,7 @@ def _register(
 ) -> JobRecord | None:
     column = table.column(new.column)
     space = vectors.VectorSpace(new.metric, new.precision, _dimensions(column, new))
-    unfinished = _unfinished(connection, table, column, new)
+    unfinished = _unfinished(session, connection, table, column, new)
     if unfinished is not None:
         return unfinished
     same = _existing(table, column, new)
@@ -158,8 +159,10 @@ def _free_name(table: TableRecord) -> str:
     return next(name for number in range(len(taken) + 1) if (name := f"idx{number}") not in taken)
 
 
-def _unfinished(connection: Connection, table: TableRecord, column: ColumnRecord, new: NewIndex) -> JobRecord | None:
-    """A job that a process died over, for the same index: it is continued."""
+def _unfinished(
+    session: Session, connection: Connection, table: TableRecord, column: ColumnRecord, new: NewIndex
+) -> JobRecord | None:
+    """A job that a process died over, for the same index: it is continued, with the function as it is now."""
     for job in jobs.jobs_of(connection, table.id):
         if job.index is None or job.index.column != column.id or new.name not in (None, job.index.name):
             continue
@@ -168,12 +171,28 @@ def _unfinished(connection: Connection, table: TableRecord, column: ColumnRecord
                 f"index {job.index.name!r} is being built by another process", hint="Wait until it is done."
             )
         if _same(job.index, new):
-            return job
+            return _renewed(
+                session, connection, table, job, replace(job.index, embeddings=tuple(new.embeddings.items()))
+            )
         raise InvalidState(
             f"index {job.index.name!r} was left unfinished with another definition",
             hint=f"Drop it first with drop_embedding_index(idx_name={job.index.name!r}).",
         )
     return None
+
+
+def _renewed(
+    session: Session, connection: Connection, table: TableRecord, job: JobRecord, index: IndexRecord
+) -> JobRecord:
+    assert job.index is not None
+    if encode_index(index) == encode_index(job.index):
+        return job
+    for _, expr in index.embeddings:
+        store_functions(session, connection, expr)
+    store.save_schema(connection, with_index(table, index))
+    renewed = replace(job, index=index)
+    jobs.update_job(connection, renewed)
+    return renewed
 
 
 def drop_index(

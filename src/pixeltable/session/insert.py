@@ -10,7 +10,7 @@ import psycopg
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch, Column
-from pixeltable.session.compute import compute_columns, embed, failure_count, heap_entries, vector_entries
+from pixeltable.session.compute import compute_columns, embed_indexes, failure_count, heap_entries, vector_entries
 from pixeltable.session.rows import as_rows, gather, texts_of
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
@@ -38,8 +38,8 @@ def insert(
         _check_batch_keys(table, values)
         for column_id, cells in values.items():
             batch.put(table.ref(_column(table, column_id)), Column(cells))
-        compute_columns(batch, table, table.columns, session.context, abort=on_error == "abort")
-        entries, failed = _entries(session, table, batch, texts)
+        left = compute_columns(batch, table, table.columns, session.context, abort=on_error == "abort")
+        entries, failed = _entries(session, table, batch, texts, left)
         _write(session, table, entries, len(rows), failed)
         return _status(table, batch, start, failed, return_rows=return_rows)
 
@@ -65,17 +65,18 @@ def _check_batch_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
         seen.add(cells)
 
 
-def _entries(session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts]) -> tuple[list[Entries], int]:
-    stored = [column for column in table.columns if column.heap is not None]
+def _entries(
+    session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts], left: frozenset[int]
+) -> tuple[list[Entries], int]:
+    stored = [column for column in table.columns if column.heap is not None and column.id not in left]
     entries = heap_entries(table, stored, batch, known=texts)
     present = {entry.heap.id for entry in entries}
     if table.row_heap.id not in present:  # it says which rows there are, even when it has no column of its own
         entries.insert(0, Entries(table.row_heap, (), ()))
     failed = failure_count(batch, table, stored)
-    for index in table.indexes:
-        vectors = embed(batch, table, index, session.context)
-        failed += len(vectors.failures)
-        entries.append(vector_entries(table, index, vectors))
+    for vectors in embed_indexes(batch, table, table.indexes, session.context):
+        failed += len(vectors.column.failures)
+        entries.append(vector_entries(table, vectors.index, vectors.column))
     return entries, failed
 
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -47,9 +48,14 @@ class Session:
             conninfo,
             max_connections=settings.max_connections,
             zone_name=settings.zone_name,
+            recovery_s=settings.recovery_s,
             revive=self._server.ensure_running if self._server else lambda: None,
         )
-        self.database.read(migrate)
+        try:
+            self.database.read(migrate)
+        except BaseException:
+            self.close()  # the next call starts another session
+            raise
         self.context = Context(settings.zone, self.find_function, settings.batch_size)
 
     def after_fork(self) -> None:
@@ -97,13 +103,18 @@ class Session:
     def change_schema(self, work: Callable[[Connection, Catalog], Result]) -> Result:
         """Run `work` in a transaction in which no other schema change happens, on the catalog as it is now."""
 
-        def run(connection: Connection) -> Result:
-            with connection.transaction():
-                return work(connection, store.load_locked(connection, self._catalog))
+        token = uuid.uuid4()
+        results: list[Result] = []
 
-        done = self.database.read(run)
+        def run(connection: Connection) -> list[Result]:
+            with connection.transaction():
+                results[:] = [work(connection, store.load_locked(connection, self._catalog))]
+                store.record_change(connection, token)
+            return results
+
+        self.database.attempt(run, recall=lambda connection: results if store.was_recorded(connection, token) else None)
         self.refresh()
-        return done
+        return results[0]
 
     def replanning(self, work: Callable[[], Result]) -> Result:
         """`work`, again on the newest catalog when the schema it was planned against is not the present one.

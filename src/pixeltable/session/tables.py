@@ -179,9 +179,10 @@ def _record(spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
 def drop_record(connection: Connection, table: TableRecord) -> None:
     """Drop a table with all it holds, in the caller's transaction."""
     kept = [job.heap for job in jobs.jobs_of(connection, table.id)]  # an aborted backfill leaves its heap for the next
-    store.delete_table(connection, table.id)
-    for heap in {*table.heaps, *kept}:
+    # Locks are taken as by a writer, which has those of the heaps, in this order, before it asks for the head.
+    for heap in sorted({*table.heaps, *kept}, key=lambda heap: heap.id):
         drop_heap(connection, heap)
+    store.delete_table(connection, table.id)
 
 
 def drop_table(session: Session, path: Path, *, if_not_exists: str) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeVar
 
 import psycopg
-from psycopg_pool import PoolClosed
 
 from pixeltable.catalog.records import IndexRecord, TableRecord
 from pixeltable.exceptions import Error
@@ -86,7 +85,7 @@ def look_after(session: Session, table: TableRecord) -> None:
                 session.database.read(partial(_analyse, heap))
             if table.indexes:
                 seal_full_partitions(session, table)
-        except (psycopg.Error, PoolClosed, Error) as error:
+        except (psycopg.Error, Error) as error:
             # Queries are right without either, only slower.
             log.warning("table %r could not be looked after: %s", table.path, error)
 

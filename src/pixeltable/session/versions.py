@@ -3,11 +3,12 @@
 import datetime
 from dataclasses import dataclass
 
-from pixeltable.catalog import store
+from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
+from pixeltable.session.backfill import drop_reverted
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
@@ -71,6 +72,9 @@ def revert(session: Session, table_id: int, name: str) -> None:
         version, op, kind = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        for job in jobs.jobs_of(connection, table.id):
+            if job.status == "aborted":
+                drop_reverted(connection, table, job, op)
         for heap in table.heaps:
             undo_operation(connection, heap, op)
         connection.execute("DELETE FROM pixeltable.versions WHERE table_id = %s AND version = %s", (table.id, version))

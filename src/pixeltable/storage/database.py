@@ -1,12 +1,14 @@
 """Connections: a pool, and running work on them so that a lost server costs a wait, not an error."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg.pq import TransactionStatus
 
 from pixeltable.exceptions import DatabaseUnavailable, Error, InvalidState
 
@@ -14,8 +16,9 @@ Result = TypeVar("Result")
 Connection = psycopg.Connection
 
 _CONNECT_TIMEOUT_S = 5
-_RECOVERY_S = 20.0
-"""How long a call waits for a lost server to come back before it gives up."""
+_MAX_IDLE_S = 300.0
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.5
 
 _SESSION_OPTIONS = "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000"
 
@@ -24,37 +27,34 @@ class Database:
     """A pool of connections to one database.
 
     A connection is held for the statements of one step, never while user code runs. `revive` is called after a lost
-    connection, to start an embedded server again.
+    connection, to start an embedded server again; a call waits `recovery_s` for the server before it gives up.
+
+    Connections are made by the thread that needs one, so that it learns at once, and from the error, that it cannot be
+    had: psycopg's pool makes them in the background, and callers wait there for a server that only they can start.
     """
 
-    def __init__(self, conninfo: str, *, max_connections: int, zone_name: str, revive: Callable[[], None]) -> None:
+    def __init__(
+        self, conninfo: str, *, max_connections: int, zone_name: str, recovery_s: float, revive: Callable[[], None]
+    ) -> None:
         self._revive = revive
+        self._recovery_s = recovery_s
         self._conninfo = psycopg.conninfo.make_conninfo(
             conninfo, options=f"{_SESSION_OPTIONS} -c TimeZone={zone_name}", connect_timeout=_CONNECT_TIMEOUT_S
         )
         self._max_connections = max_connections
-        self._inherited: list[ConnectionPool] = []
+        self._inherited: list[object] = []
         self._joined = True
-        self._pool = self._new_pool()
-        self._pool.open()
+        self._closed = False
+        self._start_empty()
 
-    def _new_pool(self) -> ConnectionPool:
-        return ConnectionPool(
-            self._conninfo,
-            min_size=0,
-            max_size=self._max_connections,
-            max_idle=300,
-            open=False,
-            kwargs={"autocommit": True, "prepare_threshold": 3},
-            timeout=_RECOVERY_S,
-            reconnect_timeout=_RECOVERY_S,
-            num_workers=1,
-        )
+    def _start_empty(self) -> None:
+        self._free = threading.BoundedSemaphore(self._max_connections)
+        self._idle: deque[tuple[Connection, float]] = deque()  # the one used last at the right end
 
     def after_fork(self) -> None:
         """In a forked child: connections of its own when it first needs one, none of the parent's."""
-        self._inherited.append(self._pool)  # kept, since ending it would end the parent's connections
-        self._pool = self._new_pool()
+        self._inherited.append(self._idle)  # kept, since ending them would end the parent's connections
+        self._start_empty()
         self._joined = False
 
     @contextmanager
@@ -62,21 +62,72 @@ class Database:
         """A connection in autocommit mode; returned to the pool at the end, closed if it broke.
 
         Raises:
-            DatabaseUnavailable: none could be had.
+            DatabaseUnavailable: all are in use, and none became free in time.
+            psycopg.OperationalError: the server cannot be reached.
         """
         if not self._joined:
             self._revive()  # a child needs a share of its own in an embedded server
-            self._pool.open()
             self._joined = True
+        free = self._free
+        if not free.acquire(timeout=self._recovery_s):
+            raise DatabaseUnavailable(
+                f"all {self._max_connections} database connections were in use for {self._recovery_s:.0f} s",
+                hint="Try again, or raise the setting max_connections.",
+            )
         try:
-            with self._pool.connection() as connection:
+            connection = self._take()
+            try:
                 yield connection
-        except PoolTimeout as error:
-            raise DatabaseUnavailable(f"no database connection within {_RECOVERY_S:.0f} s: {error}") from None
+            finally:
+                self._give_back(connection)
+        finally:
+            free.release()
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.pop()[0]
+        except IndexError:
+            return self._connect()
+
+    def _connect(self) -> Connection:
+        connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection.prepare_threshold = 3
+        return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.close()
+            return
+        now = time.monotonic()
+        self._idle.append((connection, now))
+        self._close_idle(before=now - _MAX_IDLE_S)
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        self._close_idle(before=time.monotonic())
+
+    def _close_idle(self, *, before: float) -> None:
+        while True:
+            try:
+                connection, since = self._idle.popleft()
+            except IndexError:
+                return
+            if since > before:
+                self._idle.appendleft((connection, since))
+                return
+            connection.close()
 
     def dedicated(self) -> Connection:
-        """A connection outside the pool, for a lock that is held while user code runs. The caller closes it."""
-        return psycopg.connect(self._conninfo, autocommit=True)
+        """A connection outside the pool, for a lock that is held while user code runs. The caller closes it.
+
+        Raises:
+            DatabaseUnavailable: the server did not come back in time.
+        """
+        self.read(lambda connection: connection.execute("SELECT 1"))  # waits for a server that is down
+        try:
+            return self._connect()
+        except psycopg.OperationalError as error:
+            raise _unavailable(error) from error
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """`work` on a connection, again after a lost one; for work that may be done twice."""
@@ -89,12 +140,12 @@ class Database:
             DatabaseUnavailable: the server did not come back in time.
             InvalidState: the server has no room left; nothing was written.
         """
-        deadline = time.monotonic() + _RECOVERY_S
-        lost = False
+        deadline: float | None = None
+        pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 with self.connection() as connection:
-                    done = recall(connection) if lost else None
+                    done = recall(connection) if deadline is not None else None
                     return work(connection) if done is None else done
             except psycopg.errors.DiskFull as error:
                 raise InvalidState(
@@ -102,24 +153,25 @@ class Database:
                     hint="Free some space; nothing was written.",
                 ) from error
             except psycopg.OperationalError as error:
-                if not _is_lost(error):
+                if deadline is None:  # counted from the loss: the work before it may have been long
+                    deadline = time.monotonic() + self._recovery_s
+                if not (_is_lost(error) or _is_conflict(error)) or time.monotonic() > deadline:
                     raise _unavailable(error) from error
-                if time.monotonic() > deadline:
-                    raise _unavailable(error) from error
-                lost = True
-                self._recover()
+                if _is_lost(error):
+                    self._recover()
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _recover(self) -> None:
         """Start the server again where that is ours to do, and forget connections to the one that is gone."""
-        try:
+        self.close_idle()
+        with suppress(Error):  # it may be starting: the loop of `attempt` has the deadline
             self._revive()
-        except Error:
-            time.sleep(0.2)  # somebody else's server, or one that is starting: the loop of `attempt` has the deadline
-        self._pool.check()
 
     def close(self) -> None:
-        """Close all connections."""
-        self._pool.close(timeout=2)
+        """Close all connections, those in use as soon as they are given back."""
+        self._closed = True
+        self.close_idle()
 
 
 def _is_lost(error: psycopg.OperationalError) -> bool:
@@ -127,5 +179,10 @@ def _is_lost(error: psycopg.OperationalError) -> bool:
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
+def _is_conflict(error: psycopg.OperationalError) -> bool:
+    """Whether other transactions were in the way, and this one was undone: the same work will go through."""
+    return isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
+
+
 def _unavailable(error: psycopg.OperationalError) -> DatabaseUnavailable:
-    return DatabaseUnavailable(f"the database cannot be reached: {str(error).strip()}", hint="Try again.")
+    return DatabaseUnavailable(f"the database does not answer: {str(error).strip()}", hint="Try again.")

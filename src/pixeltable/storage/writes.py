@@ -75,8 +75,8 @@ class Change:
     rows: Sequence[int]
     seen: tuple[Seen, ...]
     entries: tuple[Entries, ...] = ()
-    doomed: tuple[Heap, ...] = field(default=())
-    """Heaps whose entries of these rows are closed for good: the rows are deleted."""
+    closed: tuple[Heap, ...] = field(default=())
+    """Heaps whose entries of these rows are closed: the rows are deleted, or their cells are left to a backfill."""
 
 
 def insert_rows(
@@ -207,7 +207,7 @@ def change_rows(
             _expect_unchanged(connection, seen)
         for entry in change.entries:
             _replace_entries(connection, entry, change.rows, op)
-        for heap in change.doomed:
+        for heap in change.closed:
             _close_entries(connection, heap, change.rows, op)
         return Committed(op, _commit(connection, target, op, counts, token), change.rows)
 
@@ -227,9 +227,10 @@ class _translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         state = error.sqlstate if isinstance(error, psycopg.Error) else None
-        if state == "PX001":
+        # A heap that is gone: its table or column was dropped since the write was planned.
+        if state == "PX001" or isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             raise SchemaChanged(self._target.name) from None
-        if state == "PX002" or isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+        if state == "PX002":
             raise RowsChanged from None
 
 

@@ -117,7 +117,9 @@ class ArrayType(ColumnType):
 
 def fits(shape: Sequence[int | None], pattern: Sequence[int | None]) -> bool:
     """Whether `shape` is one that `pattern` allows; None in the pattern allows any length."""
-    return len(shape) == len(pattern) and all(want is None or have == want for have, want in zip(shape, pattern))
+    return len(shape) == len(pattern) and all(
+        want is None or have == want for have, want in zip(shape, pattern, strict=True)
+    )
 
 
 def dtype_name(dtype: Any) -> str:
@@ -189,18 +191,33 @@ def encode_type(column_type: ColumnType) -> dict[str, Any]:
 
 def decode_type(data: dict[str, Any]) -> ColumnType:
     """The type that `encode_type` described."""
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "type"}
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "type"
+    }
     return TYPES[data["type"]](**fields)
 
 
 def common_type(types: Sequence[ColumnType]) -> ColumnType | None:
     """The narrowest type that accepts all of `types`, or None if there is none; nullable if one of them is."""
     nullable = any(t.nullable for t in types)
+    images = [t for t in types if isinstance(t, ImageType)]
+    if images and len(images) == len(types):
+        sizes, modes = {t.size for t in images}, {t.mode for t in images}
+        return ImageType(nullable, sizes.pop() if len(sizes) == 1 else None, modes.pop() if len(modes) == 1 else None)
     for candidate in types:
         if all(candidate.accepts(t) for t in types):
             return candidate.with_nullable(nullable)
-    if all(JsonType().accepts(t) for t in types):
+    if types and all(JsonType().accepts(t) for t in types):
         return JsonType(nullable)
-    if all(isinstance(t, ArrayType) for t in types):
-        return ArrayType(nullable)
-    return None
+    arrays = [t for t in types if isinstance(t, ArrayType)]
+    return _common_array(arrays, nullable) if arrays and len(arrays) == len(types) else None
+
+
+def _common_array(types: Sequence[ArrayType], nullable: bool) -> ArrayType:
+    """What the types agree on: the dtype, the number of dimensions, single lengths."""
+    dtypes = {t.dtype for t in types}
+    shapes = [t.shape for t in types if t.shape is not None]
+    shape: tuple[int | None, ...] | None = None
+    if len(shapes) == len(types) and len({len(shape) for shape in shapes}) == 1:
+        shape = tuple(lengths[0] if len(set(lengths)) == 1 else None for lengths in zip(*shapes, strict=True))
+    return ArrayType(nullable, shape, dtypes.pop() if len(dtypes) == 1 else None)

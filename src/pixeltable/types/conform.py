@@ -70,7 +70,7 @@ def _shorten(text: str) -> str:
 
 
 def _each(values: list[Any], convert: Callable[[Any], Any], expected: str) -> list[Any]:
-    """`convert` on every value that is not null; its TypeError, ValueError or OverflowError rejects the cell."""
+    """`convert` on every value that is not null; a value it refuses rejects the cell."""
     converted: list[Any] = []
     append = converted.append
     for value in values:
@@ -139,10 +139,7 @@ def _to_float(value: Any) -> float:
     value = plain(value)
     if not isinstance(value, int | float):
         raise TypeError
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise ValueError from error
+    return float(value)
 
 
 @_conform.register
@@ -170,13 +167,12 @@ def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     """
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value)
-    if not isinstance(value, datetime.datetime):
+    if not isinstance(value, datetime.datetime) or value != value:  # pandas' NaT is a datetime that is none
         raise TypeError
-    if value != value:
-        raise ValueError  # pandas' NaT, which claims to be a datetime
     # pandas' Timestamp is a datetime that compares and prints in its own way; cells hold the standard one.
     if hasattr(value, "to_pydatetime"):
         value = value.to_pydatetime(warn=False)
+    assert isinstance(value, datetime.datetime)
     return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
 
 
@@ -259,7 +255,7 @@ def _(column_type: ArrayType, values: list[Any], kinds: set[type], zone: datetim
 def _to_array(column_type: ArrayType, value: Any, index: int) -> np.ndarray:
     if isinstance(value, list | tuple):
         try:
-            value = np.array(value, dtype=column_type.dtype)
+            value = _listed(value, column_type.dtype)
         except (TypeError, ValueError, OverflowError):
             _reject(index, str(column_type.with_nullable(False)), value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufU":
@@ -269,6 +265,17 @@ def _to_array(column_type: ArrayType, value: Any, index: int) -> np.ndarray:
     if column_type.shape is not None and not fits(value.shape, column_type.shape):
         raise CellRejected(index, f"expected an array of shape {column_type.shape}, got shape {value.shape}")
     return value
+
+
+_LISTED_AS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "U": "U"}
+"""From a dtype's kind to the kinds of Python values that become it without loss: no text as numbers, no 1.5 as 1."""
+
+
+def _listed(value: Any, dtype: str | None) -> np.ndarray:
+    found = np.array(value)
+    if dtype is None or (found.size and found.dtype.kind not in _LISTED_AS[np.dtype(dtype).kind]):
+        return found
+    return np.array(value, dtype=dtype)
 
 
 @_conform.register

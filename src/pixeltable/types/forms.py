@@ -91,7 +91,7 @@ def _shape_and_dtype(items: Sequence[Any]) -> tuple[tuple[int | None, ...] | Non
 
 def _array_dtype(item: Any) -> str:
     carried = annotated_type(item)
-    if type(carried) in _ARRAY_DTYPES:
+    if carried is not None and type(carried) in _ARRAY_DTYPES:
         return _ARRAY_DTYPES[type(carried)]
     try:
         dtype = np.dtype(item)

@@ -7,7 +7,7 @@ import types
 import typing
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pixeltable.exceptions import InvalidType
 from pixeltable.types.column_type import (
@@ -25,6 +25,7 @@ from pixeltable.types.column_type import (
     common_type,
 )
 from pixeltable.types.forms import annotated_type
+from pixeltable.types.literals import plain
 
 _BUILTINS: dict[Any, ColumnType] = {
     str: StringType(),
@@ -52,12 +53,12 @@ def type_from_hint(hint: Any) -> ColumnType | None:
         return carried
     if isinstance(hint, ColumnType):
         return hint
+    if get_origin(hint) is Annotated:
+        return type_from_hint(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
         return _union(get_args(hint))
     if get_origin(hint) is Literal:
         return _literal(get_args(hint))
-    if hint in _BUILTINS:
-        return _BUILTINS[hint]
     return _class_type(get_origin(hint) or hint)
 
 
@@ -70,7 +71,7 @@ def _union(members: Sequence[Any]) -> ColumnType | None:
 
 
 def _literal(values: Sequence[Any]) -> ColumnType | None:
-    found = [_BUILTINS.get(type(value)) for value in values if value is not None]
+    found = [_BUILTINS.get(type(plain(value))) for value in values if value is not None]
     merged = common_type([member for member in found if member is not None]) if found and None not in found else None
     return merged and merged.with_nullable(None in values)
 
@@ -100,7 +101,7 @@ _FORMS = {
 
 def type_from_form(form: Any, *, column: str) -> ColumnType:
     """The column type a schema gives for `column`: a pixeltable form, or a union of one with None."""
-    if form in _FORMS:
+    if isinstance(form, type) and form in _FORMS:
         name = _FORMS[form]
         raise InvalidType(
             f"column {column!r}: standard Python type `{form.__name__}` cannot be used here",
@@ -108,7 +109,7 @@ def type_from_form(form: Any, *, column: str) -> ColumnType:
         )
     members = get_args(form) if get_origin(form) in (Union, types.UnionType) else (form,)
     found = type_from_hint(form)
-    if found is None or any(member in _FORMS for member in members):
+    if found is None or any(isinstance(member, type) and member in _FORMS for member in members):
         raise InvalidType(
             f"column {column!r}: {form!r} is not a column type", hint="Use pxt.Int, pxt.String | None, ..."
         )

@@ -23,7 +23,7 @@ def json_text(value: Any) -> str:
     text = _ENCODER.encode(value)
     if "e+" in text:
         text = _LARGE_FLOAT.sub(_without_exponent, text)
-    if "\\u0000" in text and _holds_nul(value):
+    if "\\u0000" in text and _holds_nul(json.loads(text)):
         raise ValueError("it contains a NUL character, which cannot be stored")
     if not text.isascii():
         text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
@@ -51,7 +51,7 @@ def _is_plain(value: Any) -> bool:
     return all(map(_is_plain, value)) if kind is list else kind in _ATOMS
 
 
-_ATOMS = {str, int, float, bool, type(None)}
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
 def _plain_or_refuse(value: Any) -> Any:
@@ -59,7 +59,9 @@ def _plain_or_refuse(value: Any) -> Any:
     if isinstance(found, np.ndarray):
         return found.tolist()
     if hasattr(found, "model_dump"):
-        return found.model_dump()
+        dumped = found.model_dump()
+        _check_keys(dumped)
+        return dumped
     if found is value:
         raise TypeError(f"{type(value).__name__} has no JSON form")
     return found
@@ -82,16 +84,15 @@ def _without_exponent(found: re.Match[str]) -> str:
 
 def _check_keys(value: Any) -> None:
     """Keys must be strings: the standard encoder would turn 1 and True into "1" and "true" without a word."""
-    kind = type(value)
-    if kind is dict:
+    if isinstance(value, dict):
         for key, item in value.items():
             if type(key) is not str and not isinstance(key, str):
                 raise TypeError(f"key {key!r} is not a string")
-            if type(item) is dict or type(item) is list or type(item) is tuple:
+            if type(item) not in _ATOMS:
                 _check_keys(item)
-    elif kind is list or kind is tuple:
+    elif isinstance(value, list | tuple):
         for item in value:
-            if type(item) is dict or type(item) is list or type(item) is tuple:
+            if type(item) not in _ATOMS:
                 _check_keys(item)
 
 

@@ -19,6 +19,13 @@ CREATE TABLE pixeltable.state (
 );
 INSERT INTO pixeltable.state DEFAULT VALUES;
 
+-- Schema changes of late, each under a token of its author's, who learns by it after a lost connection whether its commit
+-- went through.
+CREATE TABLE pixeltable.changes (
+    token uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 CREATE TABLE pixeltable.dirs (
     id bigint PRIMARY KEY,
     parent bigint REFERENCES pixeltable.dirs,

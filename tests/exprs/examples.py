@@ -1,0 +1,61 @@
+"""One expression of each kind of node, over columns that stand in for those of a table."""
+
+import numpy as np
+
+import pixeltable.functions as pxtf
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.types.column_type import (
+    ArrayType,
+    BinaryType,
+    BoolType,
+    ColumnType,
+    DateType,
+    FloatType,
+    IntType,
+    JsonType,
+    StringType,
+    TimestampType,
+    UUIDType,
+)
+
+TYPES: dict[str, ColumnType] = {
+    "i": IntType(), "k": IntType(True), "x": FloatType(), "y": FloatType(True), "s": StringType(),
+    "n": StringType(True), "b": BoolType(), "c": BoolType(True), "ts": TimestampType(), "d": DateType(),
+    "u": UUIDType(), "raw": BinaryType(), "j": JsonType(), "a": ArrayType(shape=(3, None), dtype="float32"),
+}  # fmt: skip
+
+COLUMNS: dict[str, ColumnRef] = {
+    name: ColumnRef(number, 1, name, column_type) for number, (name, column_type) in enumerate(TYPES.items())
+}
+
+_i, _s, _b, _j, _a = (COLUMNS[name] for name in "isbja")
+_query = Literal(np.array([0.25, 0.5], dtype="float32"), ArrayType(shape=(2,), dtype="float32"))
+
+EXAMPLES: dict[type[Expr], Expr] = {
+    And: _b & COLUMNS["c"],
+    Arithmetic: _i + 1,
+    ArrayItem: _a[0, 1:],
+    Call: pxtf.string.replace(_s, "a", "b"),
+    Cast: COLUMNS["k"].astype(FloatType(True)),
+    CellProperty: _s.errormsg,
+    ColumnRef: _i,
+    Comparison: _i < 2.5,
+    Concat: _s + "!",
+    IsIn: _s.isin(["a", "b"]),
+    IsNull: COLUMNS["k"] == None,  # noqa: E711  # builds a node
+    JsonList: as_expr([_i, 1]),
+    JsonObject: as_expr({"role": "user", "content": _s}),
+    JsonPath: _j.entries[0]["key"],
+    Literal: as_expr([1, {"k": None}]),
+    Negate: -_i,
+    Not: ~_b,
+    Or: _b | COLUMNS["c"],
+    Repeat: _s * 2,
+    Similarity: _s.similarity(string="a query", idx="idx0"),
+    VectorScore: VectorScore(_s, 3, "cosine", _query),
+}

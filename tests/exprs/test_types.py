@@ -1,0 +1,156 @@
+"""The type of an expression follows from its operands: written on the left, its type on the right."""
+
+import pytest
+
+from pixeltable.exceptions import Error, InvalidExpression, TypeMismatch
+from tests.exprs.test_text import NAMES
+
+TYPES = """\
+i + i                | Int
+i + k                | Int | None
+i + x                | Float
+i * 2.0              | Float
+i / i                | Float | None
+i // 2               | Int | None
+i % x                | Float | None
+i ** 2               | Int
+k ** 2               | Int | None
+i ** -1              | Float | None
+i ** i               | Float | None
+x - y                | Float | None
+-k                   | Int | None
+j.a + 1              | Json | None
+s + s                | String
+s + n                | String | None
+n * 2                | String | None
+i < x                | Bool
+i < y                | Bool | None
+k == None            | Bool
+k != None            | Bool
+b & b                | Bool
+b | c                | Bool | None
+~c                   | Bool | None
+i.isin([1])          | Bool
+k.isin([1])          | Bool | None
+i.astype(pxt.Float)  | Float
+k.astype(pxt.Float)  | Float | None
+i.astype(pxt.Float | None) | Float | None
+j.a[0]               | Json | None
+a[0]                 | Array[float32] | None
+a[0, 1]              | Float | None
+s.errormsg           | String | None
+s.len()              | Int
+n.len()              | Int | None
+n.split()            | Json | None
+a                    | Array[(3, None), float32]
+"""
+TYPE_PAIRS = [
+    (line.partition("  |")[0] if "  |" in line else line.rpartition(") | ")[0] + ")", line)
+    for line in TYPES.splitlines()
+]
+
+
+@pytest.mark.parametrize(("source", "line"), TYPE_PAIRS)
+def test_type(source: str, line: str) -> None:
+    assert str(eval(source, NAMES).type) == line.removeprefix(source).strip().removeprefix("| ")
+
+
+MISMATCHES = """\
+i + s           : + requires numeric types, but right operand has type `String`
+s - s           : - requires numeric types, but left operand has type `String`
+b + 1           : + requires numeric types, but left operand has type `Bool`
+ts - ts         : - requires numeric types, but left operand has type `Timestamp`
+s * 1.5         : * requires numeric types, but left operand has type `String`
+-s              : requires a numeric type, but the operand has type `String`
+i < 'a'         : 'a' cannot be used as `Int`: expected an int, got str 'a'
+s == 1          : cannot compare `String` with `Int`
+i == b          : cannot compare `Int` with `Bool`
+ts > d          : cannot compare `Timestamp` with `Date`
+a == a          : cannot compare `Array[(3, None), float32]` with `Array[(3, None), float32]`
+ts > 'soon'     : 'soon' cannot be used as `Timestamp`
+u == 'x'        : 'x' cannot be used as `UUID`
+i < None        : null has no order
+i & b           : & requires Bool operands, but `i` has type `Int`
+b | 1           : | requires Bool operands, but `1` has type `Int`
+~i              : ~ requires Bool operands, but `i` has type `Int`
+s[0]            : `s` has type `String`, which has no items
+i.isin(1)       : takes a list of values, got 1
+i.isin('ab')    : takes a list of values, got 'ab'
+i.isin([k])     : takes plain values, got the expression k
+a.isin([1])     : values of type `Array[(3, None), float32]` cannot be compared
+"""
+
+
+@pytest.mark.parametrize("line", MISMATCHES.splitlines())
+def test_operands_of_the_wrong_type(line: str) -> None:
+    source, _, message = line.partition(" : ")
+    with pytest.raises(TypeMismatch) as caught:
+        eval(source.strip(), NAMES)
+    assert message.strip() in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "i + {1}",
+        "i == object()",
+        "j[True]",
+        "j[1.5]",
+        "a['x']",
+        "a[True]",
+        "a[1.5]",
+        "a[None]",
+        "a[...]",
+        "a[i]",
+        "a[:i]",
+    ],
+)
+def test_what_no_expression_can_hold(source: str) -> None:
+    with pytest.raises(InvalidExpression):
+        eval(source, NAMES)
+
+
+@pytest.mark.parametrize("source", ["bool(b)", "b and c", "not b", "i if b else k"])
+def test_an_expression_has_no_truth(source: str) -> None:
+    with pytest.raises(TypeError, match=r"Use &, \| and ~"):
+        eval(source, NAMES)
+
+
+@pytest.mark.parametrize("source", ["len(s)", "list(j)", "[*j]", "(s + n).similarity('x')", "(i + 1).errormsg"])
+def test_what_only_a_column_or_a_query_has(source: str) -> None:
+    with pytest.raises(Error):
+        eval(source, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("source", "modality"),
+    [("s.similarity('x')", "string"), ("s.similarity(np.ones(2))", "vector"), ("s.similarity(image='x')", "image")],
+)
+def test_modality_of_a_similarity(source: str, modality: str) -> None:
+    assert eval(source, NAMES).modality == modality
+
+
+@pytest.mark.parametrize("source", ["s.similarity()", "s.similarity('x', string='y')", "s.similarity(smell='x')"])
+def test_a_similarity_takes_one_query(source: str) -> None:
+    with pytest.raises(Error, match="takes exactly one of"):
+        eval(source, NAMES)
+
+
+def test_unknown_method_names_those_there_are() -> None:
+    with pytest.raises(AttributeError, match=r"type Int has no method 'uper'; it has .*similarity"):
+        NAMES["i"].uper()
+
+
+def test_wrong_typed_members_are_left_out() -> None:
+    assert str(NAMES["i"].isin([1, "a", 2.5, True])) == "i.isin([1, 2.5])"
+
+
+def test_a_scalar_of_numpy_on_the_left_builds_a_node() -> None:
+    assert str(NAMES["np"].float64(2.5) * NAMES["x"]) == "2.5 * x"
+
+
+def test_a_container_changed_later_leaves_the_literal_alone() -> None:
+    items = [1, {"k": 2}]
+    expr = NAMES["j"] == items
+    items.append(3)
+    assert str(expr) == "j == [1, {'k': 2}]"
