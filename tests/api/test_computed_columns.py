@@ -1,10 +1,10 @@
 import pytest
 
 import pixeltable as pxt
-from pixeltable import RequestError
+from pixeltable import NotFoundError, RequestError
 from pixeltable.exceptions import AlreadyExistsError
 from tests.api.library import even_only, not_an_int, one_too_many, or_zero, twice, twice_in_batches, twice_later
-from tests.api.refusals import refused
+from tests.api.refusals import refusal, refused
 
 
 @pytest.fixture
@@ -179,6 +179,13 @@ def test_an_unstored_column_that_fails_fails_the_query(t: pxt.Table) -> None:
     assert t.where(t.n == 2).collect()["m"] == [2]
 
 
+def test_an_unstored_column_has_no_error_to_ask_for(t: pxt.Table) -> None:
+    t.add_computed_column(m=even_only(t.n), stored=False)
+    refusal(lambda: t.select(t.m.errortype), RequestError, "UNSUPPORTED_OPERATION")
+    refusal(lambda: t.delete(where=t.m.errortype == "x"), RequestError, "UNSUPPORTED_OPERATION")
+    refusal(lambda: t.delete(where=t.m.similarity(vector=[1.0]) > 0), NotFoundError, "INDEX_NOT_FOUND")
+
+
 def test_a_function_of_a_nullable_parameter_is_called_on_null(ns: str) -> None:
     t = pxt.create_table(f"{ns}/t", {"n": pxt.Int | None})
     t.add_computed_column(z=or_zero(t.n))
@@ -196,7 +203,7 @@ def test_drop_column_takes_a_name_or_a_reference(t: pxt.Table) -> None:
 
 
 def test_drop_column_of_nothing(t: pxt.Table) -> None:
-    refused(t, lambda: t.drop_column("x"), pxt.NotFoundError, "COLUMN_NOT_FOUND")
+    refused(t, lambda: t.drop_column("x"), NotFoundError, "COLUMN_NOT_FOUND")
     before = t.get_versions()
     t.drop_column("x", if_not_exists="ignore")
     assert t.get_versions() == before

@@ -1,7 +1,7 @@
 import pytest
 
 import pixeltable as pxt
-from tests.api.library import letters, twice
+from tests.api.library import even_only, letters, twice
 
 
 @pytest.fixture
@@ -41,6 +41,17 @@ def test_where_may_run_in_python(t: pxt.Table) -> None:
 def test_where_may_use_a_computed_column(t: pxt.Table) -> None:
     t.delete(where=t.b == 4)
     assert t.collect()["id"] == [0, 1, 3, 4]
+
+
+def test_where_may_ask_for_failed_cells(t: pxt.Table) -> None:
+    t.add_computed_column(f=even_only(t.id), on_error="ignore")
+    t.delete(where=(t.f.errortype != None) | (twice(t.id) == 4))  # noqa: E711  # null test
+    assert t.collect()["id"] == [0, 4]
+
+
+def test_a_condition_guards_those_after_it(t: pxt.Table) -> None:
+    t.delete(where=(twice(t.id) % 4 == 0) & (even_only(t.id) > 0))
+    assert t.collect()["id"] == [0, 1, 3]
 
 
 def test_a_delete_of_no_row_makes_no_version(t: pxt.Table) -> None:

@@ -114,6 +114,10 @@ def test_a_text_may_be_given_by_place(texts: pxt.Table) -> None:
     assert texts.order_by(texts.s.similarity("c"), asc=False).limit(1).collect()["s"] == ["ccc"]
 
 
+def test_a_vector_may_be_given_by_place(t: pxt.Table) -> None:
+    assert t.select(x=t.v.similarity(vector(1, 0, 0), idx="ip")).collect()["x"][0] == 1
+
+
 def test_a_vector_may_be_given_for_a_text_index(texts: pxt.Table) -> None:
     sim = texts.s.similarity(vector=vector(0, 0, 1))
     assert texts.order_by(sim, asc=False).limit(1).collect()["s"] == ["ccc"]

@@ -170,6 +170,12 @@ def test_an_unrelated_update_keeps_the_error(t: pxt.Table) -> None:
     assert t.where(t.a == 3).select(t.f.errormsg).collect()["f_errormsg"] == ["3 is odd"]
 
 
+def test_where_may_ask_for_failed_cells(t: pxt.Table) -> None:
+    t.add_computed_column(f=even_only(t.a), on_error="ignore")
+    t.update({"s": "failed"}, where=(t.f.errortype == "ValueError") & (twice(t.id) > 2))
+    assert t.where(t.s == "failed").collect()["id"] == [3]
+
+
 def test_update_moves_the_row_in_the_embedding_index(ns: str) -> None:
     t = pxt.create_table(f"{ns}/t", {"s": pxt.String, "n": pxt.Int})
     t.insert([{"s": "a", "n": 1}, {"s": "b", "n": 2}])

@@ -1,9 +1,10 @@
 """Checking an expression against the table it is used on, and replacing what is only a name for something else."""
 
-from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import ForeignColumn, TypeMismatch, UnknownColumn
+from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.exceptions import ForeignColumn, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.types.column_type import BoolType
 
 
@@ -18,12 +19,22 @@ def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
 
+    def record_of(ref: ColumnRef) -> ColumnRecord:
+        record = table.column_by_id(ref.column)
+        if record is None:
+            raise UnknownColumn(ref.name, table=table.path, known=[column.name for column in table.ready_columns])
+        return record
+
     def inline(node: Expr) -> Expr | None:
+        if isinstance(node, CellProperty | Similarity | VectorScore):  # about the column, not its value
+            if record_of(node.source).heap is None and isinstance(node, CellProperty):
+                raise Unsupported(
+                    f"`{node}`: column {node.source.name!r} is not stored, its errors are raised when it is read"
+                )
+            return node
         if not isinstance(node, ColumnRef):
             return None
-        record = table.column_by_id(node.column)
-        if record is None:
-            raise UnknownColumn(node.name, table=table.path, known=[column.name for column in table.ready_columns])
+        record = record_of(node)
         if record.heap is None and record.expr is not None:
             return rebuild(record.expr, inline)
         return None
