@@ -46,7 +46,8 @@ def _load(connection: Connection, known: Catalog, epoch: int) -> Catalog:
     for table_id, dir_id, name, schema_version, created_at, record in rows:
         path = name if dir_id is None else f"{paths[dir_id]}/{name}"
         if record is None:
-            tables[table_id] = replace(known.tables[table_id], dir=dir_id, name=name, path=path)
+            table = known.tables[table_id]
+            tables[table_id] = table if table.path == path else replace(table, dir=dir_id, name=name, path=path)
         else:
             tables[table_id] = decode_table(
                 record, table_id=table_id, dir_id=dir_id, name=name, path=path,
