@@ -9,13 +9,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import pixeltable as pxt
 from pixeltable.catalog.records import TableRecord
-from pixeltable.catalog.snapshot import Catalog
 from pixeltable.session.current import end_session
 from pixeltable.session.session import Session
 from pixeltable.storage import server_user
@@ -55,7 +56,11 @@ def database_url(run_folder: Path, worker_id: str) -> Iterator[str]:
         server = EmbeddedServer(folder / "home", state_dir=folder / "state")
         (folder / "home").mkdir(exist_ok=True)
         server.join()
-        yield server.create_database(f"test_{worker_id}")
+        url = server.create_database(f"test_{worker_id}")
+        with psycopg.connect(url, autocommit=True) as connection:
+            # What tests of crashes need, servers of their own have; here nobody waits for the disk.
+            connection.execute(f"ALTER DATABASE test_{worker_id} SET synchronous_commit = off")
+        yield url
         server.leave()
     if not server_is_used(folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,7 +90,13 @@ def session_settings(database_url: str, tmp_path_factory: pytest.TempPathFactory
 
 def reloading_table(session: Session, table_id: int, name: str) -> TableRecord:
     """`Session.table` as if this process had never seen the table."""
-    session._catalog = Catalog()  # noqa: SLF001  # what the configuration is for
+    known = session.catalog
+    row = session.database.read(
+        lambda c: c.execute("SELECT changed FROM pixeltable.tables WHERE id = %s", (table_id,)).fetchone()
+    )
+    tables = {other: table for other, table in known.tables.items() if other != table_id}
+    epoch = known.epoch if row is None else min(known.epoch, row[0]) - 1
+    session._catalog = replace(known, epoch=epoch, tables=tables)  # noqa: SLF001  # what the configuration is for
     return session.refresh().table(table_id, name=name)
 
 

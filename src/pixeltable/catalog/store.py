@@ -1,4 +1,4 @@
-"""The catalog's tables: reading what changed, and writing records within a transaction of the caller's."""
+"""Writing the catalog's records, within a transaction of the caller's; reading them is in `loading`."""
 
 import uuid
 from dataclasses import replace
@@ -6,65 +6,10 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from pixeltable.catalog.codec import decode_table, encode_table
+from pixeltable.catalog.codec import encode_table
 from pixeltable.catalog.records import DirRecord, TableRecord
-from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import UnknownTable
 from pixeltable.storage.database import Connection
-
-
-def read_epoch(connection: Connection) -> int:
-    """The epoch of the newest schema change."""
-    return _one(connection.execute("SELECT epoch FROM pixeltable.state").fetchone())
-
-
-def refresh(connection: Connection, known: Catalog) -> Catalog:
-    """The catalog as it is now; tables that did not change since `known` are taken from it."""
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        epoch = read_epoch(connection)
-        return known if epoch == known.epoch else _load(connection, known, epoch)
-
-
-def load_locked(connection: Connection, known: Catalog) -> Catalog:
-    """The catalog as it is now, and stays until the caller's transaction ends: no other schema change gets in."""
-    epoch = _one(connection.execute("SELECT epoch FROM pixeltable.state FOR UPDATE").fetchone())
-    return known if epoch == known.epoch else _load(connection, known, epoch)
-
-
-def _load(connection: Connection, known: Catalog, epoch: int) -> Catalog:
-    dirs = {
-        row[0]: DirRecord(*row) for row in connection.execute("SELECT id, parent, name FROM pixeltable.dirs").fetchall()
-    }
-    paths = {dir_id: _dir_path(dir_id, dirs) for dir_id in dirs}
-    tables: dict[int, TableRecord] = {}
-    rows = connection.execute(
-        "SELECT t.id, t.dir, t.name, h.schema_version, t.created_at, CASE WHEN t.changed > %s THEN t.record END "
-        "FROM pixeltable.tables t JOIN pixeltable.heads h ON h.table_id = t.id ORDER BY t.id",
-        (known.epoch,),
-    ).fetchall()
-    for table_id, dir_id, name, schema_version, created_at, record in rows:
-        path = name if dir_id is None else f"{paths[dir_id]}/{name}"
-        if record is None:
-            table = known.tables[table_id]
-            tables[table_id] = table if table.path == path else replace(table, dir=dir_id, name=name, path=path)
-        else:
-            tables[table_id] = decode_table(
-                record, table_id=table_id, dir_id=dir_id, name=name, path=path,
-                schema_version=schema_version, created_at=created_at,
-            )  # fmt: skip
-    return Catalog(
-        epoch=epoch,
-        dirs=dirs,
-        tables=tables,
-        dir_ids={path: dir_id for dir_id, path in paths.items()},
-        table_ids={table.path: table.id for table in tables.values()},
-    )
-
-
-def _dir_path(dir_id: int, dirs: dict[int, DirRecord]) -> str:
-    found = dirs[dir_id]
-    return found.name if found.parent is None else f"{_dir_path(found.parent, dirs)}/{found.name}"
 
 
 def new_ids(connection: Connection, count: int) -> list[int]:
@@ -92,28 +37,31 @@ def was_recorded(connection: Connection, token: uuid.UUID) -> bool:
 def insert_dir(connection: Connection, directory: DirRecord) -> None:
     """Add a directory."""
     connection.execute(
-        "INSERT INTO pixeltable.dirs (id, parent, name) VALUES (%s, %s, %s)",
-        (directory.id, directory.parent, directory.name),
+        "INSERT INTO pixeltable.dirs (id, parent, name, changed) VALUES (%s, %s, %s, %s)",
+        (directory.id, directory.parent, directory.name, bump_epoch(connection)),
     )
-    bump_epoch(connection)
 
 
 def delete_dir(connection: Connection, dir_id: int) -> None:
     """Remove a directory, which must be empty."""
     connection.execute("DELETE FROM pixeltable.dirs WHERE id = %s", (dir_id,))
-    bump_epoch(connection)
+    _note_removal(connection, dir_id)
 
 
 def move_dir(connection: Connection, dir_id: int, *, parent: int | None, name: str) -> None:
     """Give a directory another name, or another parent."""
-    connection.execute("UPDATE pixeltable.dirs SET parent = %s, name = %s WHERE id = %s", (parent, name, dir_id))
-    bump_epoch(connection)
+    connection.execute(
+        "UPDATE pixeltable.dirs SET parent = %s, name = %s, changed = %s WHERE id = %s",
+        (parent, name, bump_epoch(connection), dir_id),
+    )
 
 
 def move_table(connection: Connection, table_id: int, *, dir_id: int | None, name: str) -> None:
     """Give a table another name, or another directory."""
-    connection.execute("UPDATE pixeltable.tables SET dir = %s, name = %s WHERE id = %s", (dir_id, name, table_id))
-    bump_epoch(connection)
+    connection.execute(
+        "UPDATE pixeltable.tables SET dir = %s, name = %s, changed = %s WHERE id = %s",
+        (dir_id, name, bump_epoch(connection), table_id),
+    )
 
 
 def insert_table(connection: Connection, table: TableRecord, *, op: int) -> None:
@@ -134,7 +82,14 @@ def insert_table(connection: Connection, table: TableRecord, *, op: int) -> None
 def delete_table(connection: Connection, table_id: int) -> None:
     """Remove a table's records; its heaps are the caller's to drop."""
     connection.execute("DELETE FROM pixeltable.tables WHERE id = %s", (table_id,))
-    bump_epoch(connection)
+    _note_removal(connection, table_id)
+
+
+def _note_removal(connection: Connection, removed_id: int) -> None:
+    """Leave word of what is not there any more, for processes that still know it."""
+    connection.execute(
+        "INSERT INTO pixeltable.removed (id, epoch) VALUES (%s, %s)", (removed_id, bump_epoch(connection))
+    )
 
 
 def save_schema(connection: Connection, table: TableRecord) -> TableRecord:

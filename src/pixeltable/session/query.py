@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from pixeltable.catalog.loading import read_epoch
 from pixeltable.catalog.records import TableRecord
-from pixeltable.catalog.store import read_epoch
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.evaluate import column_of, instant

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
-from pixeltable.catalog import store
+from pixeltable.catalog import loading, store
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import (
@@ -80,8 +80,8 @@ class Session:
 
     def refresh_on(self, connection: Connection) -> Catalog:
         """As `refresh`, on a connection at hand."""
-        if store.read_epoch(connection) != self._catalog.epoch:
-            return self.adopt(store.refresh(connection, self._catalog))
+        if loading.read_epoch(connection) != self._catalog.epoch:
+            return self.adopt(loading.refresh(connection, self._catalog))
         return self._catalog
 
     def adopt(self, catalog: Catalog) -> Catalog:
@@ -108,7 +108,7 @@ class Session:
 
         def run(connection: Connection) -> list[Result]:
             with connection.transaction():
-                results[:] = [work(connection, store.load_locked(connection, self._catalog))]
+                results[:] = [work(connection, loading.load_locked(connection, self._catalog))]
                 store.record_change(connection, token)
             return results
 

@@ -29,6 +29,7 @@ CREATE TABLE pixeltable.changes (
 CREATE TABLE pixeltable.dirs (
     id bigint PRIMARY KEY,
     parent bigint REFERENCES pixeltable.dirs,
+    changed bigint NOT NULL,
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE NULLS NOT DISTINCT (parent, name)
@@ -44,6 +45,16 @@ CREATE TABLE pixeltable.tables (
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE NULLS NOT DISTINCT (dir, name)
 );
+
+CREATE INDEX dirs_changed ON pixeltable.dirs (changed);
+CREATE INDEX tables_changed ON pixeltable.tables (changed);
+
+-- Directories and tables that are not there any more, and since which epoch: a few bytes for each, kept for good.
+CREATE TABLE pixeltable.removed (
+    id bigint PRIMARY KEY,
+    epoch bigint NOT NULL
+);
+CREATE INDEX removed_epoch ON pixeltable.removed (epoch);
 
 -- Apart from `tables` and narrow, since every write updates it.
 CREATE TABLE pixeltable.heads (
