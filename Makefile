@@ -11,7 +11,8 @@ LOCK_VENV := build/lock-venv
 
 PIP := -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
-CONFIGURATIONS := no-pushdown batch-1 reload
+# The tests of the API in which something is computed.
+COMPUTING := $(patsubst %,tests/api/test_%.py,computed_columns delete embedding_index insert query similarity types update)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -20,7 +21,7 @@ CONFIGURATIONS := no-pushdown batch-1 reload
 help:
 	@echo "make venv    install the pinned dependencies and this project into $(VENV)"
 	@echo "make demo    run examples/quickstart.py (DOCS=folder: on the .txt and .md files there)"
-	@echo "make test    all tests, then tests/api under: $(CONFIGURATIONS)"
+	@echo "make test    all tests; those of the API also without push-down, row by row, and with metadata read anew"
 	@echo "make check   lint, format, spelling, types, architecture, doctests, news fragments"
 	@echo "make bench   run bench/run.py (ARGS=... is passed to it)"
 	@echo "make docs    check the documents: paths they name, code blocks they show"
@@ -44,10 +45,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(PYTEST)
-	@set -e; for configuration in $(CONFIGURATIONS); do \
-	    echo "PIXELTABLE_TEST_CONFIG=$$configuration $(PYTEST) -m 'not slow' tests/api"; \
-	    PIXELTABLE_TEST_CONFIG=$$configuration $(PYTEST) -m "not slow" tests/api; \
-	done
+	PIXELTABLE_TEST_CONFIG=no-pushdown $(PYTEST) -m "not slow" $(COMPUTING)
+	PIXELTABLE_TEST_CONFIG=batch-1 $(PYTEST) -m "not slow" $(COMPUTING)
+	PIXELTABLE_TEST_CONFIG=reload $(PYTEST) -m "not slow" tests/api
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
