@@ -1,25 +1,29 @@
 """From a query to a plan: one statement that does all SQL can do, and what is left for Python."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import CellProperty, VectorScore
+from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.plan.scope import Scope
-from pixeltable.plan.sql import Sql, to_sql, vector_distance
+from pixeltable.plan.sql import to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
-_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+@cache
+def _dialect() -> Any:
+    return postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it without types
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ def _slot_sql(slot: Expr, push: _Pusher) -> Sql:
 
 def compile_scan(query: sa.Select[Any], slots: tuple[Expr, ...]) -> Scan:
     """The text and the parameters of a statement."""
-    compiled = query.compile(dialect=_DIALECT)
+    compiled = query.compile(dialect=_dialect())
     return Scan(str(compiled), compiled.params, slots)
 
 

@@ -1,14 +1,14 @@
 """The tables a statement reads: which heap has a column, and which heaps the statement needs joined."""
 
+from __future__ import annotations
+
 from functools import cache
 from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import UnknownColumn
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.alchemy import postgresql, sa
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import (
     BoolType,
@@ -22,14 +22,17 @@ from pixeltable.types.column_type import (
     UUIDType,
 )
 
-_SA_TYPES: dict[type[ColumnType], type[sa.types.TypeEngine[Any]]] = {
-    StringType: sa.Text,
-    IntType: sa.BigInteger,
-    FloatType: sa.Double,
-    BoolType: sa.Boolean,
-    DateType: sa.Date,
-    JsonType: postgresql.JSONB,
-}
+
+@cache
+def _sa_types() -> dict[type[ColumnType], type[sa.types.TypeEngine[Any]]]:
+    return {
+        StringType: sa.Text,
+        IntType: sa.BigInteger,
+        FloatType: sa.Double,
+        BoolType: sa.Boolean,
+        DateType: sa.Date,
+        JsonType: postgresql.JSONB,
+    }
 
 
 def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
@@ -38,7 +41,7 @@ def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         return sa.DateTime(timezone=True)
     if isinstance(column_type, UUIDType):
         return sa.Uuid()
-    return _SA_TYPES.get(type(column_type), sa.LargeBinary)()
+    return _sa_types().get(type(column_type), sa.LargeBinary)()
 
 
 class Scope:

@@ -4,12 +4,10 @@ import datetime
 import operator
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import reduce, singledispatch
+from functools import cache, reduce, singledispatch
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
-from sqlalchemy.types import UserDefinedType
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import Call
@@ -18,6 +16,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.scope import Scope, sa_type
 from pixeltable.storage.cells import vector_texts
 from pixeltable.types.column_type import (
@@ -33,8 +32,6 @@ from pixeltable.types.column_type import (
 )
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs import registry
-
-Sql = sa.ColumnElement[Any]
 
 PYTHON_ONLY: dict[type[Expr], str] = {
     ArrayItem: "arrays are stored as bytes",
@@ -274,16 +271,17 @@ def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates the call finds out
 
 
-class PgVector(UserDefinedType[str]):
+@cache
+def _vector_type(name: str) -> Any:
     """pgvector's column types, by the name PostgreSQL has for them."""
 
-    cache_ok = True
+    class PgVector(sa.types.UserDefinedType[str]):
+        cache_ok = True
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+        def get_col_spec(self, **_: object) -> str:
+            return name
 
-    def get_col_spec(self, **_: object) -> str:
-        return self.name
+    return PgVector()
 
 
 _DISTANCE = {"cosine": "<=>", "ip": "<#>", "l2": "<->"}
@@ -294,7 +292,7 @@ def vector_distance(node: VectorScore, scope: Scope) -> Sql:
     heap = scope.table.heap(node.index)
     vector = np.asarray(node.vector.value)
     (text,) = vector_texts([vector])
-    query = sa.cast(sa.literal(text, sa.Text), PgVector(heap.column("vector").sql_type))
+    query = sa.cast(sa.literal(text, sa.Text), _vector_type(heap.column("vector").sql_type))
     index = next(index for index in scope.table.indexes if index.id == node.index)
     return scope.vector(index).op(_DISTANCE[node.metric], return_type=sa.Double())(query)
 
