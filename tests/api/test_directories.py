@@ -54,7 +54,7 @@ def test_if_exists_replace_takes_an_empty_directory(ns: str) -> None:
 
 def test_if_exists_replace_leaves_a_directory_with_content(ns: str) -> None:
     pxt.create_table(f"{ns}/t", SCHEMA)
-    refusal(lambda: pxt.create_dir(ns, if_exists="replace"), RequestError, "UNSUPPORTED_OPERATION")
+    refusal(lambda: pxt.create_dir(ns, if_exists="replace"), AlreadyExistsError, "PATH_ALREADY_EXISTS")
     assert pxt.list_tables(ns) == [f"{ns}/t"]
 
 

@@ -123,9 +123,9 @@ def create_dir(path: str, *, if_exists: str = "error", parents: bool = False) ->
     """Create a directory; with `parents` also those above it.
 
     Raises:
-        AlreadyExistsError: the path is taken, and `if_exists` is 'error'.
+        AlreadyExistsError: the path is taken and `if_exists` is 'error', or it is 'replace' and the directory is not
+            empty ('replace_force' empties it).
         NotFoundError: the directory above does not exist.
-        RequestError: 'replace', and the directory is not empty ('replace_force' empties it).
     """
     choice = one_of("if_exists", if_exists, _REPLACING)
     directories.create_dir(current_session(), parse_path(path), if_exists=choice, parents=parents)

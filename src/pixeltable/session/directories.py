@@ -24,7 +24,9 @@ def create_dir(session: Session, path: Path, *, if_exists: str, parents: bool) -
                 raise PathTaken(str(path), kind=kind)
             if if_exists == "ignore":
                 return False
-            _drop(connection, catalog, path, force=if_exists == "replace_force")
+            if if_exists == "replace" and any(catalog.below(path, recursive=True)):
+                raise PathTaken(str(path), kind="directory that is not empty")
+            _drop(connection, catalog, path, force=True)
         parent: int | None = None
         for above in path.ancestors():
             found = catalog.find_dir(above)
