@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -39,8 +40,12 @@ for row in table.collect():
 
 
 def kill_server(place: Place) -> None:
-    (pid,) = place.postmasters()
-    os.kill(pid, signal.SIGKILL)
+    """Kill the server, once there is one: the last kill may have been so recent that the next is being started."""
+    deadline = time.monotonic() + 30
+    while not (found := place.postmasters()):
+        assert time.monotonic() < deadline, "no server to kill"
+        time.sleep(0.01)
+    os.kill(found[0], signal.SIGKILL)
 
 
 def read_until_done(program: Program, count: int) -> list[str]:

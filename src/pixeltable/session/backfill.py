@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
+
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import InvalidState, SchemaChanged
+from pixeltable.exceptions import DatabaseUnavailable, InvalidState, SchemaChanged
 from pixeltable.exec.batch import Column
 from pixeltable.plan.bind import bind
 from pixeltable.plan.planner import plan_rows
@@ -48,13 +50,26 @@ def owning(session: Session, job: JobRecord) -> Iterator[None]:
     Raises:
         InvalidState: another process, or thread, is at work on it.
     """
-    connection = session.database.dedicated()
+    connection = _owner_connection(session, job)
     try:
-        if not jobs.try_own(connection, job.id):
-            raise InvalidState(f"{job.target!r} is being filled by another process", hint="Wait until it is done.")
         yield
     finally:
         connection.close()
+
+
+def _owner_connection(session: Session, job: JobRecord) -> Connection:
+    """A connection that holds the job; another one if the server is lost before it does."""
+    for _ in range(session.settings.write_attempts):
+        connection = session.database.dedicated()
+        try:
+            if jobs.try_own(connection, job.id):
+                return connection
+        except psycopg.OperationalError:
+            connection.close()
+            continue
+        connection.close()
+        raise InvalidState(f"{job.target!r} is being filled by another process", hint="Wait until it is done.")
+    raise DatabaseUnavailable("the connection to the database was lost again and again", hint="Try again.")
 
 
 def fill(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
