@@ -2,8 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +60,19 @@ def test_links_between_files_lead_somewhere(document: Path) -> None:
     assert not [link for link in links if not (document.parent / link).exists()]
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder the server's account can reach, so that the data lie in it too, and not with the system's."""
+    folder = Path(tempfile.mkdtemp(prefix="pixeltable-doc-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.name for program in PROGRAMS])
-def test_code_block_runs(program: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
-    place = tmp_path_factory.mktemp("doc")  # short: a socket may lie below it, and its path has at most 107 bytes
+def test_code_block_runs(program: Program, open_folder: Path) -> None:
+    place = open_folder
     script = place / "block.py"
     script.write_text(program.code, encoding="utf-8")
     # A home of its own and no server from outside: a block must run for a reader who has just installed the package.
