@@ -19,7 +19,6 @@ LOCK_SPACE = 1_885_958_260
 
 _OPERATORS = {"cosine": "cosine_ops", "ip": "ip_ops", "l2": "l2_ops"}
 _PRECISIONS = {"fp16": ("halfvec", 4000), "fp32": ("vector", 2000)}
-METRICS = tuple(_OPERATORS)
 
 
 @dataclass(frozen=True, slots=True)
