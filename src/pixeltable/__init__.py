@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from pixeltable.types.status import UpdateStatus
     from pixeltable.udfs.decorator import udf
     from pixeltable.udfs.function import Function
+    from pixeltable.udfs.retry import Retry
 
 _HOMES = {
     "api.catalog": (
@@ -80,6 +81,7 @@ _HOMES = {
     "types.status": "UpdateStatus",
     "udfs.decorator": "udf",
     "udfs.function": "Function",
+    "udfs.retry": "Retry",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 _SUBMODULES = ("exceptions", "functions", "types")
@@ -111,6 +113,7 @@ __all__ = [
     "RequestError",
     "Required",
     "ResultSet",
+    "Retry",
     "Row",
     "RowBatch",
     "ServiceUnavailableError",

@@ -7,7 +7,8 @@
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidConfiguration MissingPackage ForeignColumn CellFailure
     ├── AuthorizationError       MissingCredentials ForeignPickle
-    ├── ExternalServiceError
+    ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
+    │                            ProviderOverloaded
     ├── ServiceUnavailableError  DatabaseUnavailable
     └── ConcurrencyError         SchemaChanged TooManyConflicts
 
@@ -403,6 +404,44 @@ class ForeignPickle(_Coded, AuthorizationError):
             f"function {name!r} is stored as a pickle that was not signed with this installation's key",
             hint="Share `signing.key` of the home that stored it, or move the function into an importable module.",
         )
+
+
+class ProviderFailure(ExternalServiceError):
+    """A provider answered with an error, or with something that is no answer. `retry_after` is what it asked for."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.PROVIDER_ERROR
+
+    def __init__(
+        self, provider: str, fact: str, *, status_code: int | None = None, retry_after: float | None = None
+    ) -> None:
+        status = f" (HTTP {status_code})" if status_code else ""
+        super().__init__(self.code, f"{provider}{status}: {fact}", retry_after=retry_after)
+        self.provider = provider
+        self.status_code = status_code
+
+
+class RateLimited(ProviderFailure):
+    code = ErrorCode.RATE_LIMITED
+
+
+class ProviderRefused(ProviderFailure):
+    """The credential is not accepted, or lacks a right."""
+
+    code = ErrorCode.PROVIDER_AUTH_ERROR
+
+
+class ProviderRejected(ProviderFailure):
+    """The request itself is at fault: it would fail again."""
+
+    code = ErrorCode.PROVIDER_BAD_REQUEST
+
+
+class ProviderTimedOut(ProviderFailure):
+    code = ErrorCode.PROVIDER_TIMEOUT
+
+
+class ProviderOverloaded(ProviderFailure):
+    code = ErrorCode.PROVIDER_OVERLOADED
 
 
 class DatabaseUnavailable(_Coded, ServiceUnavailableError):

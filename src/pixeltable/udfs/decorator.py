@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from pixeltable.exceptions import Unsupported
-from pixeltable.udfs.function import Function, FunctionOptions, declare
+from pixeltable.udfs.function import Function, FunctionOptions, Parallel, declare
+from pixeltable.udfs.retry import Retry
 
 
 @overload
@@ -22,7 +23,10 @@ def udf(
     resource_pool: str | None = None,
     type_substitutions: Any = None,
     display_name: str | None = None,
-    memo: bool | None = None,
+    memo: bool = False,
+    retry: Retry | None = None,
+    timeout_s: float | None = None,
+    parallel: Parallel | None = None,
 ) -> Callable[[Callable[..., Any]], Function]: ...
 
 
@@ -38,7 +42,10 @@ def udf(
     resource_pool: str | None = None,
     type_substitutions: Any = None,
     display_name: str | None = None,
-    memo: bool | None = None,
+    memo: bool = False,
+    retry: Retry | None = None,
+    timeout_s: float | None = None,
+    parallel: Parallel | None = None,
 ) -> Function | Callable[[Callable[..., Any]], Function]:
     """Declare a function for use in expressions. All parameters and the return value need type hints.
 
@@ -48,12 +55,21 @@ def udf(
         is_method: make it a method of expressions of its first parameter's type.
         is_property: the same, read without a call.
         is_deterministic: False if equal arguments may give different results.
+        resource_pool: `request-rate:<name>`, for an async function whose calls are limited: the number a minute is set
+            as `rate_limit` in the section `[<name>]` of the configuration file, and is 600 without that.
         display_name: the name that expressions and messages show.
+        memo: remember results, so that equal arguments are computed once: in a batch, in other rows, columns and
+            sessions. For what is slow or costs money. A function that is not deterministic is remembered only for the
+            operation it is called in.
+        retry: which exceptions are worth another try, and how many; without it an exception fails its cell at once.
+        timeout_s: seconds after which a call counts as failed with a TimeoutError.
+        parallel: "threads" if calls may run side by side in threads, "processes" to run them in processes of their own;
+            without it calls of a plain function follow one another.
 
     Raises:
         InvalidType: a hint is missing or names no column type.
         InvalidArgument: the function cannot be declared like this.
-        Unsupported: `substitute_fn`, `resource_pool`, `type_substitutions` or `memo` is given.
+        Unsupported: `substitute_fn` or `type_substitutions` is given.
 
     >>> @udf
     ... def repeat(text: str, times: int = 2) -> str:
@@ -63,12 +79,11 @@ def udf(
     >>> repeat.body("ab")
     'abab'
     """
-    reject_unsupported(
-        substitute_fn=substitute_fn, resource_pool=resource_pool, type_substitutions=type_substitutions, memo=memo
-    )
+    reject_unsupported(substitute_fn=substitute_fn, type_substitutions=type_substitutions)
     options = FunctionOptions(
-        is_method=is_method, is_property=is_property, display_name=display_name, deterministic=is_deterministic
-    )
+        is_method=is_method, is_property=is_property, display_name=display_name, deterministic=is_deterministic,
+        memo=memo, retry=retry, timeout_s=timeout_s, parallel=parallel, resource_pool=resource_pool,
+    )  # fmt: skip
     if fn is not None:
         return declare(fn, batch_size=batch_size, options=options)
     return lambda fn: declare(fn, batch_size=batch_size, options=options)

@@ -17,9 +17,11 @@ from pixeltable.types.hints import type_from_hint
 from pixeltable.udfs.arguments import bind, fit, show_parameters
 from pixeltable.udfs.code import code_hash
 from pixeltable.udfs.paths import function_path, overload_path
+from pixeltable.udfs.retry import Retry
 from pixeltable.udfs.signature import read_signature
 
 Kind = typing.Literal["plain", "batched", "async", "async-batched"]
+Parallel = typing.Literal["threads", "processes"]
 
 LIVE: dict[str, "Function"] = {}
 """The functions of this process by path.
@@ -36,12 +38,20 @@ class FunctionOptions:
     is_property: bool = False
     display_name: str | None = None
     deterministic: bool = True
+    memo: bool = False
+    """Whether results are remembered beyond the call: for what is slow, or costs money."""
+    retry: Retry | None = None
+    timeout_s: float | None = None
+    parallel: Parallel | None = None
+    """Where calls of a plain or batched function may run side by side: it says that its body stands that."""
+    resource_pool: str | None = None
+    """`request-rate:<name>` or `rate-limits:<provider>`: whose limits on calls and tokens hold."""
 
 
 class Function:
     """A declared function. Calling it never runs it: it builds the expression that does; `body` is what runs.
 
-    The hooks (`overload`, `to_sql`, `conditional_return_type`) belong to its declaration; then it does not change.
+    The hooks (`overload`, `to_sql`, `conditional_return_type`, ...) belong to its declaration; then it does not change.
     """
 
     def __init__(
@@ -62,10 +72,13 @@ class Function:
         self.returns = signature.returns
         self.sql: Callable[..., Any] | None = None
         self._primary = primary
+        self.pool_rule: Callable[..., str] | None = None
+        self.estimate_rule: Callable[..., Mapping[str, int]] | None = None
         self._result_rule: Callable[..., Any] | None = None
         self._overloads: list[Function] = [self]
         _check_batch(self, returns_batch=signature.batched)
         _check_receiver(self)
+        _check_options(self)
 
     @functools.cached_property
     def spec(self) -> FunctionSpec:
@@ -158,15 +171,36 @@ class Function:
         The rule takes some of the parameters by name and returns a type. Where one of them is not a constant in a call,
         the annotated type holds.
         """
+        self._check_rule(rule, "conditional_return_type")
+        self._result_rule = rule
+        return rule
+
+    def resource_pool(self, rule: Callable[..., str]) -> Callable[..., str]:
+        """Set how the arguments of a call decide its resource pool; for use as a decorator.
+
+        The rule takes some of the parameters by name and returns the name of a pool.
+        """
+        self._check_rule(rule, "resource_pool")
+        self.pool_rule = rule
+        return rule
+
+    def resource_estimator(self, rule: Callable[..., Mapping[str, int]]) -> Callable[..., Mapping[str, int]]:
+        """Set how much a call is expected to take of its pool's resources; for use as a decorator.
+
+        The rule takes some of the parameters by name and returns a number for each resource, such as `{"tokens": 120}`.
+        """
+        self._check_rule(rule, "resource_estimator")
+        self.estimate_rule = rule
+        return rule
+
+    def _check_rule(self, rule: Callable[..., Any], hook: str) -> None:
         known = {parameter.name for parameter in self.parameters}
         unknown = sorted(set(inspect.signature(rule).parameters) - known)
         if unknown:
             raise InvalidArgument(
-                f"{self.name}(): conditional_return_type takes {', '.join(unknown)}, which the function does not",
+                f"{self.name}(): {hook} takes {', '.join(unknown)}, which the function does not",
                 hint=f"Parameters: {show_parameters(self.parameters)}",
             )
-        self._result_rule = rule
-        return rule
 
     def result_type(self, args: Sequence[Expr]) -> ColumnType:
         """The type of a call with these arguments, one for each parameter."""
@@ -289,6 +323,22 @@ def expose(function: Function, *, as_function: Function) -> None:
         METHODS[receiver.name, name] = as_function
     else:
         PROPERTIES[receiver.name, name] = as_function
+
+
+def _check_options(function: Function) -> None:
+    options = function.options
+    subject = f"function {function.name!r}"
+    if options.parallel not in (None, "threads", "processes"):
+        raise InvalidArgument(f"{subject}: parallel must be 'threads' or 'processes', got {options.parallel!r}")
+    is_async = function.kind.startswith("async")
+    if options.parallel is not None and is_async:
+        raise InvalidArgument(f"{subject} is async: its calls run side by side as it is", hint="Leave out parallel.")
+    if options.resource_pool is not None and not is_async:
+        raise InvalidArgument(f"{subject}: a resource_pool needs an async function", hint="Use async def.")
+    if options.timeout_s is not None and not options.timeout_s > 0:
+        raise InvalidArgument(f"{subject}: timeout_s must be a positive number, got {options.timeout_s!r}")
+    if options.retry is not None and not isinstance(options.retry, Retry):
+        raise InvalidArgument(f"{subject}: retry takes a pxt.Retry, got {type(options.retry).__name__}")
 
 
 def _python_function(fn: Any) -> FunctionType:

@@ -1,0 +1,45 @@
+"""`Retry`: which exceptions of a function are worth another try, how often, and after what pause."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.exceptions import InvalidArgument
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try a call again after an exception of one of the classes `on`, at most `times` times; others fail at once.
+
+    The pause before try n+1 is drawn between half of `wait_s * 2**(n-1)`, at most `max_wait_s`, and all of it; an
+    exception with a `retry_after` (seconds) waits at least that long.
+
+    >>> Retry(on=(TimeoutError,), times=2).applies(TimeoutError(), attempt=3)
+    False
+    """
+
+    on: tuple[type[BaseException], ...] = (Exception,)
+    times: int = 5
+    wait_s: float = 1.0
+    max_wait_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        kinds: Any = self.on
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        object.__setattr__(self, "on", kinds)
+        if not kinds or not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
+            raise InvalidArgument(f"Retry(on=...) takes exception classes, got {self.on!r}")
+        if type(self.times) is not int or self.times < 0:
+            raise InvalidArgument(f"Retry(times=...) must be a non-negative int, got {self.times!r}")
+        if self.wait_s < 0 or self.max_wait_s < self.wait_s:
+            raise InvalidArgument("Retry() needs 0 <= wait_s <= max_wait_s")
+
+    def applies(self, error: BaseException, *, attempt: int) -> bool:
+        """Whether there is another try after `error` ended try number `attempt`, counted from 1."""
+        return attempt <= self.times and isinstance(error, self.on)
+
+    def pause_s(self, error: BaseException, *, attempt: int) -> float:
+        """How long to wait before the next try, in seconds."""
+        longest = min(self.wait_s * 2.0 ** (attempt - 1), self.max_wait_s)
+        asked: Any = getattr(error, "retry_after", None)
+        return max(longest * random.uniform(0.5, 1.0), float(asked) if isinstance(asked, int | float) else 0.0)
