@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     batch_size: int = Field(2048, ge=1)
     """Rows that are computed together."""
 
+    memory_mb: int = Field(256, ge=0)
+    """What an insert keeps of computed values in memory before it commits; the rest waits in a temporary file."""
+
     sql_pushdown: bool = True
     """Whether expressions run in the database where they can; off, all but plain columns run in Python."""
 

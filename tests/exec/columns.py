@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from pixeltable.exec.batch import Batch, Column
-from pixeltable.exec.evaluate import Context, column_of
+from pixeltable.exec.context import Context
+from pixeltable.exec.engine import Engine
+from pixeltable.exec.evaluate import column_of
 from pixeltable.exprs.call import FunctionSpec
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.types.column_type import ColumnType
 from pixeltable.udfs.function import Function
+
+ENGINE = Engine()
+"""Of all tests in a process: its thread lives as long as the process."""
 
 
 def column(name: str, column_type: ColumnType) -> ColumnRef:
@@ -24,7 +29,7 @@ def context(*functions: Function, zone: datetime.tzinfo = datetime.UTC, batch_si
     def find(spec: FunctionSpec) -> Function:
         return known[spec.path]
 
-    return Context(zone, find, batch_size)
+    return Context(zone, find, batch_size, ENGINE)
 
 
 def evaluated(expr: Expr, columns: dict[str, Sequence[Any]], within: Context) -> Column:

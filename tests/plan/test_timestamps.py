@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from pixeltable.exec.evaluate import Context, evaluate
+from pixeltable.exec.context import Context
+from pixeltable.exec.evaluate import evaluate
 from pixeltable.exprs.leaves import Literal
 from pixeltable.plan.planner import compile_scan
 from pixeltable.plan.sql import to_sql
 from pixeltable.session.current import current_session
 from pixeltable.types.column_type import TimestampType
+from tests.exec.columns import ENGINE
 
 CHANGES = [
     ("America/New_York", "2024-03-10T02:00"),
@@ -35,7 +37,7 @@ def literals_around(time: str) -> list[Literal]:
 @pytest.mark.parametrize(("zone", "time"), CHANGES)
 def test_literal_without_a_zone(zone: str, time: str, session_settings: dict[str, str]) -> None:  # noqa: ARG001
     literals = literals_around(time)
-    context = Context(ZoneInfo(zone), lambda spec: pytest.fail(spec.path), 1)
+    context = Context(ZoneInfo(zone), lambda spec: pytest.fail(spec.path), 1, ENGINE)
     in_python = [evaluate(literal, [], 1, context)[0].astimezone(datetime.UTC) for literal in literals]
     assert [value.astimezone(datetime.UTC) for value in select(literals, zone)] == in_python
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pixeltable.api.progress import watched
 from pixeltable.api.results import ResultSet
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.catalog.records import TableRecord
@@ -130,10 +131,11 @@ class Query:
     def update(self, value_spec: dict[str, Any], cascade: bool = True, return_rows: bool = False) -> UpdateStatus:
         """Set columns of the rows the filter keeps; see `Table.update`."""
         self._require_filter_only("update")
-        return change.update(
-            self._session, self._spec.table, self._name, value_spec,
-            where=self._spec.where, cascade=cascade, return_rows=return_rows,
-        )  # fmt: skip
+        with watched(self._session, f"Updating {self._name}") as tally:
+            return change.update(
+                self._session, self._spec.table, self._name, value_spec,
+                where=self._spec.where, cascade=cascade, return_rows=return_rows, tally=tally,
+            )  # fmt: skip
 
     def delete(self) -> UpdateStatus:
         """Delete the rows the filter keeps; see `Table.delete`."""

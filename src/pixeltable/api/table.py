@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.describe import describe_html, describe_text, table_metadata
+from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
 from pixeltable.catalog.records import TableRecord
@@ -19,6 +20,7 @@ from pixeltable.session.session import Session
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.function import BoundFunction, Function
+from pixeltable.udfs.retry import Policy, Retry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,10 +152,12 @@ class Table(QueryStart):
             raise InvalidArgument("insert() takes rows, or one row as keywords", hint="insert([{...}]) or insert(a=1).")
         if isinstance(source, str | bytes | Mapping) or (source is not None and not hasattr(source, "__iter__")):
             raise Unsupported(f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts.")
-        status = insert(
-            self._session, self._id, self._path, [kwargs] if source is None else source,
-            on_error=one_of("on_error", on_error, ("abort", "ignore")), return_rows=return_rows,
-        )  # fmt: skip
+        mode = one_of("on_error", on_error, ("abort", "ignore"))
+        with watched(self._session, f"Inserting into {self._path}") as tally:
+            status = insert(
+                self._session, self._id, self._path, [kwargs] if source is None else source,
+                on_error=mode, return_rows=return_rows, tally=tally,
+            )  # fmt: skip
         announce(self._session, status, always=print_stats)
         return status
 
@@ -168,9 +172,11 @@ class Table(QueryStart):
             RequestError: a column is unknown, computed or part of the key, or a value does not fit; nothing changed.
             ConcurrencyError: other writers kept changing the same rows; try again.
         """
-        status = change.update(
-            self._session, self._id, self._path, value_spec, where=where, cascade=cascade, return_rows=return_rows
-        )
+        with watched(self._session, f"Updating {self._path}") as tally:
+            status = change.update(
+                self._session, self._id, self._path, value_spec,
+                where=where, cascade=cascade, return_rows=return_rows, tally=tally,
+            )  # fmt: skip
         announce(self._session, status)
         return status
 
@@ -195,13 +201,16 @@ class Table(QueryStart):
         print_stats: bool = False,
         on_error: str = "abort",
         if_exists: str = "error",
+        retry: Retry | None = None,
+        timeout_s: float | None = None,
         **kwargs: Any,
     ) -> UpdateStatus:
         """Add a column `name=expression`, computed for all rows there are and, from now on, for those that come.
 
         Readers and writers of the table go on meanwhile. With `stored=False` it is evaluated whenever it is read.
         With `on_error='abort'` a failing cell takes the column back; what was computed is kept, and the same call
-        computes only what is missing.
+        computes only what is missing. `retry` and `timeout_s` hold for the calls in the expression, over what their
+        functions say.
 
         Raises:
             CellFailure: a cell failed and `on_error` is 'abort'.
@@ -214,12 +223,14 @@ class Table(QueryStart):
         new = columns.NewColumn(
             check_column_name(name, reserved=RESERVED_NAMES), as_expr(value), stored is not False,
             check_comment(comment), check_custom_metadata(custom_metadata),
+            None if retry is None and timeout_s is None else Policy(retry, timeout_s),
         )  # fmt: skip
-        status = columns.add_computed_column(
-            self._session, self._id, self._path, new,
-            on_error=one_of("on_error", on_error, ("abort", "ignore")),
-            if_exists=one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force")),
-        )  # fmt: skip
+        mode = one_of("on_error", on_error, ("abort", "ignore"))
+        choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
+        with watched(self._session, f"Computing {self._path}.{name}") as tally:
+            status = columns.add_computed_column(
+                self._session, self._id, self._path, new, on_error=mode, if_exists=choice, tally=tally
+            )
         announce(self._session, status, always=print_stats)
         return status
 
@@ -271,9 +282,9 @@ class Table(QueryStart):
         embeddings = {} if expr is None else {str(modality): expr}
         new = indexes.NewIndex(idx_name, name, embeddings, metric, precision)
         choices = ("error", "ignore", "replace", "replace_force")
-        status = indexes.add_index(
-            self._session, self._id, self._path, new, if_exists=one_of("if_exists", if_exists, choices)
-        )
+        choice = one_of("if_exists", if_exists, choices)
+        with watched(self._session, f"Indexing {self._path}.{name}") as tally:
+            status = indexes.add_index(self._session, self._id, self._path, new, if_exists=choice, tally=tally)
         announce(self._session, status)
         return status
 

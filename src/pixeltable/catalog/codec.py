@@ -1,14 +1,16 @@
 """Table records as JSON-ready data and back; what the database has in columns of its own is not repeated in it."""
 
 import datetime
-from dataclasses import replace
+import importlib
+import operator
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
-from pixeltable.exceptions import InvalidState
+from pixeltable.exceptions import InvalidArgument, InvalidState
 from pixeltable.exprs import codec
 from pixeltable.storage.heaps import Heap, HeapColumn
 from pixeltable.types.column_type import decode_type, encode_type
+from pixeltable.udfs.retry import Policy, Retry
 
 FORMAT = 1
 
@@ -49,7 +51,34 @@ def encode_column(column: ColumnRecord) -> dict[str, Any]:
         "version_added": column.version_added,
         "comment": column.comment,
         "custom_metadata": column.custom_metadata,
+        "policy": column.policy and _encode_policy(column.policy),
     }
+
+
+def _encode_policy(policy: Policy) -> dict[str, Any]:
+    retry = policy.retry and {
+        "on": [_encode_class(kind) for kind in policy.retry.on],
+        "times": policy.retry.times,
+        "wait_s": policy.retry.wait_s,
+        "max_wait_s": policy.retry.max_wait_s,
+    }
+    return {"retry": retry, "timeout_s": policy.timeout_s}
+
+
+def _encode_class(kind: type[BaseException]) -> str:
+    if _found_class(path := f"{kind.__module__}:{kind.__qualname__}") is not kind or kind.__module__ == "__main__":
+        raise InvalidArgument(
+            f"retry: exception class {kind.__qualname__} cannot be stored", hint="Move it into an importable module."
+        )
+    return path
+
+
+def _found_class(path: str) -> Any:
+    module, _, qualname = path.partition(":")
+    try:
+        return operator.attrgetter(qualname)(importlib.import_module(module))
+    except (ImportError, AttributeError):
+        return None
 
 
 def encode_index(index: IndexRecord) -> dict[str, Any]:
@@ -102,7 +131,18 @@ def decode_table(
 def decode_column(data: dict[str, Any]) -> ColumnRecord:
     """The record that `encode_column` described."""
     expr = codec.decode(data["expr"]) if data["expr"] else None
-    return replace(ColumnRecord(**{**data, "type": decode_type(data["type"]), "expr": None}), expr=expr)
+    policy = _decode_policy(data["policy"]) if data.get("policy") else None
+    return ColumnRecord(**{**data, "type": decode_type(data["type"]), "expr": expr, "policy": policy})
+
+
+def _decode_policy(data: dict[str, Any]) -> Policy:
+    retry = None
+    if data["retry"]:
+        kinds = [_found_class(path) for path in data["retry"]["on"]]
+        # A class that is gone cannot be raised any more. Where all are, none is left to wait for.
+        known = tuple(kind for kind in kinds if kind is not None)
+        retry = Retry(**{**data["retry"], "on": known}) if known else None
+    return Policy(retry, data["timeout_s"])
 
 
 def decode_index(data: dict[str, Any]) -> IndexRecord:

@@ -10,6 +10,7 @@ from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.storage.heaps import Heap, column_name
 from pixeltable.storage.writes import Target
 from pixeltable.types.column_type import ColumnType
+from pixeltable.udfs.retry import Policy
 
 Status = Literal["ready", "backfilling"]
 
@@ -37,6 +38,7 @@ class ColumnRecord:
     version_added: int = 0
     comment: str | None = None
     custom_metadata: Any = None
+    policy: Policy | None = None
 
     @property
     def is_computed(self) -> bool:

@@ -2,8 +2,10 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.types.cell_error import CellError
@@ -17,11 +19,15 @@ class Failure:
     exception: BaseException | None = None
     inputs: str = ""
 
+    def after(self, attempts: int) -> "Failure":
+        """The failure of the last of so many tries."""
+        return replace(self, error=replace(self.error, attempts=attempts))
 
-def failure_of(exception: BaseException, *, inputs: str = "") -> Failure:
+
+def failure_of(exception: BaseException, *, inputs: str = "", attempts: int = 1) -> Failure:
     """What is kept of an exception."""
-    error = CellError(type(exception).__name__, str(exception), at=datetime.datetime.now(datetime.UTC))
-    return Failure(error, exception, inputs)
+    now = datetime.datetime.now(datetime.UTC)
+    return Failure(CellError(type(exception).__name__, str(exception), attempts, now), exception, inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,14 @@ def any_null(values: Sequence[Any]) -> bool:
 
 
 class Batch:
-    """Rows, as columns that are known under the expression they are the value of."""
+    """Rows, as columns that are known under the expression they are the value of.
 
-    def __init__(self, count: int) -> None:
+    `first` is the number of the first row among those of the operation, for messages.
+    """
+
+    def __init__(self, count: int, *, first: int = 0) -> None:
         self.count = count
+        self.first = first
         self._columns: dict[Any, Column] = {}
 
     def put(self, expr: Expr, column: Column) -> None:
@@ -52,6 +62,19 @@ class Batch:
         """The value of an expression, if it is known."""
         return self._columns.get(structure(expr))
 
+    def column(self, key: Any) -> Column | None:
+        """As `get`, for the `structure` of an expression."""
+        return self._columns.get(key)
+
+    def set_column(self, key: Any, column: Column) -> None:
+        """As `put`, for the `structure` of an expression."""
+        self._columns[key] = column
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory the values take: exact for what can be large, a guess for the rest."""
+        return sum(_size_bytes(column.values) for column in self._columns.values())
+
     def take(self, rows: Sequence[int]) -> "Batch":
         """The batch of some rows, in the order given."""
         taken = Batch(len(rows))
@@ -60,3 +83,19 @@ class Batch:
             failures = {places[row]: failure for row, failure in column.failures.items() if row in places}
             taken._columns[key] = Column([column.values[row] for row in rows], failures)
         return taken
+
+
+def _size_bytes(values: Sequence[Any]) -> int:
+    kinds = set(map(type, values))
+    size = 8 * len(values)
+    for kind in kinds - {int, float, bool, type(None)}:
+        if kind in (str, bytes):
+            size += sum(len(value) for value in values if type(value) is kind)
+        elif issubclass(kind, np.ndarray):
+            size += sum(value.nbytes for value in values if type(value) is kind)
+        else:
+            size += _GUESS_BYTES * len(values)
+    return size
+
+
+_GUESS_BYTES = 500

@@ -1,30 +1,26 @@
-"""Calling functions over columns: plain, batched and async ones. A cell fails alone, and no call is made twice."""
+"""A call over columns: which rows need it, with which arguments, and how results get back into their rows.
 
-import asyncio
+Rows with a null for a parameter that accepts none yield null without a call. A cell fails alone. Where and how bodies
+run is in `lanes` and its neighbours.
+"""
+
 import datetime
-import inspect
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import Any
 
 from pixeltable.exec.batch import Failure, any_null, failure_of
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
-from pixeltable.exprs.expr import structure
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs.function import Function
 
 Values = list[Any]
-Result = TypeVar("Result")
-
-_CONCURRENT_CALLS = 256
-"""Most calls of one async function that are under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Calling:
+class Calling:
     """How a function is called: the first `positional` arguments by place, the others by `names`.
 
     Arguments are those of the call as it was recorded; since then the function may have got more parameters, or others
@@ -48,7 +44,8 @@ class _Calling:
         return lambda *row: body(*row[:positional], **dict(zip(names, row[positional:], strict=True)))
 
 
-def _calling(function: Function, recorded: FunctionSpec) -> _Calling:
+def calling(function: Function, recorded: FunctionSpec) -> Calling:
+    """How to call a function as it is now with the arguments of a call as it was recorded."""
     live = function.parameters
     positional = 0
     for mine, theirs in zip(recorded.parameters, live, strict=False):
@@ -57,158 +54,79 @@ def _calling(function: Function, recorded: FunctionSpec) -> _Calling:
         positional += 1
     batched = {parameter.name: parameter.batched for parameter in live}
     parameters = tuple(replace(p, batched=batched.get(p.name, p.batched)) for p in recorded.parameters)
-    return _Calling(function, parameters, positional)
+    return Calling(function, parameters, positional)
 
 
-def call(
-    function: Function, node: Call, columns: Sequence[Values], count: int, *, zone: datetime.tzinfo, batch_size: int
-) -> Values:
-    """The results of a call over its argument columns; a `Failure` where it raised or its result is not of its type.
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """Calls to be made: one for each of `count` rows of `columns`.
 
-    Rows with a null for a parameter that accepts none yield null without a call.
+    `places` are the numbers of these rows among the `total` of the batch, None if they are all.
     """
-    calling = _calling(function, node.function)
+
+    calling: Calling
+    result: ColumnType
+    columns: Sequence[Values]
+    count: int
+    places: Sequence[int] | None
+    total: int
+
+    @property
+    def function(self) -> Function:
+        return self.calling.function
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The arguments, row by row."""
+        return zip(*self.columns, strict=True) if self.columns else repeat((), self.count)
+
+    def only(self, rows: Sequence[int]) -> "Invocation":
+        """The calls for some of the rows, taken for themselves."""
+        columns = [[column[row] for row in rows] for column in self.columns]
+        return Invocation(self.calling, self.result, columns, len(rows), None, len(rows))
+
+    def show(self, row: int) -> str:
+        """The arguments of a row, for an error message."""
+        return ", ".join(repr(column[row]) for column in self.columns)
+
+
+def prepare(function: Function, node: Call, columns: Sequence[Values], count: int) -> Invocation:
+    """The calls that a node asks for over its argument columns."""
+    how = calling(function, node.function)
     strict = [
         column
-        for column, parameter in zip(columns, calling.parameters, strict=True)
+        for column, parameter in zip(columns, how.parameters, strict=True)
         if parameter.type is not None and not parameter.type.nullable and any_null(column)
     ]
     if not strict:
-        return _checked(_run(calling, columns, count, batch_size), node.result, zone)
+        return Invocation(how, node.result, columns, count, None, count)
     skipped = {row for column in strict for row, value in enumerate(column) if value is None}
     kept = [row for row in range(count) if row not in skipped]
-    called = _run(calling, [[column[row] for row in kept] for column in columns], len(kept), batch_size)
-    values: Values = [None] * count
-    for row, value in zip(kept, _checked(called, node.result, zone), strict=True):
+    return Invocation(how, node.result, [[column[row] for row in kept] for column in columns], len(kept), kept, count)
+
+
+def place(invocation: Invocation, results: Values, *, zone: datetime.tzinfo) -> Values:
+    """The results in their rows of the batch, a `Failure` where the call failed or its result is not of its type."""
+    checked = _checked(results, invocation.result, zone)
+    if invocation.places is None:
+        return checked
+    values: Values = [None] * invocation.total
+    for row, value in zip(invocation.places, checked, strict=True):
         values[row] = value
     return values
 
 
-def _run(calling: _Calling, columns: Sequence[Values], count: int, batch_size: int) -> Values:
-    function = calling.function
-    if not count:
-        return []
-    if function.kind == "plain":
-        return _run_plain(calling.body, columns, count)
-    if function.kind == "async":
-        return in_event_loop(_run_async(calling.body, columns, count))
-    return _run_batched(calling, columns, count, min(function.batch_size or batch_size, batch_size))
-
-
-def _rows(columns: Sequence[Values], count: int) -> Iterator[tuple[Any, ...]]:
-    return zip(*columns, strict=True) if columns else repeat((), count)
-
-
-def _run_plain(body: Callable[..., Any], columns: Sequence[Values], count: int) -> Values:
-    values: Values = []
-    append = values.append
-    rows = _rows(columns, count)
-    while len(values) < count:
-        # The loop is inside the try, and goes on with the next row after a failure: a try a row would cost more.
-        try:
-            for row in rows:
-                append(body(*row))
-        except Exception as error:  # noqa: BLE001  # becomes the cell's error
-            place = len(values)
-            append(failure_of(error, inputs=", ".join(repr(column[place]) for column in columns)))
-    return values
-
-
-def in_event_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run async work from sync code, in a thread of its own if this one runs a loop already (Jupyter, async apps)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    done: list[Result] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            done.append(asyncio.run(work))
-        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-            raised.append(error)
-
-    thread = threading.Thread(target=run, name="pixeltable-async")
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
-    return done[0]
-
-
-async def _run_async(body: Callable[..., Any], columns: Sequence[Values], count: int) -> Values:
-    """A few workers share one iterator, so that no more coroutines exist than may run."""
-    values: Values = [None] * count
-    rows = enumerate(_rows(columns, count))
-
-    async def worker() -> None:
-        for place, row in rows:
-            try:
-                values[place] = await body(*row)
-            except Exception as error:  # noqa: BLE001  # becomes the cell's error
-                values[place] = failure_of(error, inputs=", ".join(map(repr, row)))
-
-    await asyncio.gather(*(worker() for _ in range(min(count, _CONCURRENT_CALLS))))
-    return values
-
-
-def _run_batched(calling: _Calling, columns: Sequence[Values], count: int, size: int) -> Values:
-    values: Values = []
-    for part in _parts(calling, columns, count, size):
-        values += _call_batch(calling, [column[part.start : part.stop] for column in columns])
-    return values
-
-
-def _parts(calling: _Calling, columns: Sequence[Values], count: int, size: int) -> Iterator[range]:
-    """Rows that can go into one call: at most `size`, with the same values for the parameters that are not batched."""
-    constant = [column for column, parameter in zip(columns, calling.parameters, strict=True) if not parameter.batched]
-    varying = [column for column in constant if any(value is not column[0] for value in column)]
-    start = 0
-    for row in range(1, count + 1):
-        if row == count or row - start == size or any(structure(c[row]) != structure(c[start]) for c in varying):
-            yield range(start, row)
-            start = row
-
-
-def _call_batch(calling: _Calling, columns: Sequence[Values]) -> Values:
-    """One call for some rows. If it raises, every row is tried alone, so that only those at fault fail."""
-    count = len(columns[0])
-    given = [
-        column if parameter.batched else column[0]
-        for column, parameter in zip(columns, calling.parameters, strict=True)
-    ]
-    try:
-        found = calling.body(*given)
-        if inspect.isawaitable(found):
-            found = in_event_loop(_awaited(found))
-        values = list(found)
-    except Exception as error:  # noqa: BLE001  # becomes the cell's error
-        if count == 1:
-            return [failure_of(error, inputs=", ".join(repr(column[0]) for column in columns))]
-        return [value for row in range(count) for value in _call_batch(calling, [[column[row]] for column in columns])]
-    if len(values) != count:
-        message = f"{calling.function.name}() returned {len(values)} values for a batch of {count}"
-        return [failure_of(ValueError(message))] * count
-    return values
-
-
-async def _awaited(found: Any) -> Any:
-    return await found
-
-
 def _checked(values: Values, result: ColumnType, zone: datetime.tzinfo) -> Values:
     """Results in the form of their type; one that is of another type is a failure of its cell."""
-    failed = {place for place, value in enumerate(values) if type(value) is Failure} if _has_failures(values) else set()
+    failed = {row for row, value in enumerate(values) if type(value) is Failure} if has_failures(values) else set()
     if not failed:
         try:
             return conform(result, values, zone=zone)
         except CellRejected:
             pass  # which cells are at fault is found below
     checked: Values = []
-    for place, value in enumerate(values):
+    for row, value in enumerate(values):
         try:
-            checked.append(value if place in failed else conform(result, [value], zone=zone)[0])
+            checked.append(value if row in failed else conform(result, [value], zone=zone)[0])
         except CellRejected as error:
             checked.append(
                 failure_of(TypeError(f"the function's result does not fit its type {result}: {error.reason}"))
@@ -216,5 +134,6 @@ def _checked(values: Values, result: ColumnType, zone: datetime.tzinfo) -> Value
     return checked
 
 
-def _has_failures(values: Values) -> bool:
+def has_failures(values: Values) -> bool:
+    """Whether a `Failure` is among the results."""
     return Failure in set(map(type, values))

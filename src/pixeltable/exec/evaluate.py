@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from pixeltable.exceptions import Unsupported
+from pixeltable.exec import lanes
 from pixeltable.exec.batch import Batch, Column, Failure, any_null, failure_of
-from pixeltable.exec.calls import call
-from pixeltable.exprs.call import Call, FunctionSpec
+from pixeltable.exec.calls import place, prepare
+from pixeltable.exec.context import Context
+from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
@@ -24,18 +26,8 @@ from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform
-from pixeltable.udfs.function import Function
 
 Values = list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What rules need beside the values: the time zone, the bodies of functions, how many rows a call takes at once."""
-
-    zone: datetime.tzinfo
-    find: Callable[[FunctionSpec], Function]
-    batch_size: int
 
 
 def column_of(node: Expr, batch: Batch, context: Context) -> Column:
@@ -43,25 +35,44 @@ def column_of(node: Expr, batch: Batch, context: Context) -> Column:
     known = batch.get(node)
     if known is not None:
         return known
-    children = [column_of(child, batch, context) for child in node.children()]
-    failures = {row: failure for child in reversed(children) for row, failure in child.failures.items()}
-    if failures:
-        kept = [row for row in range(batch.count) if row not in failures]
-        inputs = [[child.values[row] for row in kept] for child in children]
-        column = _spread(evaluate(node, inputs, len(kept), context), kept, batch.count, failures)
-    else:
-        column = _extract(evaluate(node, [child.values for child in children], batch.count, context))
+    inputs = inputs_of([column_of(child, batch, context) for child in node.children()], batch.count)
+    column = spread(evaluate(node, inputs.columns, inputs.count, context), inputs)
     batch.put(node, column)
     return column
 
 
-def _spread(values: Values, kept: Sequence[int], count: int, failures: dict[int, Failure]) -> Column:
-    """The values back in their rows, beside those that failed before."""
-    spread: Values = [None] * count
-    for row, value in zip(kept, values, strict=True):
-        spread[row] = value
-    found = _extract(spread)
-    return Column(found.values, {**failures, **found.failures})
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a node is evaluated from: its children's values in the `count` rows in which none of them failed.
+
+    `kept` are the numbers of these rows among the `total` of the batch, None if they are all.
+    """
+
+    columns: list[Values]
+    count: int
+    kept: Sequence[int] | None
+    total: int
+    failures: dict[int, Failure]
+
+
+def inputs_of(children: Sequence[Column], count: int) -> Inputs:
+    """The inputs of a node whose children have these values in the `count` rows of a batch."""
+    failures = {row: failure for child in reversed(children) for row, failure in child.failures.items()}
+    if not failures:
+        return Inputs([child.values for child in children], count, None, count, failures)
+    kept = [row for row in range(count) if row not in failures]
+    return Inputs([[child.values[row] for row in kept] for child in children], len(kept), kept, count, failures)
+
+
+def spread(values: Values, inputs: Inputs) -> Column:
+    """The values of a node back in their rows, beside those that failed before."""
+    if inputs.kept is None:
+        return _extract(values)
+    back: Values = [None] * inputs.total
+    for row, value in zip(inputs.kept, values, strict=True):
+        back[row] = value
+    found = _extract(back)
+    return Column(found.values, {**inputs.failures, **found.failures})
 
 
 def _extract(values: Values) -> Column:
@@ -306,5 +317,5 @@ def _(node: JsonObject, columns: Sequence[Values], count: int, context: Context)
 
 @evaluate.register
 def _(node: Call, columns: Sequence[Values], count: int, context: Context) -> Values:
-    function = context.find(node.function)
-    return call(function, node, columns, count, zone=context.zone, batch_size=context.batch_size)
+    invocation = prepare(context.find(node.function), node, columns, count)
+    return place(invocation, lanes.run(invocation, context), zone=context.zone)

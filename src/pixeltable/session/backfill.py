@@ -5,7 +5,7 @@ batch is read, computed and appended in a short transaction. If the table's vers
 nothing needs checking; else only rows are appended whose inputs are still the entries that were read.
 """
 
-import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,21 +18,21 @@ from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import DatabaseUnavailable, InvalidState, SchemaChanged
-from pixeltable.exec.batch import Column
+from pixeltable.exec.ahead import WriteBehind, ahead
+from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.pace import Pace
+from pixeltable.exec.schedule import Goal, evaluate_batches
+from pixeltable.exec.tally import Tally
 from pixeltable.plan.bind import bind
 from pixeltable.plan.planner import plan_rows
 from pixeltable.session.change import FoundRows, read_rows
-from pixeltable.session.compute import cell_failure, compute_column, embed, error_texts, vector_entries
+from pixeltable.session.compute import cell_failure, column_goal, index_goal
+from pixeltable.session.entries import error_texts, vector_entries
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import cell_texts
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries, copy_entries, next_op
-
-_FIRST_BATCH = 64
-_LARGEST_BATCH = 20_000
-_BATCH_SECONDS = 0.5
-"""Batches grow until one takes about this long: few round trips for quick functions, little to lose for slow ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +72,57 @@ def _owner_connection(session: Session, job: JobRecord) -> Connection:
     raise DatabaseUnavailable("the connection to the database was lost again and again", hint="Try again.")
 
 
-def fill(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
+def fill(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally) -> Filled:
     """Compute the entries that are missing; the caller owns the job.
+
+    While a batch is computed, the next one is read and the one before is written.
 
     Raises:
         CellFailure: a cell failed and `abort` is set; what was computed until then is kept.
     """
-    done, failed, after, size = 0, 0, None, min(_FIRST_BATCH, session.settings.batch_size)
+    pace = Pace(session.settings.batch_size)
+    goal = _goal(session, job, name, tally)
+    read: deque[_Batch] = deque()
+    filled = Filled(0, 0)
+    writing = WriteBehind()
+    with writing:
+        for batch in evaluate_batches(ahead(_batches(session, job, name, pace, read)), [goal]):
+            part = read.popleft()
+            cells = batch.column(goal.key)
+            assert cells is not None
+            writing.put(_append, session, job, name, part, cells, abort)
+            if abort and cells.failures:
+                writing.wait()
+                raise cell_failure(job.target, cells)
+            pace.done(batch.count, size_bytes=batch.size_bytes)
+            tally.advance(batch.count, failed=len(cells.failures))
+            filled = Filled(filled.rows + batch.count, filled.failed + len(cells.failures))
+    return filled
+
+
+def _goal(session: Session, job: JobRecord, name: str, tally: Tally) -> Goal:
+    table = _table_with_target(session, job, name)
+    context = session.context.counting(tally)
+    if job.column is not None:
+        return column_goal(table, job.column, context, abort=False)
+    assert job.index is not None
+    return index_goal(table, job.index, context)
+
+
+def _batches(session: Session, job: JobRecord, name: str, pace: Pace, read: "deque[_Batch]") -> Iterator[Batch]:
+    """The rows that lack an entry, as columns of what it is computed from; `read` gets what else there is to know."""
+    after = None
     while True:
-        table = _table_with_target(session, job, name)
-        start = time.perf_counter()
         try:
-            batch = _read(session, table, job, after, size)
+            part = _read(session, _table_with_target(session, job, name), job, after, pace.size)
         except SchemaChanged:
             session.refresh()
             continue
-        if not batch.found.rows:
-            return Filled(done, failed)
-        entries, cells = _compute(session, table, job, batch.found)
-        _append(session, job, name, batch, entries, kept=_kept(cells, abort=abort))
-        if abort and cells.failures:
-            raise cell_failure(job.target, cells)
-        done, failed, after = done + len(batch.found.rows), failed + len(cells.failures), batch.found.rows[-1]
-        size = _next_size(session, size, time.perf_counter() - start)
+        if not part.found.rows:
+            return
+        after = part.found.rows[-1]
+        read.append(part)
+        yield part.found.batch
 
 
 def _table_with_target(session: Session, job: JobRecord, name: str) -> TableRecord:
@@ -109,17 +137,6 @@ def _table_with_target(session: Session, job: JobRecord, name: str) -> TableReco
     if _target(table, job) is not None:
         return table
     raise InvalidState(f"{job.target!r} was removed from table {name!r} while it was being filled")
-
-
-def _kept(cells: Column, *, abort: bool) -> list[int]:
-    """The rows of a batch to write: under `abort` not those that failed, which the next run tries again."""
-    return [row for row in range(len(cells.values)) if not abort or row not in cells.failures]
-
-
-def _next_size(session: Session, size: int, seconds: float) -> int:
-    if session.settings.batch_size < _FIRST_BATCH:  # set small on purpose, to look closely
-        return session.settings.batch_size
-    return max(1, min(_LARGEST_BATCH, size * 4, int(size * _BATCH_SECONDS / max(seconds, 0.001))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +191,16 @@ def _head_op(connection: Connection, table: TableRecord) -> int:
     return int(row[0])
 
 
-def _compute(session: Session, table: TableRecord, job: JobRecord, found: FoundRows) -> tuple[Entries, Column]:
-    if job.column is not None:
-        cells = compute_column(found.batch, table, job.column, session.context)
-        texts = cell_texts(job.column.type, cells.values)
-        names = (job.column.db_name,)
-        return Entries(job.heap, names, (texts,), error_texts(names, [cells], len(cells.values))), cells
-    assert job.index is not None
-    vectors = embed(found.batch, table, job.index, session.context)
-    return vector_entries(table, job.index, vectors), vectors
+def _append(session: Session, job: JobRecord, name: str, batch: _Batch, cells: Column, abort: bool) -> None:
+    """Write a batch; under `abort` not the rows that failed, which the next run tries again.
 
-
-def _append(session: Session, job: JobRecord, name: str, batch: _Batch, entries: Entries, *, kept: list[int]) -> None:
-    """Write the `kept` rows of a batch; a schema that changed meanwhile costs another try, but no call."""
+    A schema that changed meanwhile costs another try, but no call.
+    """
+    kept = [row for row in range(len(cells.values)) if not abort or row not in cells.failures]
     if not kept:
         return
     rows = [batch.found.rows[place] for place in kept]
+    entries = _entries(session, job, name, cells)
     if len(kept) < len(batch.found.rows):
         entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=None)
 
@@ -209,6 +220,15 @@ def _append(session: Session, job: JobRecord, name: str, batch: _Batch, entries:
         )
 
     session.replanning(attempt)
+
+
+def _entries(session: Session, job: JobRecord, name: str, cells: Column) -> Entries:
+    if job.column is not None:
+        names = (job.column.db_name,)
+        texts = cell_texts(job.column.type, cells.values)
+        return Entries(job.heap, names, (texts,), error_texts(names, [cells], len(cells.values)))
+    assert job.index is not None
+    return vector_entries(_table_with_target(session, job, name), job.index, cells)
 
 
 def _is_written(connection: Connection, heap: Heap, row: int) -> bool | None:

@@ -14,18 +14,15 @@ from pixeltable.exceptions import InvalidArgument, SchemaChanged, TypeMismatch, 
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
+from pixeltable.exec.schedule import evaluate_goals
+from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
-from pixeltable.session.compute import (
-    cell_failure,
-    compute_columns,
-    embed_indexes,
-    failure_count,
-    heap_entries,
-    vector_entries,
-)
+from pixeltable.session.compute import cell_failure, plan_computation
+from pixeltable.session.entries import failure_count
+from pixeltable.session.receipts import receipt
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
@@ -35,7 +32,6 @@ from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import (
     Change,
     Counts,
-    Entries,
     RowsChanged,
     Seen,
     change_rows,
@@ -167,6 +163,7 @@ def update(
     where: Any,
     cascade: bool,
     return_rows: bool,
+    tally: Tally,
 ) -> UpdateStatus:
     """Set columns of the rows that match, and recompute what depends on them; other cells stay where they are.
 
@@ -180,7 +177,7 @@ def update(
     def work(table: TableRecord) -> UpdateStatus:
         setting = _setting(session, table, values)
         predicate = _filter(session, table, where)
-        return _update(session, table, setting, predicate, start, cascade=cascade, return_rows=return_rows)
+        return _update(session, table, setting, predicate, start, cascade=cascade, return_rows=return_rows, tally=tally)
 
     return retrying(session, table_id, name, work)
 
@@ -229,6 +226,7 @@ def _update(
     *,
     cascade: bool,
     return_rows: bool,
+    tally: Tally,
 ) -> UpdateStatus:
     changed = frozenset(column.id for column in setting)
     dependents = [column for column in table.dependents(changed) if column.heap is not None] if cascade else []
@@ -246,27 +244,23 @@ def _update(
         heaps=written,
     )
     if not found.rows:
-        return UpdateStatus(seconds=time.perf_counter() - start)
+        return receipt(tally, start)
     batch = _new_cells(session, table, setting, dependents, found.batch)
-    left = compute_columns(batch, table, dependents, session.context, abort=False)
-    computed = [column for column in dependents if column.id not in left]
-    entries: list[Entries] = heap_entries(table, [*setting, *computed], batch)
-    embedded = embed_indexes(batch, table, indexes, session.context)
-    entries += [vector_entries(table, vectors.index, vectors.column) for vectors in embedded]
-    failed = failure_count(batch, table, computed)
+    computation = plan_computation(table, dependents, indexes, session.context.counting(tally), abort=False)
+    evaluate_goals(batch, computation.goals)
+    entries = computation.entries(batch, list(setting))
+    failed = failure_count(computation.cells(batch))
     left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
     change = Change(found.rows, found.seen, tuple(entries), closed=left_out)
     write_change(session, table, change, Counts(updates=len(found.rows), errors=failed))
     visible = [column for column in dependents if column.status == "ready"]
-    return UpdateStatus(
+    stats = RowCountStats(upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible))
+    return receipt(
+        tally, start, stats,
         updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *visible]],
         cols_with_excs=[f"{table.name}.{column.name}" for column in visible if failures(batch, table, column)],
         rows=_row_dicts(table, batch) if return_rows else None,
-        row_count_stats=RowCountStats(
-            upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible)
-        ),
-        seconds=time.perf_counter() - start,
-    )
+    )  # fmt: skip
 
 
 def failures(batch: Batch, table: TableRecord, column: ColumnRecord) -> dict[int, Failure]:

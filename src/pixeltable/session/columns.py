@@ -18,12 +18,14 @@ from pixeltable.exceptions import (
     InvalidState,
     Unsupported,
 )
+from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.codec import fingerprint
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.plan.bind import bind
 from pixeltable.session.backfill import Filled, drop_outdated, fill, finish, owning, withdraw
+from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
@@ -31,6 +33,7 @@ from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, s
 from pixeltable.storage.writes import next_op
 from pixeltable.types.column_type import MediaType
 from pixeltable.types.status import RowCountStats, UpdateStatus
+from pixeltable.udfs.retry import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class NewColumn:
     stored: bool = True
     comment: str | None = None
     custom_metadata: Any = None
+    policy: Policy | None = None
 
 
 def add_computed_column(
-    session: Session, table_id: int, name: str, new: NewColumn, *, on_error: str, if_exists: str
+    session: Session, table_id: int, name: str, new: NewColumn, *, on_error: str, if_exists: str, tally: Tally
 ) -> UpdateStatus:
     """Add a column and compute it for the rows there are; readers and writers go on meanwhile.
 
@@ -59,19 +63,19 @@ def add_computed_column(
         lambda connection, catalog: _register(session, connection, catalog.table(table_id, name=name), new, if_exists)
     )
     if job is None:
-        return UpdateStatus(seconds=time.perf_counter() - start)
+        return receipt(tally, start)
     with owning(session, job):
-        filled = _run(session, job, name, abort=on_error == "abort")
+        filled = _run(session, job, name, abort=on_error == "abort", tally=tally)
     table = session.table(table_id, name)
-    return UpdateStatus(
+    return receipt(
+        tally, start,
+        RowCountStats(upd_rows=filled.rows, num_excs=filled.failed, computed_values=filled.rows),
         updated_cols=[f"{table.name}.{new.name}"],
         cols_with_excs=[f"{table.name}.{new.name}"] if filled.failed else [],
-        row_count_stats=RowCountStats(upd_rows=filled.rows, num_excs=filled.failed, computed_values=filled.rows),
-        seconds=time.perf_counter() - start,
-    )
+    )  # fmt: skip
 
 
-def _run(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
+def _run(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally) -> Filled:
     assert job.column is not None
     column = job.column
     total = Filled(0, 0)
@@ -83,7 +87,7 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool) -> Filled:
 
     try:
         while True:
-            part = fill(session, job, name, abort=abort)
+            part = fill(session, job, name, abort=abort, tally=tally)
             total = Filled(total.rows + part.rows, total.failed + part.failed)
             if finish(session, job, name, change=f"Added: {column.name}", filled=total, ready=in_service):
                 return total
@@ -128,6 +132,7 @@ def _register(
     column = ColumnRecord(
         column_id, new.name, new.expr.type.with_nullable(new.expr.type.nullable), None, new.expr,
         comment=new.comment, custom_metadata=new.custom_metadata, version_added=_next_version(connection, table),
+        policy=new.policy,
     )  # fmt: skip
     if not new.stored:
         saved = store.save_schema(connection, rest.with_column(column))
@@ -199,7 +204,7 @@ def _take_up(session: Session, connection: Connection, table: TableRecord, new: 
         assert job.column.expr is not None
         if new.stored and same_definition(job.column.expr, new.expr):
             store_functions(session, connection, new.expr)
-            return _continue(connection, table, job, replace(job.column, expr=new.expr))
+            return _continue(connection, table, job, replace(job.column, expr=new.expr, policy=new.policy))
         _discard(connection, job)
     return None
 

@@ -1,71 +1,113 @@
-"""Computing the stored cells that depend on others: computed columns and the vectors of indexes."""
+"""What has to be computed for the rows of a write, as goals: computed columns, and the vectors of indexes."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import CellFailure, ForeignPickle, UnknownFunction
-from pixeltable.exec.batch import Batch, Column, Failure, failure_of
-from pixeltable.exec.evaluate import Context, column_of
-from pixeltable.exprs.expr import Expr
+from pixeltable.exec.batch import Batch, Column, failure_of
+from pixeltable.exec.context import Context
+from pixeltable.exec.schedule import Goal
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import Expr, structure
 from pixeltable.plan.bind import bind
-from pixeltable.storage.cells import Texts, cell_texts, vector_texts
+from pixeltable.session.entries import cells_of, column_entries, vector_entries, vectors_key
 from pixeltable.storage.writes import Entries
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform, json_texts
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """The vectors of an index for the rows of a batch."""
+class Computation:
+    """The columns and indexes that a write fills beside those it is given values for, and the goals that do so.
 
-    index: IndexRecord
-    column: Column
+    Those still being backfilled are filled as far as that works: their function may not be to be had here, or may fail,
+    and what nobody can see yet is no reason to refuse a write. What is left out is left to their backfill.
+    """
+
+    table: TableRecord
+    columns: tuple[ColumnRecord, ...]
+    indexes: tuple[IndexRecord, ...]
+    goals: tuple[Goal, ...]
+
+    def filled_columns(self, batch: Batch) -> list[ColumnRecord]:
+        """The columns whose cells for these rows can be written."""
+        return [
+            column
+            for column in self.columns
+            if column.status == "ready" or not cells_of(batch, self.table, column).failures
+        ]
+
+    def vectors(self, batch: Batch) -> list[tuple[IndexRecord, Column]]:
+        """The vectors of every index."""
+        found = [(index, batch.column(vectors_key(index))) for index in self.indexes]
+        return [(index, vectors) for index, vectors in found if vectors is not None]
+
+    def index_entries(self, index: IndexRecord, vectors: Column) -> Entries:
+        """The vectors of an index as they are written."""
+        return vector_entries(self.table, index, vectors)
+
+    def entries(self, batch: Batch, given: Sequence[ColumnRecord]) -> list[Entries]:
+        """What is written of a batch: the columns it was `given`, those computed, and vectors."""
+        found = column_entries(self.table, [*given, *self.filled_columns(batch)], batch)
+        return found + [vector_entries(self.table, index, vectors) for index, vectors in self.vectors(batch)]
+
+    def cells(self, batch: Batch) -> list[Column]:
+        """All that was computed for a batch and is written."""
+        columns = [cells_of(batch, self.table, column) for column in self.filled_columns(batch)]
+        return columns + [vectors for _, vectors in self.vectors(batch)]
 
 
-def compute_columns(
-    batch: Batch, table: TableRecord, columns: Iterable[ColumnRecord], context: Context, *, abort: bool
-) -> frozenset[int]:
-    """Evaluate stored computed columns into `batch`, which holds what they depend on.
-
-    Returns:
-        The ids of columns to leave to their backfill, which may be another program's: its function is not to be had
-        here, or fails, and a column nobody can see yet is no reason to refuse a write.
+def plan_computation(
+    table: TableRecord,
+    columns: Iterable[ColumnRecord],
+    indexes: Iterable[IndexRecord],
+    context: Context,
+    *,
+    abort: bool,
+) -> Computation:
+    """What is computed for a write that touches these columns and indexes; with `abort`, a failed cell ends it.
 
     Raises:
-        CellFailure: a cell of a column in service failed, and `abort` is set.
+        UnknownFunction, ForeignPickle: a column or an index in service needs a function that is not to be had here.
     """
-    left = set()
-    for column in columns:
-        if column.expr is None or column.heap is None:
-            continue
-        if column.status == "backfilling":
-            if not _computed_early(batch, table, column, context):
-                left.add(column.id)
-            continue
-        cells = compute_column(batch, table, column, context)
-        if abort and cells.failures:
-            raise cell_failure(column.name, cells)
-    return frozenset(left)
+    chosen = [
+        c for c in columns if c.expr is not None and c.heap is not None and _can_compute(c.expr, c.status, context)
+    ]
+    embedding = [index for index in indexes if _can_compute(_vector_expr(table, index), index.status, context)]
+    goals = [column_goal(table, column, context, abort=abort and column.status == "ready") for column in chosen]
+    goals += [index_goal(table, index, context) for index in embedding]
+    return Computation(table, tuple(chosen), tuple(embedding), tuple(goals))
 
 
-def _computed_early(batch: Batch, table: TableRecord, column: ColumnRecord, context: Context) -> bool:
+def _can_compute(expr: Expr, status: str, context: Context) -> bool:
     try:
-        return not compute_column(batch, table, column, context).failures
+        for node in expr.walk():
+            if isinstance(node, Call):
+                context.find(node.function)
     except (UnknownFunction, ForeignPickle):
+        if status == "ready":
+            raise
         return False
+    return True
 
 
-def compute_column(batch: Batch, table: TableRecord, column: ColumnRecord, context: Context) -> Column:
-    """The cells of one stored computed column, which `batch` holds from then on."""
+def column_goal(table: TableRecord, column: ColumnRecord, context: Context, *, abort: bool) -> Goal:
+    """The cells of a stored computed column, which the batch then holds under a reference to it."""
     assert column.expr is not None
-    computed = column_of(bind(column.expr, table, role=f"column {column.name!r}"), batch, context)
+    expr = bind(column.expr, table, role=f"column {column.name!r}")
+    within = replace(context, policy=column.policy) if column.policy is not None else context
+    return Goal(expr, structure(table.ref(column)), within, partial(_finish, column, context, abort))
+
+
+def _finish(column: ColumnRecord, context: Context, abort: bool, computed: Column, batch: Batch) -> Column:
     cells = _storable(column, computed, context)
-    batch.put(table.ref(column), cells)
+    if abort and cells.failures:
+        raise cell_failure(column.name, cells, first=batch.first)
     return cells
 
 
@@ -92,23 +134,36 @@ def _storable(column: ColumnRecord, computed: Column, context: Context) -> Colum
     return Column(values, failures)
 
 
-def cell_failure(name: str, column: Column) -> CellFailure:
+def cell_failure(name: str, column: Column, *, first: int = 0) -> CellFailure:
     """The error for the first failed cell of a column, caused by the user's exception."""
     row = min(column.failures)
     failure = column.failures[row]
     error = CellFailure(
-        name, row=row, error_type=failure.error.type, message=failure.error.message, inputs=failure.inputs or "none"
+        name,
+        row=first + row,
+        error_type=failure.error.type,
+        message=failure.error.message,
+        inputs=failure.inputs or "none",
     )
     error.__cause__ = failure.exception
     return error
 
 
-def embed(batch: Batch, table: TableRecord, index: IndexRecord, context: Context) -> Column:
-    """The vectors of an index for the rows of a batch; null where the value is, or where embedding failed."""
+def index_goal(table: TableRecord, index: IndexRecord, context: Context) -> Goal:
+    """The vectors of an index; null where the value is, or where embedding failed."""
+    expr = bind(_vector_expr(table, index), table, role=f"index {index.name!r}")
+    return Goal(expr, vectors_key(index), context, partial(_checked_vectors, index))
+
+
+def _vector_expr(table: TableRecord, index: IndexRecord) -> Expr:
+    if index.embeddings:
+        return index.embeddings[0][1]
     source = table.column_by_id(index.column)
     assert source is not None
-    expr: Expr = table.ref(source) if not index.embeddings else index.embeddings[0][1]
-    computed = column_of(bind(expr, table, role=f"index {index.name!r}"), batch, context)
+    return table.ref(source)
+
+
+def _checked_vectors(index: IndexRecord, computed: Column, batch: Batch) -> Column:  # noqa: ARG001  # as goals call it
     values, failures = list(computed.values), dict(computed.failures)
     for row, vector in enumerate(values):
         if vector is not None and not is_vector(vector, index.dimensions):
@@ -117,83 +172,7 @@ def embed(batch: Batch, table: TableRecord, index: IndexRecord, context: Context
     return Column(values, failures)
 
 
-def embed_indexes(batch: Batch, table: TableRecord, indexes: Iterable[IndexRecord], context: Context) -> list[Vectors]:
-    """The vectors of indexes; one being built whose function is not to be had here is left to its backfill."""
-    found = []
-    for index in indexes:
-        try:
-            found.append(Vectors(index, embed(batch, table, index, context)))
-        except (UnknownFunction, ForeignPickle):
-            if index.status == "ready":
-                raise
-    return found
-
-
 def is_vector(value: Any, dimensions: int) -> bool:
     """Whether an index of that many dimensions can hold the value."""
     numeric = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
     return numeric and value.shape == (dimensions,) and bool(np.isfinite(value).all())
-
-
-def error_texts(names: Sequence[str], columns: Sequence[Column], count: int) -> Texts | None:
-    """The `errors` cells of a heap: for every row an object from column name to error, null where none failed."""
-    failed = sorted({row for column in columns for row in column.failures})
-    if not failed:
-        return None
-    texts: Texts = [None] * count
-    for row in failed:
-        errors = {
-            name: error_data(column.failures[row])
-            for name, column in zip(names, columns, strict=True)
-            if row in column.failures
-        }
-        texts[row] = json.dumps(errors)
-    return texts
-
-
-def error_data(failure: Failure) -> dict[str, Any]:
-    """An error as it is stored."""
-    error = failure.error
-    return {
-        "type": error.type,
-        "message": error.message.replace("\0", " ").encode(errors="replace").decode(),
-        "attempts": error.attempts,
-        "at": error.at.isoformat() if error.at else None,
-    }
-
-
-def heap_entries(
-    table: TableRecord, columns: Sequence[ColumnRecord], batch: Batch, *, known: dict[int, Texts] | None = None
-) -> list[Entries]:
-    """The cells of stored columns as entries of their heaps; `known` holds texts that were made before."""
-    entries = []
-    for heap in table.heaps:
-        members = [column for column in columns if column.heap == heap.id]
-        if not members or heap.vectors:
-            continue
-        cells = [_known(batch, table, column) for column in members]
-        texts = [
-            known[column.id] if known and column.id in known else cell_texts(column.type, cell.values)
-            for column, cell in zip(members, cells, strict=True)
-        ]
-        names = tuple(column.db_name for column in members)
-        entries.append(Entries(heap, names, tuple(texts), error_texts(names, cells, batch.count)))
-    return entries
-
-
-def _known(batch: Batch, table: TableRecord, column: ColumnRecord) -> Column:
-    found = batch.get(table.ref(column))
-    assert found is not None, column.name
-    return found
-
-
-def vector_entries(table: TableRecord, index: IndexRecord, vectors: Column) -> Entries:
-    """The vectors of an index as entries of its heap."""
-    heap = table.heap(index.id)
-    errors = error_texts(["vector"], [vectors], len(vectors.values))
-    return Entries(heap, ("vector",), (vector_texts(vectors.values),), errors)
-
-
-def failure_count(batch: Batch, table: TableRecord, columns: Iterable[ColumnRecord]) -> int:
-    """How many cells of these columns failed."""
-    return sum(len(_known(batch, table, column).failures) for column in columns)

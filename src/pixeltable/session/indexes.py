@@ -10,10 +10,12 @@ from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import IndexTaken, InvalidArgument, InvalidState, UnknownIndex, Unsupported
+from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
 from pixeltable.session.backfill import Filled, fill, finish, owning
 from pixeltable.session.columns import same_definition
+from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.upkeep import make_room, seal_full_partitions
@@ -35,7 +37,9 @@ class NewIndex:
     precision: str
 
 
-def add_index(session: Session, table_id: int, name: str, new: NewIndex, *, if_exists: str) -> UpdateStatus:
+def add_index(
+    session: Session, table_id: int, name: str, new: NewIndex, *, if_exists: str, tally: Tally
+) -> UpdateStatus:
     """Add an index and embed the rows there are; readers and writers go on meanwhile. Cells that fail have no vector.
 
     Raises:
@@ -46,18 +50,15 @@ def add_index(session: Session, table_id: int, name: str, new: NewIndex, *, if_e
         lambda connection, catalog: _register(session, connection, catalog.table(table_id, name=name), new, if_exists)
     )
     if job is None:
-        return UpdateStatus(seconds=time.perf_counter() - start)
+        return receipt(tally, start)
     with owning(session, job):
-        filled = _run(session, job, name)
+        filled = _run(session, job, name, tally)
     table = session.table(table_id, name)
     seal_full_partitions(session, table)
-    return UpdateStatus(
-        row_count_stats=RowCountStats(num_excs=filled.failed, computed_values=filled.rows),
-        seconds=time.perf_counter() - start,
-    )
+    return receipt(tally, start, RowCountStats(num_excs=filled.failed, computed_values=filled.rows))
 
 
-def _run(session: Session, job: JobRecord, name: str) -> Filled:
+def _run(session: Session, job: JobRecord, name: str, tally: Tally) -> Filled:
     index = job.index
     assert index is not None
     total = Filled(0, 0)
@@ -67,7 +68,7 @@ def _run(session: Session, job: JobRecord, name: str) -> Filled:
 
     make_room(session, session.table(job.table_id, name), _row_count(session, session.table(job.table_id, name)))
     while True:
-        part = fill(session, job, name, abort=False)
+        part = fill(session, job, name, abort=False, tally=tally)
         total = Filled(total.rows + part.rows, total.failed + part.failed)
         done = Filled(0, total.failed)  # an index changes no row
         if finish(session, job, name, change=f"Added index: {index.name}", filled=done, ready=in_service):

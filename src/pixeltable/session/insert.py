@@ -2,25 +2,46 @@
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch, Column
-from pixeltable.session.compute import compute_columns, embed_indexes, failure_count, heap_entries, vector_entries
+from pixeltable.exec.pace import Pace
+from pixeltable.exec.schedule import evaluate_batches
+from pixeltable.exec.tally import Tally
+from pixeltable.session.compute import Computation, plan_computation
+from pixeltable.session.entries import cells_of, failure_count, heap_entries
+from pixeltable.session.receipts import receipt
 from pixeltable.session.rows import as_rows, gather, texts_of
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import Texts
-from pixeltable.storage.writes import Committed, Entries, insert_rows, recall_write
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.spool import Spool
+from pixeltable.storage.writes import Committed, Entries, Piece, insert_rows, recall_write
+from pixeltable.types.column_type import JsonType
 from pixeltable.types.status import RowCountStats, UpdateStatus
+
+_FIRST_BATCH = 256
+_PIECE = 10_000
+"""Rows that are made ready together where nothing is computed, while the server takes in those before them."""
 
 
 def insert(
-    session: Session, table_id: int, name: str, source: Iterable[Any], *, on_error: str, return_rows: bool
+    session: Session,
+    table_id: int,
+    name: str,
+    source: Iterable[Any],
+    *,
+    on_error: str,
+    return_rows: bool,
+    tally: Tally,
 ) -> UpdateStatus:
     """Insert rows with their computed cells and vectors; what returns is durable.
 
@@ -29,30 +50,32 @@ def insert(
     """
     start = time.perf_counter()
     rows = as_rows(source)
-    batch = Batch(len(rows))  # outlives a try that met a schema change: what is in it is not computed again
+    tally.total = len(rows)
+    held: list[Batch] = []  # they outlive a try that met a schema change: what is in them is not computed again
 
     def attempt() -> UpdateStatus:
         table = session.table(table_id, name)
         values = gather(session, table, rows)
-        texts = {column_id: texts_of(_column(table, column_id), cells) for column_id, cells in values.items()}
-        _check_batch_keys(table, values)
-        for column_id, cells in values.items():
-            batch.put(table.ref(_column(table, column_id)), Column(cells))
-        left = compute_columns(batch, table, table.columns, session.context, abort=on_error == "abort")
-        entries, failed = _entries(session, table, batch, texts, left)
-        _write(session, table, entries, len(rows), failed)
-        return _status(table, batch, start, failed, return_rows=return_rows)
+        _check_keys(table, values)
+        context = session.context.counting(tally)
+        computation = plan_computation(table, table.columns, table.indexes, context, abort=on_error == "abort")
+        with Spool(session.settings.memory_mb * 2**20) as spool:
+            work = _Insert(table, computation, len(rows), values, spool, held, keep=return_rows)
+            pieces = work.prepare(session, tally)
+            _write(session, table, work, pieces, len(rows))
+            stats = RowCountStats(
+                ins_rows=len(rows), num_excs=work.failed, computed_values=len(rows) * len(work.visible)
+            )
+            return receipt(
+                tally, start, stats,
+                cols_with_excs=[f"{table.name}.{column}" for column in work.failing],
+                rows=work.stored_rows() if return_rows else None,
+            )  # fmt: skip
 
     return session.replanning(attempt)
 
 
-def _column(table: TableRecord, column_id: int) -> Any:
-    found = table.column_by_id(column_id)
-    assert found is not None
-    return found
-
-
-def _check_batch_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
+def _check_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
     """Duplicates within the rows, before anything is computed; those against the table are the database's to find."""
     key = [values[column.id] for column in table.primary_key if column.id in values]
     if len(key) != len(table.primary_key) or not key:
@@ -65,27 +88,110 @@ def _check_batch_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
         seen.add(cells)
 
 
-def _entries(
-    session: Session, table: TableRecord, batch: Batch, texts: dict[int, Texts], left: frozenset[int]
-) -> tuple[list[Entries], int]:
-    stored = [column for column in table.columns if column.heap is not None and column.id not in left]
-    entries = heap_entries(table, stored, batch, known=texts)
-    present = {entry.heap.id for entry in entries}
-    if table.row_heap.id not in present:  # it says which rows there are, even when it has no column of its own
-        entries.insert(0, Entries(table.row_heap, (), ()))
-    failed = failure_count(batch, table, stored)
-    for vectors in embed_indexes(batch, table, table.indexes, session.context):
-        failed += len(vectors.column.failures)
-        entries.append(vector_entries(table, vectors.index, vectors.column))
-    return entries, failed
+@dataclass(slots=True)
+class _Insert:
+    """The rows of one insert on their way: given values, batches that are computed, pieces that are written."""
+
+    table: TableRecord
+    computation: Computation
+    count: int
+    values: dict[int, list[Any]]
+    spool: Spool
+    held: list[Batch]
+    keep: bool
+    """Whether all batches are held to the end, whatever memory they take."""
+    failed: int = 0
+    failing: dict[str, None] = field(default_factory=dict)
+    """Names of columns with failed cells, in their order."""
+
+    @property
+    def given(self) -> list[ColumnRecord]:
+        return [column for column in self.table.columns if column.id in self.values]
+
+    @property
+    def visible(self) -> list[ColumnRecord]:
+        """The computed columns that users see."""
+        return [column for column in self.computation.columns if column.status == "ready"]
+
+    def prepare(self, session: Session, tally: Tally) -> list[Piece]:
+        """Compute all batches; a piece to write for each."""
+        texts = self._early_texts() if self.computation.goals else {}
+        pace = Pace(session.settings.batch_size, first=_FIRST_BATCH)
+        pieces = []
+        for batch in evaluate_batches(self._batches(pace), self.computation.goals):
+            pieces.append(self._piece(batch, texts))
+            pace.done(batch.count, size_bytes=batch.size_bytes if self.computation.goals else 0)
+            tally.advance(batch.count, failed=failure_count(self.computation.cells(batch)))
+        return pieces
+
+    def _early_texts(self) -> dict[int, Texts]:
+        """The texts of columns whose values may have none, so that this shows before anything is computed."""
+        given = (column for column in self.given if isinstance(column.type, JsonType))
+        return {column.id: texts_of(column, self.values[column.id]) for column in given}
+
+    def _batches(self, pace: Pace) -> Iterator[Batch]:
+        """The rows in batches; those of an earlier try come first."""
+        count = self.count
+        held, self.held[:] = [*self.held], []
+        start = 0
+        while start < count:
+            if held and held[0].first == start:
+                batch = held.pop(0)
+            else:
+                size = pace.size if self.computation.goals else _PIECE
+                batch = Batch(min(size, count - start), first=start)
+                held = []
+            stop = start + batch.count
+            for column in self.given:
+                values = self.values[column.id]
+                whole = batch.count == count
+                batch.put(self.table.ref(column), Column(values if whole else values[start:stop]))
+            yield batch
+            start = stop
+
+    def _piece(self, batch: Batch, texts: dict[int, Texts]) -> Piece:
+        computed = self.computation.cells(batch)
+        failed = failure_count(computed)
+        self.failed += failed
+        for column in self.visible:
+            if cells_of(batch, self.table, column).failures:
+                self.failing[column.name] = None
+        stop = batch.first + batch.count
+        known = {column_id: column[batch.first : stop] for column_id, column in texts.items()}
+        if self.keep or not self.computation.goals or self.spool.has_room(batch.size_bytes):
+            self.held.append(batch)
+            return Piece(batch.count, partial(self._entries, batch, known), bool(failed))
+        stored = {heap.id: self.spool.store(self._entries(batch, known, heap)) for heap in self.table.heaps}
+        return Piece(batch.count, lambda heap: stored[heap.id](), bool(failed))
+
+    def _entries(self, batch: Batch, known: dict[int, Texts], heap: Heap) -> Entries | None:
+        for index, vectors in self.computation.vectors(batch):
+            if index.id == heap.id:
+                return self.computation.index_entries(index, vectors)
+        columns = [*self.given, *self.computation.filled_columns(batch)]
+        entries = heap_entries(self.table, heap, columns, batch, known=known)
+        if entries is None and heap.id == self.table.row_heap.id:
+            return Entries(heap, (), ())  # it says which rows there are, even when it has no column of its own
+        return entries
+
+    def stored_rows(self) -> list[dict[str, Any]]:
+        """The rows as they are stored, without what nobody sees yet."""
+        stored = [column for column in self.table.ready_columns if column.heap is not None]
+        rows: list[dict[str, Any]] = []
+        for batch in self.held:
+            cells = {column.name: cells_of(batch, self.table, column).values for column in stored}
+            rows += [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+        return rows
 
 
-def _write(session: Session, table: TableRecord, entries: list[Entries], count: int, failed: int) -> Committed:
+def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence[Piece], count: int) -> Committed:
     token = uuid.uuid4()
 
     def write() -> Committed:
         return session.database.attempt(
-            lambda connection: insert_rows(connection, table.target, entries, count, errors=failed, token=token),
+            lambda connection: insert_rows(
+                connection, table.target, table.heaps, pieces, errors=work.failed, token=token
+            ),
             recall=lambda connection: recall_write(connection, table.id, token),
         )
 
@@ -101,27 +207,3 @@ def duplicate_key(table: TableRecord, error: psycopg.errors.UniqueViolation) -> 
     values = detail.partition("=(")[2].rpartition(")")[0]
     names = ", ".join(column.name for column in table.primary_key)
     return DuplicateKey(f"({names})=({values})", table=table.path)
-
-
-def _status(table: TableRecord, batch: Batch, start: float, failed: int, *, return_rows: bool) -> UpdateStatus:
-    stored = [column for column in table.ready_columns if column.heap is not None]
-    computed = [column for column in stored if column.is_computed]
-    failing = [column for column in computed if _cells(batch, table, column).failures]
-    rows = None
-    if return_rows:
-        cells = {column.name: _cells(batch, table, column).values for column in stored}
-        rows = [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
-    return UpdateStatus(
-        cols_with_excs=[f"{table.name}.{column.name}" for column in failing],
-        rows=rows,
-        row_count_stats=RowCountStats(
-            ins_rows=batch.count, num_excs=failed, computed_values=batch.count * len(computed)
-        ),
-        seconds=time.perf_counter() - start,
-    )
-
-
-def _cells(batch: Batch, table: TableRecord, column: Any) -> Column:
-    found = batch.get(table.ref(column))
-    assert found is not None
-    return found

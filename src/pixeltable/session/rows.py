@@ -83,8 +83,8 @@ def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any])
         raise rejected(column, error) from None
 
 
-def texts_of(column: ColumnRecord, values: Sequence[Any]) -> Texts:
-    """The values as text for the database.
+def texts_of(column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> Texts:
+    """The values as text for the database; `first` is the number of the first row, for messages.
 
     Raises:
         TypeMismatch: naming the row and the column.
@@ -92,12 +92,12 @@ def texts_of(column: ColumnRecord, values: Sequence[Any]) -> Texts:
     try:
         return cell_texts(column.type, values)
     except CellRejected as error:
-        raise rejected(column, error) from None
+        raise rejected(column, error, first=first) from None
 
 
-def rejected(column: ColumnRecord, error: CellRejected) -> TypeMismatch | MissingValue:
+def rejected(column: ColumnRecord, error: CellRejected, *, first: int = 0) -> TypeMismatch | MissingValue:
     """The user's error for a cell that its column cannot hold."""
-    fact = f"row {error.index}, column {column.name!r} (`{column.type}`): {error.reason}"
+    fact = f"row {first + error.index}, column {column.name!r} (`{column.type}`): {error.reason}"
     if error.reason.endswith("got None"):
         return MissingValue(fact, hint=f"Declare the column as `{column.type} | None` to allow null.")
     return TypeMismatch(fact)

@@ -17,7 +17,8 @@ from pixeltable.exceptions import (
     UnknownFunction,
     Unsupported,
 )
-from pixeltable.exec.evaluate import Context
+from pixeltable.exec.context import Context
+from pixeltable.exec.engine import Engine
 from pixeltable.exprs.call import FunctionSpec
 from pixeltable.settings import Settings
 from pixeltable.storage.database import Connection, Database
@@ -51,20 +52,25 @@ class Session:
             recovery_s=settings.recovery_s,
             revive=self._server.ensure_running if self._server else lambda: None,
         )
+        self.context = self._new_context()
         try:
             self.database.read(migrate)
         except BaseException:
             self.close()  # the next call starts another session
             raise
-        self.context = Context(settings.zone, self.find_function, settings.batch_size)
+
+    def _new_context(self) -> Context:
+        return Context(self.settings.zone, self.find_function, self.settings.batch_size, Engine())
 
     def after_fork(self) -> None:
         """In a forked child: nothing of what belongs to the parent's threads and connections is used."""
         self._lock = threading.Lock()
         self.database.after_fork()
+        self.context = self._new_context()
 
     def close(self) -> None:
         """Give up the connections; the last process to leave stops an embedded server."""
+        self.context.engine.close()
         self.database.close()
         if self._server is not None:
             self._server.leave()

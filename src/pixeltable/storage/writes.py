@@ -1,7 +1,8 @@
 """The statements that change heaps, each write one transaction that ends by giving the table its next version."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 
 import psycopg
@@ -60,6 +61,16 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of an insert that were prepared together; `entries` makes, or reads, what goes into one of the heaps."""
+
+    count: int
+    entries: Callable[[Heap], Entries | None]
+    failed: bool
+    """Whether some of these rows have an error."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The entries of a heap that a change was computed from: `ops[i]` wrote that of `rows[i]`, None: there was none."""
 
@@ -80,19 +91,27 @@ class Change:
 
 
 def insert_rows(
-    connection: Connection, target: Target, entries: Sequence[Entries], count: int, *, errors: int, token: uuid.UUID
+    connection: Connection,
+    target: Target,
+    heaps: Sequence[Heap],
+    pieces: Sequence[Piece],
+    *,
+    errors: int,
+    token: uuid.UUID,
 ) -> Committed:
-    """Append `count` rows, durable when this returns.
+    """Append rows, durable when this returns.
 
     Raises:
         SchemaChanged: plan again.
         psycopg.errors.UniqueViolation: a primary key exists.
     """
+    count = sum(piece.count for piece in pieces)
     with _translated(target):
-        if count < _COPY_FROM:
+        if count < _COPY_FROM and len(pieces) == 1:
+            entries = [found for heap in heaps if (found := pieces[0].entries(heap)) is not None]
             return _insert_few(connection, target, entries, count, errors, token)
         with connection.transaction():
-            return _insert_many(connection, target, entries, count, errors, token)
+            return _insert_many(connection, target, heaps, pieces, count, errors, token)
 
 
 def _insert_few(
@@ -139,16 +158,36 @@ def _columns_as_arrays(entry: Entries) -> tuple[str, str, list[str], list[object
 
 
 def _insert_many(
-    connection: Connection, target: Target, entries: Sequence[Entries], count: int, errors: int, token: uuid.UUID
+    connection: Connection,
+    target: Target,
+    heaps: Sequence[Heap],
+    pieces: Sequence[Piece],
+    count: int,
+    errors: int,
+    token: uuid.UUID,
 ) -> Committed:
     blocks = -(-count // _BLOCK)
     found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
     rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
     del rows[count:]
     op = next_op(connection)
-    for entry in entries:
-        copy_entries(connection, entry, rows, op)
+    for heap in heaps:
+        _copy_pieces(connection, heap, pieces, rows, op)
     return Committed(op, _commit(connection, target, op, Counts(inserts=count, errors=errors), token), rows)
+
+
+def _copy_pieces(connection: Connection, heap: Heap, pieces: Sequence[Piece], rows: Sequence[int], op: int) -> None:
+    """What all pieces have for one heap, made while the server takes in what was made before."""
+    with_errors = any(piece.failed for piece in pieces)
+    start, copying = 0, ExitStack()
+    with copying:
+        copy = None
+        for piece in pieces:
+            entry = piece.entries(heap)
+            if entry is not None:
+                copy = copy or copying.enter_context(_copy_into(connection, entry, with_errors=with_errors))
+                _write_lines(copy, entry, rows[start : start + piece.count], op, with_errors=with_errors)
+            start += piece.count
 
 
 def next_op(connection: Connection) -> int:
@@ -160,11 +199,22 @@ def next_op(connection: Connection) -> int:
 
 def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """Append entries by COPY, the quickest way in."""
-    names = ", ".join(("row", "op_in", *entry.columns, *(("errors",) if entry.errors is not None else ())))
-    columns = (*entry.texts, *((entry.errors,) if entry.errors is not None else ()))
-    with connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN") as copy:
-        for start in range(0, len(rows), _COPY_CHUNK):
-            copy.write(_copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK)))
+    with_errors = entry.errors is not None
+    with _copy_into(connection, entry, with_errors=with_errors) as copy:
+        _write_lines(copy, entry, rows, op, with_errors=with_errors)
+
+
+def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> AbstractContextManager[psycopg.Copy]:
+    names = ", ".join(("row", "op_in", *entry.columns, *(("errors",) if with_errors else ())))
+    return connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN")
+
+
+def _write_lines(copy: psycopg.Copy, entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> None:
+    columns = entry.texts
+    if with_errors:
+        columns = (*columns, entry.errors if entry.errors is not None else [None] * len(rows))
+    for start in range(0, len(rows), _COPY_CHUNK):
+        copy.write(_copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK)))
 
 
 def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: slice) -> str:

@@ -17,7 +17,7 @@ from pixeltable.types.hints import type_from_hint
 from pixeltable.udfs.arguments import bind, fit, show_parameters
 from pixeltable.udfs.code import code_hash
 from pixeltable.udfs.paths import function_path, overload_path
-from pixeltable.udfs.retry import Retry
+from pixeltable.udfs.retry import Retry, check_limits
 from pixeltable.udfs.signature import read_signature
 
 Kind = typing.Literal["plain", "batched", "async", "async-batched"]
@@ -335,10 +335,10 @@ def _check_options(function: Function) -> None:
         raise InvalidArgument(f"{subject} is async: its calls run side by side as it is", hint="Leave out parallel.")
     if options.resource_pool is not None and not is_async:
         raise InvalidArgument(f"{subject}: a resource_pool needs an async function", hint="Use async def.")
-    if options.timeout_s is not None and not options.timeout_s > 0:
-        raise InvalidArgument(f"{subject}: timeout_s must be a positive number, got {options.timeout_s!r}")
-    if options.retry is not None and not isinstance(options.retry, Retry):
-        raise InvalidArgument(f"{subject}: retry takes a pxt.Retry, got {type(options.retry).__name__}")
+    try:
+        check_limits(options.retry, options.timeout_s)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{subject}: {error.message}") from None
 
 
 def _python_function(fn: Any) -> FunctionType:

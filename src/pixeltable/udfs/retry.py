@@ -1,4 +1,4 @@
-"""`Retry`: which exceptions of a function are worth another try, how often, and after what pause."""
+"""`Retry`: which exceptions of a function are worth another try, how often, after what pause; `Policy` of a column."""
 
 import random
 from dataclasses import dataclass
@@ -43,3 +43,26 @@ class Retry:
         longest = min(self.wait_s * 2.0 ** (attempt - 1), self.max_wait_s)
         asked: Any = getattr(error, "retry_after", None)
         return max(longest * random.uniform(0.5, 1.0), float(asked) if isinstance(asked, int | float) else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a column says of the calls in it, over what their functions say."""
+
+    retry: Retry | None = None
+    timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_limits(self.retry, self.timeout_s)
+
+
+def check_limits(retry: Any, timeout_s: Any) -> None:
+    """Refuse what is no `Retry` and what is no time.
+
+    Raises:
+        InvalidArgument: naming the argument.
+    """
+    if retry is not None and not isinstance(retry, Retry):
+        raise InvalidArgument(f"retry takes a pxt.Retry, got {type(retry).__name__}")
+    if timeout_s is not None and (not isinstance(timeout_s, int | float) or not timeout_s > 0):
+        raise InvalidArgument(f"timeout_s must be a positive number, got {timeout_s!r}")

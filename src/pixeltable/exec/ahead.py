@@ -1,0 +1,50 @@
+"""Reading ahead of, and writing behind, what the caller's thread computes: one item each, in order."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pixeltable.exec.engine import aside
+
+Item = TypeVar("Item")
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items; while the caller works on one, the next is being made in another thread."""
+    upcoming: Future[Item | None] = aside(next, items, None)
+    try:
+        while (item := upcoming.result()) is not None:
+            upcoming = aside(next, items, None)
+            yield item
+    finally:
+        upcoming.exception()  # waits, so that nothing goes on behind the back of a caller who stopped
+
+
+class WriteBehind:
+    """Runs one piece of work at a time in another thread, while the caller goes on; its error is raised at the next."""
+
+    def __init__(self) -> None:
+        self._running: Future[Any] | None = None
+
+    def put(self, work: Callable[..., Any], *args: Any) -> None:
+        """Start `work(*args)` when what was put before is done."""
+        self.wait()
+        self._running = aside(work, *args)
+
+    def wait(self) -> None:
+        """Wait for what was put last."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
+
+    def __enter__(self) -> "WriteBehind":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.wait()
+        elif self._running is not None:
+            self._running.exception()  # waits; the error at hand is the one to raise

@@ -1,0 +1,143 @@
+"""Making the calls of async functions, on the engine's loop: many under way at once, results in the order of rows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pixeltable.exceptions import ProviderFailure, ProviderRejected
+from pixeltable.exec.batch import Failure, failure_of
+from pixeltable.exec.calls import Invocation, Values
+from pixeltable.exec.context import Context
+from pixeltable.exec.engine import CONCURRENT_CALLS
+from pixeltable.exec.event_loop import Leaving
+from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
+from pixeltable.exec.tally import Calls
+from pixeltable.udfs.report import begin_report
+from pixeltable.udfs.retry import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Makes single calls of one function: bounded, in time, again where that can help, and counted."""
+
+    gate: asyncio.Semaphore
+    retry: Retry | None
+    timeout_s: float | None
+    counted: bool
+    context: Context
+
+    async def call(self, start: Callable[[], Awaitable[Any]], show: Callable[[], str]) -> Any:
+        """The result of `start()`, or the Failure of its last try."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self.gate:
+                    return await self._once(start)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                return failure_of(error, inputs=show(), attempts=attempt)  # the function cancelled itself
+            except (KeyboardInterrupt, SystemExit) as error:
+                raise Leaving(error) from None
+            except Exception as error:  # noqa: BLE001  # becomes the cell's error
+                if self.retry is None or not self.retry.applies(error, attempt=attempt):
+                    return failure_of(error, inputs=show(), attempts=attempt)
+                self.context.tally.add(Calls(retries=1))
+                pause_s = self.retry.pause_s(error, attempt=attempt)
+            await asyncio.sleep(pause_s)  # with no place held, so that other calls go on
+
+    async def _once(self, start: Callable[[], Awaitable[Any]]) -> Any:
+        report = begin_report()
+        async with nullcontext() if self.timeout_s is None else asyncio.timeout(self.timeout_s):
+            result = await start()
+        if self.counted:
+            self.context.tally.add(Calls(made=1, input_tokens=report.input_tokens, output_tokens=report.output_tokens))
+        return result
+
+
+def _caller(invocation: Invocation, context: Context) -> _Caller:
+    function = invocation.function
+    options = function.options
+    pooled = options.resource_pool is not None or function.pool_rule is not None
+    return _Caller(
+        gate=context.engine.gate(function.spec.path, pooled=pooled),
+        retry=context.policy.retry or options.retry,
+        timeout_s=context.policy.timeout_s or options.timeout_s,
+        counted=options.memo or pooled,
+        context=context,
+    )
+
+
+async def run_rows(invocation: Invocation, context: Context) -> Values:
+    """The results of one call for each row.
+
+    A few workers share one iterator, so that no more coroutines exist than may run.
+    """
+    caller = _caller(invocation, context)
+    body = invocation.calling.body
+    values: Values = [None] * invocation.count
+    rows: Iterator[tuple[int, tuple[Any, ...]]] = enumerate(invocation.rows())
+
+    async def worker() -> None:
+        for place, row in rows:
+            values[place] = await caller.call(partial(body, *row), partial(invocation.show, place))
+
+    await _together(worker() for _ in range(min(invocation.count, CONCURRENT_CALLS)))
+    return values
+
+
+async def _together(work: Iterator[Awaitable[None]]) -> None:
+    """Wait for all; if one fails, or the wait is cancelled, the others are cancelled and waited for."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_batches(invocation: Invocation, context: Context, *, largest: int) -> Values:
+    """The results of calls that take up to `largest` rows at once, several calls under way."""
+    caller = _caller(invocation, context)
+    size = context.engine.batch_limit(invocation.function.spec.path, largest)
+    values: Values = [None] * invocation.count
+    queue: Iterator[range] = parts(invocation, size)
+
+    async def run(part: range) -> None:
+        found = await _call_batch(caller, invocation, part)
+        if not isinstance(found, Failure):
+            values[part.start : part.stop] = found
+        elif len(part) == 1 or not _may_be_one_row(found):
+            values[part.start : part.stop] = [found] * len(part)
+        else:
+            if found.exception is not None and is_out_of_memory(found.exception):
+                context.engine.lower_batch_limit(invocation.function.spec.path, len(part))
+            for half in halves(part):
+                await run(half)
+
+    async def worker() -> None:
+        for part in queue:
+            await run(part)
+
+    await _together(worker() for _ in range(min(-(-invocation.count // size), CONCURRENT_CALLS)))
+    return values
+
+
+async def _call_batch(caller: _Caller, invocation: Invocation, part: range) -> "Sequence[Any] | Failure":
+    async def start() -> Values:
+        return checked_batch(await invocation.calling.body(*arguments(invocation, part)), invocation, part)
+
+    found: Sequence[Any] | Failure = await caller.call(start, lambda: invocation.show(part.start))
+    return found
+
+
+def _may_be_one_row(failure: Failure) -> bool:
+    """Whether smaller calls could succeed: not where the provider was at fault, or does not let us in."""
+    error = failure.exception
+    return not isinstance(error, ProviderFailure) or isinstance(error, ProviderRejected)

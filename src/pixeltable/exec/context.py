@@ -1,0 +1,27 @@
+"""`Context`: what evaluation needs beside the values."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from pixeltable.exec.engine import Engine
+from pixeltable.exec.tally import Tally
+from pixeltable.exprs.call import FunctionSpec
+from pixeltable.udfs.function import Function
+from pixeltable.udfs.retry import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The time zone, the bodies of functions, how many rows a call takes at once, where calls run, who counts them."""
+
+    zone: datetime.tzinfo
+    find: Callable[[FunctionSpec], Function]
+    batch_size: int
+    engine: Engine
+    tally: Tally = field(default_factory=Tally)
+    policy: Policy = field(default_factory=Policy)
+
+    def counting(self, tally: Tally) -> "Context":
+        """The context of an operation that counts with `tally`."""
+        return replace(self, tally=tally)

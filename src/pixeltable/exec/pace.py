@@ -1,0 +1,35 @@
+"""`Pace`: how many rows the next batch has, from how quickly those before it were done."""
+
+import time
+
+_FIRST = 64
+_LARGEST = 20_000
+_GROWTH = 4
+_BATCH_S = 0.5
+"""What a batch should take: few round trips for quick functions, little to lose in a crash for slow ones."""
+
+_BATCH_BYTES = 32 * 2**20
+
+
+class Pace:
+    """Sizes of successive batches of an operation; a `limit` below the first size is kept to: it was set on purpose."""
+
+    def __init__(self, limit: int, *, first: int = _FIRST) -> None:
+        self._limit = _LARGEST if limit >= _FIRST else limit
+        self._size = min(first, limit)
+        self._last = time.perf_counter()
+
+    @property
+    def size(self) -> int:
+        """Rows for the next batch."""
+        return self._size
+
+    def done(self, rows: int, *, size_bytes: int = 0) -> None:
+        """A batch of `rows` came out, holding about so many bytes."""
+        now = time.perf_counter()
+        rate = rows / max(now - self._last, 1e-6)
+        self._last = now
+        largest = self._limit
+        if size_bytes > _BATCH_BYTES:
+            largest = max(1, rows * _BATCH_BYTES // size_bytes)
+        self._size = max(1, min(largest, self._size * _GROWTH, int(rate * _BATCH_S)))

@@ -1,0 +1,272 @@
+"""Evaluating many expressions over many batches: what can run side by side does, results come out in order.
+
+The expressions become one graph in which each distinct node is a step. A call that runs elsewhere (on the event loop,
+in other threads or processes) is started as soon as its arguments are known; meanwhile the caller's thread evaluates
+what else is ready, in this batch and in those after it. How much is under way is bounded, in rows and in bytes.
+"""
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixeltable.exec import lanes
+from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.calls import Invocation, Values, place, prepare
+from pixeltable.exec.context import Context
+from pixeltable.exec.evaluate import Inputs, column_of, evaluate, inputs_of, spread
+from pixeltable.exec.event_loop import result_of
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import Expr, structure
+
+_ROWS_UNDER_WAY = 8192
+_BYTES_UNDER_WAY = 128 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """An expression to evaluate, and the key under which the batch shall hold its value: `structure` of a node, say.
+
+    `finish` turns the evaluated cells into those that are kept; `context` is the one of the calls in this expression.
+    """
+
+    expr: Expr
+    key: Any
+    context: Context
+    finish: Callable[[Column, Batch], Column] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A node of the graph; `inputs` and `users` are numbers of steps. `goal` is set where a goal is finished."""
+
+    key: Any
+    node: Expr
+    inputs: tuple[int, ...]
+    context: Context
+    remote: bool
+    goal: Goal | None = None
+    users: list[int] = field(default_factory=list)
+
+
+def evaluate_goals(batch: Batch, goals: Sequence[Goal]) -> None:
+    """Put the values of all goals into a batch."""
+    for _ in evaluate_batches([batch], goals):
+        pass
+
+
+def evaluate_batches(batches: Iterable[Batch], goals: Sequence[Goal]) -> Iterator[Batch]:
+    """The batches, in their order, each when it holds the values of all goals.
+
+    Where nothing runs elsewhere, one batch is worked on at a time. When the caller stops early, or an error is raised,
+    what is under way is cancelled.
+    """
+    if not any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk()):
+        for batch in batches:
+            for goal in goals:
+                _evaluate_goal(batch, goal)
+            yield batch
+        return
+    yield from _Scheduler(_steps(goals)).run(batches)
+
+
+def _is_remote(node: Expr, context: Context) -> bool:
+    return isinstance(node, Call) and lanes.lane_of(context.find(node.function), context) != "here"
+
+
+def _evaluate_goal(batch: Batch, goal: Goal) -> None:
+    if batch.column(goal.key) is None:
+        cells = column_of(goal.expr, batch, goal.context)
+        batch.set_column(goal.key, cells if goal.finish is None else goal.finish(cells, batch))
+
+
+def _steps(goals: Sequence[Goal]) -> list[_Step]:
+    """The graph, inputs before their users."""
+    steps: list[_Step] = []
+    numbers: dict[Any, int] = {}
+
+    def add(key: Any, node: Expr, inputs: tuple[int, ...], context: Context, goal: Goal | None = None) -> int:
+        number = numbers[key] = len(steps)
+        remote = goal is None and _is_remote(node, context)
+        steps.append(_Step(key, node, inputs, context, remote, goal))
+        for place_of_input in inputs:
+            steps[place_of_input].users.append(number)
+        return number
+
+    def visit(node: Expr, context: Context) -> int:
+        key = structure(node)
+        if key in numbers:
+            return numbers[key]
+        return add(key, node, tuple(visit(child, context) for child in node.children()), context)
+
+    for goal in goals:
+        add(goal.key, goal.expr, (visit(goal.expr, goal.context),), goal.context, goal)
+    return steps
+
+
+class _Run:
+    """One batch on its way through the graph."""
+
+    def __init__(self, batch: Batch, steps: Sequence[_Step], arrivals: "queue.SimpleQueue[_Arrival]") -> None:
+        self.batch = batch
+        self.size_bytes = batch.size_bytes
+        self._steps = steps
+        self._arrivals = arrivals
+        self._columns: dict[int, Column] = {}
+        self._missing: dict[int, int] = {}
+        self._away: dict[int, Future[Values]] = {}
+        self._ready: deque[int] = deque()
+        self._open = 0
+        self._find_needed()
+
+    def _find_needed(self) -> None:
+        """Only what leads to a goal that the batch does not hold yet; what it holds is where that begins."""
+        needed: set[int] = set()
+        for number in range(len(self._steps) - 1, -1, -1):
+            step = self._steps[number]
+            is_wanted = step.goal is not None or any(user in needed for user in step.users)
+            if not is_wanted:
+                continue
+            known = self.batch.column(step.key)
+            if known is not None:
+                self._columns[number] = known
+            else:
+                needed.add(number)
+        for number in sorted(needed):
+            self._missing[number] = sum(1 for i in self._steps[number].inputs if i in needed)
+            if not self._missing[number]:
+                self._ready.append(number)
+        self._open = len(needed)
+
+    @property
+    def is_done(self) -> bool:
+        return not self._open
+
+    def start_calls(self) -> None:
+        """Start the calls that are ready and run elsewhere."""
+        for number in [number for number in self._ready if self._steps[number].remote]:
+            self._ready.remove(number)
+            self._start(number)
+
+    def _start(self, number: int) -> None:
+        step = self._steps[number]
+        assert isinstance(step.node, Call)
+        inputs = self._inputs(step)
+        invocation = prepare(step.context.find(step.node.function), step.node, inputs.columns, inputs.count)
+        future = self._away[number] = lanes.start(invocation, step.context)
+        arrival = _Arrival(self, number, inputs, invocation, future)
+        future.add_done_callback(lambda _: self._arrivals.put(arrival))
+
+    def work(self) -> bool:
+        """Evaluate one step that is ready, if there is one."""
+        if not self._ready:
+            return False
+        number = self._ready.popleft()
+        step = self._steps[number]
+        if step.goal is None:
+            inputs = self._inputs(step)
+            self._settle(number, spread(evaluate(step.node, inputs.columns, inputs.count, step.context), inputs))
+        else:
+            cells = self._columns[step.inputs[0]]
+            self._settle(number, cells if step.goal.finish is None else step.goal.finish(cells, self.batch))
+        return True
+
+    def arrive(self, arrival: "_Arrival") -> None:
+        """Take in the results of calls that were made elsewhere."""
+        del self._away[arrival.number]
+        zone = self._steps[arrival.number].context.zone
+        values = place(arrival.invocation, result_of(arrival.future), zone=zone)
+        self._settle(arrival.number, spread(values, arrival.inputs))
+
+    def _inputs(self, step: _Step) -> Inputs:
+        return inputs_of([self._columns[number] for number in step.inputs], self.batch.count)
+
+    def _settle(self, number: int, column: Column) -> None:
+        self._columns[number] = column
+        self._open -= 1
+        step = self._steps[number]
+        self.batch.set_column(step.key, column)
+        for user in step.users:
+            if user in self._missing:
+                self._missing[user] -= 1
+                if not self._missing[user]:
+                    self._ready.append(user)
+
+    def cancel(self) -> None:
+        """Stop what runs elsewhere; a plain function that is in the middle of a call ends it unheard."""
+        for future in self._away.values():
+            future.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """Calls that are made."""
+
+    run: _Run
+    number: int
+    inputs: Inputs
+    invocation: Invocation
+    future: "Future[Values]"
+
+
+class _Scheduler:
+    """Keeps as many batches under way as bounds allow; the oldest one comes first."""
+
+    def __init__(self, steps: Sequence[_Step]) -> None:
+        self._steps = steps
+        self._runs: deque[_Run] = deque()
+        self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        source = iter(batches)
+        try:
+            more = True
+            while more or self._runs:
+                if more and self._has_room():
+                    more = self._admit(source)
+                self._progress(wait=not (more and self._has_room()))
+                while self._runs and self._runs[0].is_done:
+                    yield self._runs.popleft().batch
+        finally:
+            self._cancel()
+
+    def _has_room(self) -> bool:
+        rows = sum(run.batch.count for run in self._runs)
+        return rows < _ROWS_UNDER_WAY and sum(run.size_bytes for run in self._runs) < _BYTES_UNDER_WAY
+
+    def _admit(self, source: Iterator[Batch]) -> bool:
+        batch = next(source, None)
+        if batch is None:
+            return False
+        run = _Run(batch, self._steps, self._arrivals)
+        run.start_calls()
+        self._runs.append(run)
+        return True
+
+    def _progress(self, *, wait: bool) -> None:
+        """Take in what has arrived, then evaluate a step; if there is neither, wait for an arrival where told to."""
+        self._take_arrivals()
+        for run in self._runs:
+            if run.work():
+                run.start_calls()
+                return
+        if wait and self._runs and not self._runs[0].is_done:
+            self._take(self._arrivals.get())
+
+    def _take_arrivals(self) -> None:
+        while True:
+            try:
+                arrival = self._arrivals.get_nowait()
+            except queue.Empty:
+                return
+            self._take(arrival)
+
+    def _take(self, arrival: _Arrival) -> None:
+        arrival.run.arrive(arrival)
+        arrival.run.start_calls()
+
+    def _cancel(self) -> None:
+        for run in self._runs:
+            run.cancel()

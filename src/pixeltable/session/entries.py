@@ -1,0 +1,88 @@
+"""Cells of a batch as what is written: entries of heaps, with the errors of cells that failed."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.exec.batch import Batch, Column, Failure
+from pixeltable.session.rows import texts_of
+from pixeltable.storage.cells import Texts, vector_texts
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.writes import Entries
+
+
+def vectors_key(index: IndexRecord) -> Any:
+    """The key under which a batch holds the vectors of an index."""
+    return ("vectors", index.id)
+
+
+def cells_of(batch: Batch, table: TableRecord, column: ColumnRecord) -> Column:
+    """The cells of a column that was read or computed."""
+    found = batch.get(table.ref(column))
+    assert found is not None, column.name
+    return found
+
+
+def column_entries(table: TableRecord, columns: Sequence[ColumnRecord], batch: Batch) -> list[Entries]:
+    """The cells of stored columns as entries of their heaps."""
+    found = (heap_entries(table, heap, columns, batch) for heap in table.heaps)
+    return [entries for entries in found if entries is not None]
+
+
+def heap_entries(
+    table: TableRecord,
+    heap: Heap,
+    columns: Sequence[ColumnRecord],
+    batch: Batch,
+    *,
+    known: dict[int, Texts] | None = None,
+) -> Entries | None:
+    """The cells of those columns that are in a heap, None if none is; `known` holds texts that were made before."""
+    members = [column for column in columns if column.heap == heap.id]
+    if not members or heap.vectors:
+        return None
+    cells = [cells_of(batch, table, column) for column in members]
+    texts = [
+        known[column.id] if known and column.id in known else texts_of(column, found.values, first=batch.first)
+        for column, found in zip(members, cells, strict=True)
+    ]
+    names = tuple(column.db_name for column in members)
+    return Entries(heap, names, tuple(texts), error_texts(names, cells, batch.count))
+
+
+def vector_entries(table: TableRecord, index: IndexRecord, vectors: Column) -> Entries:
+    """The vectors of an index as entries of its heap."""
+    errors = error_texts(["vector"], [vectors], len(vectors.values))
+    return Entries(table.heap(index.id), ("vector",), (vector_texts(vectors.values),), errors)
+
+
+def error_texts(names: Sequence[str], columns: Sequence[Column], count: int) -> Texts | None:
+    """The `errors` cells of a heap: for every row an object from column name to error, null where none failed."""
+    failed = sorted({row for column in columns for row in column.failures})
+    if not failed:
+        return None
+    texts: Texts = [None] * count
+    for row in failed:
+        errors = {
+            name: _error_data(column.failures[row])
+            for name, column in zip(names, columns, strict=True)
+            if row in column.failures
+        }
+        texts[row] = json.dumps(errors)
+    return texts
+
+
+def _error_data(failure: Failure) -> dict[str, Any]:
+    error = failure.error
+    return {
+        "type": error.type,
+        "message": error.message.replace("\0", " ").encode(errors="replace").decode(),
+        "attempts": error.attempts,
+        "at": error.at.isoformat() if error.at else None,
+    }
+
+
+def failure_count(columns: Iterable[Column]) -> int:
+    """How many cells of these columns failed."""
+    return sum(len(column.failures) for column in columns)
