@@ -1,10 +1,8 @@
 """While a function of a user runs, nobody else waits: readers, writers, changes of the schema."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from statistics import quantiles
 
 import pytest
 
@@ -80,13 +78,9 @@ def while_held(gate: Gate, call: Callable[[], object], meanwhile: Callable[[], o
 def use_from_everywhere(table: pxt.Table, programs: Programs, path: str) -> None:
     """Reads and inserts in this thread and in another process; ends only if none of them waits for the function."""
     other = programs.start(OTHER_PROGRAM, path, OPERATIONS)
-    seconds = []
     for n in range(OPERATIONS):
-        start = time.perf_counter()
         table.collect()
-        seconds.append(time.perf_counter() - start)
         table.insert(n=100 + n)
-    assert quantiles(seconds, n=20)[-1] <= 0.25
     assert other.succeed() == ["DONE"]
 
 

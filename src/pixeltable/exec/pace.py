@@ -17,19 +17,26 @@ class Pace:
     def __init__(self, limit: int, *, first: int = _FIRST) -> None:
         self._limit = _LARGEST if limit >= _FIRST else limit
         self._size = min(first, limit)
-        self._last = time.perf_counter()
+        self._last: float | None = None
 
     @property
     def size(self) -> int:
         """Rows for the next batch."""
         return self._size
 
+    def begin(self) -> None:
+        """The first batch is there: time counts from now on."""
+        if self._last is None:
+            self._last = time.perf_counter()
+
     def done(self, rows: int, *, size_bytes: int = 0) -> None:
         """A batch of `rows` came out, holding about so many bytes."""
         now = time.perf_counter()
-        rate = rows / max(now - self._last, 1e-6)
+        rate = rows / max(now - (self._last or 0), 1e-6)
         self._last = now
         largest = self._limit
         if size_bytes > _BATCH_BYTES:
             largest = max(1, rows * _BATCH_BYTES // size_bytes)
-        self._size = max(1, min(largest, self._size * _GROWTH, int(rate * _BATCH_S)))
+        # Not much smaller for one that was slow: it may have waited for something else.
+        wanted = max(int(rate * _BATCH_S), self._size // _GROWTH)
+        self._size = max(1, min(largest, self._size * _GROWTH, wanted))

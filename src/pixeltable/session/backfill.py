@@ -122,6 +122,7 @@ def _batches(session: Session, job: JobRecord, name: str, pace: Pace, read: "deq
             return
         after = part.found.rows[-1]
         read.append(part)
+        pace.begin()
         yield part.found.batch
 
 

@@ -133,6 +133,7 @@ class _Insert:
         """The rows in batches; those of an earlier try come first."""
         count = self.count
         held, self.held[:] = [*self.held], []
+        pace.begin()
         start = 0
         while start < count:
             if held and held[0].first == start:
