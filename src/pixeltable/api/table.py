@@ -1,12 +1,13 @@
 """`Table`: the handle users hold. It knows an id; what the table looks like is looked up when it matters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.describe import describe_html, describe_text, table_metadata
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
+from pixeltable.api.row import RowBatch
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidArgument, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr
@@ -15,6 +16,7 @@ from pixeltable.functions import string as string  # for its effect: String colu
 from pixeltable.ids import check_column_name
 from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
+from pixeltable.session.compute_rows import compute_rows
 from pixeltable.session.insert import insert
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
@@ -160,6 +162,30 @@ class Table(QueryStart):
             )  # fmt: skip
         announce(self._session, status, always=print_stats)
         return status
+
+    def compute(
+        self,
+        source: Iterable[Mapping[str, Any] | Any],
+        /,
+        *,
+        outputs: Sequence[str | ColumnRef] | None = None,
+        on_error: str = "abort",
+    ) -> RowBatch:
+        """The rows as the table would hold them, computed columns included; nothing is stored.
+
+        Args:
+            source: dicts or pydantic models, as for `insert`.
+            outputs: the columns wanted, by name or as `t.name`; only what they need is computed. None: all.
+            on_error: with 'ignore' a cell that fails is null, and `row.errors` says why.
+
+        Raises:
+            RequestError: a row does not fit the table, or a cell failed.
+        """
+        names = None if outputs is None else [name_of(column, self._record) for column in outputs]
+        mode = one_of("on_error", on_error, ("abort", "ignore"))
+        with watched(self._session, f"Computing rows of {self._path}") as tally:
+            found = compute_rows(self._session, self._id, self._path, source, outputs=names, on_error=mode, tally=tally)
+        return RowBatch(found.columns, found.types, errors=found.errors)
 
     def update(
         self, value_spec: dict[str, Any], where: Expr | None = None, cascade: bool = True, return_rows: bool = False
@@ -347,7 +373,7 @@ InsertableTable = Table
 
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
-    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "compute", "cursor", "diff",
+    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
     "distinct", "errors", "estimate", "forget", "group_by", "join", "recompute_columns", "rename_column", "restore",
     "sample", "stale", "tag", "usage", "vacuum",
 })  # fmt: skip
