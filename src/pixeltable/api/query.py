@@ -19,6 +19,7 @@ from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session import change
 from pixeltable.session.query import collect, count
+from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import ArrayType, MediaType
 from pixeltable.types.status import UpdateStatus
@@ -141,6 +142,18 @@ class Query:
         """Delete the rows the filter keeps; see `Table.delete`."""
         self._require_filter_only("delete")
         return change.delete(self._session, self._spec.table, self._name, where=self._spec.where)
+
+    def recompute_columns(
+        self, *columns: str | ColumnRef, errors_only: bool = False, cascade: bool = True
+    ) -> UpdateStatus:
+        """Compute stored cells of the rows the filter keeps again; see `Table.recompute_columns`."""
+        self._require_filter_only("recompute_columns")
+        if not columns:
+            raise InvalidArgument("recompute_columns() needs at least one column", hint="Pass its name.")
+        names = tuple(column.name if isinstance(column, ColumnRef) else column for column in columns)
+        selection = Selection(names, self._spec.where, errors_only, cascade)
+        with watched(self._session, f"Recomputing {self._name}") as tally:
+            return recompute(self._session, self._spec.table, self._name, selection, tally=tally)
 
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec

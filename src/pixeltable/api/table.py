@@ -18,6 +18,7 @@ from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.compute_rows import compute_rows
 from pixeltable.session.insert import insert
+from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
@@ -206,6 +207,35 @@ class Table(QueryStart):
         announce(self._session, status)
         return status
 
+    def recompute_columns(
+        self,
+        *columns: str | ColumnRef,
+        where: Expr | None = None,
+        errors_only: bool = False,
+        cascade: bool = True,
+    ) -> UpdateStatus:
+        """Compute stored cells again, and what depends on them, in the rows where `where` is true.
+
+        Results that are remembered are not used for the columns named. A cell that fails becomes null with an error;
+        the others are kept. What takes long is committed in parts.
+
+        Args:
+            columns: names, or `t.name`; at least one.
+            errors_only: only cells that failed; takes exactly one column.
+            cascade: also compute what depends on these columns.
+
+        Raises:
+            RequestError: a column is not computed or not stored, or `where` is no Bool expression over this table.
+        """
+        if not columns:
+            raise InvalidArgument("recompute_columns() needs at least one column", hint="Pass its name.")
+        names = tuple(name_of(column, self._record) for column in columns)
+        selection = Selection(names, where, errors_only, cascade)
+        with watched(self._session, f"Recomputing {self._path}") as tally:
+            status = recompute(self._session, self._id, self._path, selection, tally=tally)
+        announce(self._session, status)
+        return status
+
     def delete(self, where: Expr | None = None) -> UpdateStatus:
         """Delete the rows where `where` is true, or all.
 
@@ -374,7 +404,7 @@ InsertableTable = Table
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
     "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
-    "distinct", "errors", "estimate", "forget", "group_by", "join", "recompute_columns", "rename_column", "restore",
+    "distinct", "errors", "estimate", "forget", "group_by", "join", "rename_column", "restore",
     "sample", "stale", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""

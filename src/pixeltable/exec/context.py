@@ -21,6 +21,8 @@ class Context:
     engine: Engine
     tally: Tally = field(default_factory=Tally)
     policy: Policy = field(default_factory=Policy)
+    recall: bool = True
+    """Whether results that are remembered are used in place of calls."""
 
     def counting(self, tally: Tally) -> "Context":
         """The context of an operation that counts with `tally`."""

@@ -94,18 +94,20 @@ def _truth(session: Session, condition: Expr, batch: Batch) -> list[bool | None]
     return passed.values
 
 
-def _matching_rows(
+def matching_rows(
     session: Session,
     table: TableRecord,
     columns: Sequence[ColumnRef],
     *,
     where: Expr | None,
     heaps: Sequence[Heap] = (),
+    after: int | None = None,
 ) -> FoundRows:
-    """The rows a filter keeps; where SQL meets a number out of its range, Python filters."""
+    """The rows a filter keeps, beyond row `after`; where SQL meets a number out of its range, Python filters."""
 
     def read(*, pushdown: bool) -> FoundRows:
-        return read_rows(session, table, plan_rows(table, columns, where=where, heaps=heaps, pushdown=pushdown))
+        plan = plan_rows(table, columns, where=where, heaps=heaps, after=after, pushdown=pushdown)
+        return read_rows(session, table, plan)
 
     try:
         return read(pushdown=session.settings.sql_pushdown)
@@ -176,13 +178,14 @@ def update(
 
     def work(table: TableRecord) -> UpdateStatus:
         setting = _setting(session, table, values)
-        predicate = _filter(session, table, where)
+        predicate = resolved_filter(session, table, where)
         return _update(session, table, setting, predicate, start, cascade=cascade, return_rows=return_rows, tally=tally)
 
     return retrying(session, table_id, name, work)
 
 
-def _filter(session: Session, table: TableRecord, where: Any) -> Expr | None:
+def resolved_filter(session: Session, table: TableRecord, where: Any) -> Expr | None:
+    """The filter of a call, checked and bound, its similarities resolved."""
     return None if where is None else resolve_similarity(session, bind_predicate(where, table), table)
 
 
@@ -235,8 +238,8 @@ def _update(
     inputs = _inputs(table, setting, dependents)
     if return_rows:
         inputs |= {column.id for column in table.ready_columns if column.heap is not None}
-    written = [*_written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
-    found = _matching_rows(
+    written = [*written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
+    found = matching_rows(
         session,
         table,
         [table.ref(column) for column in table.columns if column.id in inputs],
@@ -290,7 +293,8 @@ def _inputs(table: TableRecord, setting: Mapping[ColumnRecord, Expr], dependents
     return needed
 
 
-def _written_heaps(table: TableRecord, columns: Sequence[ColumnRecord]) -> list[Heap]:
+def written_heaps(table: TableRecord, columns: Sequence[ColumnRecord]) -> list[Heap]:
+    """The heaps of these columns."""
     written = {column.heap for column in columns}
     return [heap for heap in table.heaps if heap.id in written]
 
@@ -328,8 +332,8 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
     start = time.perf_counter()
 
     def work(table: TableRecord) -> UpdateStatus:
-        predicate = _filter(session, table, where)
-        found = _matching_rows(session, table, [], where=predicate)
+        predicate = resolved_filter(session, table, where)
+        found = matching_rows(session, table, [], where=predicate)
         if found.rows:
             change = Change(found.rows, found.seen, closed=table.heaps)
             write_change(session, table, change, Counts(deletes=len(found.rows)))

@@ -69,8 +69,11 @@ def plan_computation(
     context: Context,
     *,
     abort: bool,
+    anew: Sequence[ColumnRecord] = (),
 ) -> Computation:
     """What is computed for a write that touches these columns and indexes; with `abort`, a failed cell ends it.
+
+    For the columns `anew` no call is left out because its result is remembered.
 
     Raises:
         UnknownFunction, ForeignPickle: a column or an index in service needs a function that is not to be had here.
@@ -79,7 +82,12 @@ def plan_computation(
         c for c in columns if c.expr is not None and c.heap is not None and _can_compute(c.expr, c.status, context)
     ]
     embedding = [index for index in indexes if _can_compute(_vector_expr(table, index), index.status, context)]
-    goals = [column_goal(table, column, context, abort=abort and column.status == "ready") for column in chosen]
+    goals = [
+        column_goal(
+            table, column, replace(context, recall=column not in anew), abort=abort and column.status == "ready"
+        )
+        for column in chosen
+    ]
     goals += [index_goal(table, index, context) for index in embedding]
     return Computation(table, tuple(chosen), tuple(embedding), tuple(goals))
 

@@ -1,0 +1,219 @@
+"""Computing stored cells again: all of a column, those that failed, those that a filter keeps."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
+from pixeltable.exceptions import InvalidArgument, Unsupported
+from pixeltable.exec.batch import Batch
+from pixeltable.exec.pace import Pace
+from pixeltable.exec.schedule import evaluate_batches
+from pixeltable.exec.tally import Tally
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.operators import And, IsNull, Not
+from pixeltable.exprs.properties import CellProperty
+from pixeltable.plan.bind import bind
+from pixeltable.session.change import (
+    FoundRows,
+    matching_rows,
+    resolved_filter,
+    retrying,
+    write_change,
+    written_heaps,
+)
+from pixeltable.session.compute import Computation, plan_computation
+from pixeltable.session.entries import cells_of, failure_count
+from pixeltable.session.receipts import receipt
+from pixeltable.session.session import Session
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.writes import Change, Counts, Entries, Seen
+from pixeltable.types.status import RowCountStats, UpdateStatus
+
+_PART_S = 20.0
+"""Work is committed when so much time went into it, so that not all is lost if the process dies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished."""
+
+    columns: tuple[str, ...]
+    where: Any = None
+    errors_only: bool = False
+    cascade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """The columns of a selection with what depends on them, the stored columns these are computed from, and indexes."""
+
+    named: tuple[ColumnRecord, ...]
+    columns: tuple[ColumnRecord, ...]
+    indexes: tuple[IndexRecord, ...]
+    inputs: tuple[ColumnRecord, ...]
+    heaps: tuple[Heap, ...]
+
+
+def recompute(session: Session, table_id: int, name: str, selection: Selection, *, tally: Tally) -> UpdateStatus:
+    """Compute cells again; a cell that fails becomes null with an error.
+
+    What takes long is committed in parts, a version each. Rows that are inserted meanwhile have their cells already.
+
+    Raises:
+        RequestError: a column is not computed, or not stored.
+        ConcurrencyError: other writers kept changing the same rows; the parts committed until then stay.
+    """
+    work = _Recompute(session, selection, tally)
+    return retrying(session, table_id, name, work.run)
+
+
+class _Recompute:
+    """The state of one recomputation, which outlives a try that met another writer."""
+
+    def __init__(self, session: Session, selection: Selection, tally: Tally) -> None:
+        self._session = session
+        self._selection = selection
+        self._tally = tally
+        self._start = time.perf_counter()
+        self._after: int | None = None
+        self._rows = 0
+        self._failed = 0
+        self._failing: dict[str, None] = {}
+
+    def run(self, table: TableRecord) -> UpdateStatus:
+        """Compute what is left of the rows, and write it part by part."""
+        targets = _targets(table, self._selection)
+        where = _rows_wanted(self._session, table, self._selection, targets)
+        context = self._session.context.counting(self._tally)
+        computation = plan_computation(
+            table, targets.columns, targets.indexes, context, abort=False, anew=targets.named
+        )
+        refs = [table.ref(column) for column in targets.inputs]
+        found = matching_rows(self._session, table, refs, where=where, heaps=targets.heaps, after=self._after)
+        self._tally.total = self._rows + len(found.rows)
+        part = _Part(found, targets.heaps)
+        pace = Pace(self._session.settings.batch_size)
+        for batch in evaluate_batches(_batches(found.batch, pace), computation.goals):
+            part.add(batch, computation.entries(batch, []))
+            self._count(table, targets, computation, batch)
+            pace.done(batch.count)
+            if part.seconds > _PART_S:
+                self._write(table, part)
+        self._write(table, part)
+        return self._status(table, targets)
+
+    def _count(self, table: TableRecord, targets: _Targets, computation: Computation, batch: Batch) -> None:
+        failed = failure_count(computation.cells(batch))
+        self._failed += failed
+        self._tally.advance(batch.count, failed=failed)
+        for column in targets.columns:
+            if column.status == "ready" and cells_of(batch, table, column).failures:
+                self._failing[column.name] = None
+
+    def _write(self, table: TableRecord, part: "_Part") -> None:
+        change, failed = part.take()
+        if change.rows:
+            write_change(self._session, table, change, Counts(updates=len(change.rows), errors=failed))
+            self._rows += len(change.rows)
+            self._after = change.rows[-1]
+
+    def _status(self, table: TableRecord, targets: _Targets) -> UpdateStatus:
+        visible = [column for column in targets.columns if column.status == "ready"]
+        stats = RowCountStats(upd_rows=self._rows, num_excs=self._failed, computed_values=self._rows * len(visible))
+        return receipt(
+            self._tally, self._start, stats,
+            updated_cols=[f"{table.name}.{column.name}" for column in visible] if self._rows else [],
+            cols_with_excs=[f"{table.name}.{name}" for name in self._failing],
+        )  # fmt: skip
+
+
+def _batches(found: Batch, pace: Pace) -> Iterator[Batch]:
+    start = 0
+    pace.begin()
+    while start < found.count:
+        stop = min(start + pace.size, found.count)
+        yield found.take(range(start, stop))
+        start = stop
+
+
+class _Part:
+    """Batches that are computed and not written yet, of rows in the order in which they were found."""
+
+    def __init__(self, found: FoundRows, heaps: Sequence[Heap]) -> None:
+        self._found = found
+        self._heaps = heaps
+        self._first = 0
+        self._count = 0
+        self._entries: list[list[Entries]] = []
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long ago the part was begun."""
+        return time.perf_counter() - self._start
+
+    def add(self, batch: Batch, entries: list[Entries]) -> None:
+        """The next rows, computed."""
+        self._count += batch.count
+        self._entries.append(entries)
+
+    def take(self) -> tuple[Change, int]:
+        """What is to be written, and how many rows of it have errors; the part is empty then."""
+        part = slice(self._first, self._first + self._count)
+        rows = self._found.rows[part]
+        seen = tuple(Seen(seen.heap, rows, seen.ops[part]) for seen in self._found.seen)
+        entries = tuple(merged for heap in self._heaps if (merged := _merged(heap, self._entries)) is not None)
+        closed = tuple(heap for heap in self._heaps if all(entry.heap != heap for entry in entries))
+        failed = sum(error is not None for entry in entries for error in entry.errors or ())
+        self._first, self._count, self._entries = part.stop, 0, []
+        self._start = time.perf_counter()
+        return Change(rows, seen, entries, closed=closed), failed
+
+
+def _merged(heap: Heap, batches: Sequence[Sequence[Entries]]) -> Entries | None:
+    """The entries of all batches for one heap; None if a batch has none: all of its rows are left to a backfill."""
+    found = [entry for entries in batches for entry in entries if entry.heap == heap]
+    if len(found) < len(batches) or not found:
+        return None
+    texts = tuple([text for entry in found for text in entry.texts[i]] for i in range(len(found[0].columns)))
+    errors = None
+    if any(entry.errors is not None for entry in found):
+        errors = [text for entry in found for text in entry.errors or [None] * len(entry.texts[0])]
+    return Entries(heap, found[0].columns, texts, errors)
+
+
+def _targets(table: TableRecord, selection: Selection) -> _Targets:
+    named = tuple(_computed_column(table, name) for name in selection.columns)
+    if selection.errors_only and len(named) != 1:
+        raise InvalidArgument("recompute_columns(errors_only=True) takes exactly one column", hint="Call it for each.")
+    ids = frozenset(column.id for column in named)
+    dependents = table.dependents(ids) if selection.cascade else ()
+    reached = ids | {column.id for column in dependents}
+    columns = tuple(column for column in table.columns if column.id in reached and column.heap is not None)
+    needed: set[int] = set()
+    for column in columns:
+        assert column.expr is not None
+        needed |= referred_columns(bind(column.expr, table, role=f"column {column.name!r}"))
+    indexes = tuple(index for index in table.indexes if index.column in reached)
+    inputs = tuple(column for column in table.columns if column.id in needed - reached)
+    heaps = (*written_heaps(table, columns), *(table.heap(index.id) for index in indexes))
+    return _Targets(named, columns, indexes, inputs, heaps)
+
+
+def _computed_column(table: TableRecord, name: str) -> ColumnRecord:
+    column = table.column(name)
+    if column.expr is None:
+        raise Unsupported(f"column {name!r} is not computed, so it cannot be recomputed", hint="Use update().")
+    if column.heap is None:
+        raise Unsupported(f"column {name!r} is not stored: it is computed whenever it is read")
+    return column
+
+
+def _rows_wanted(session: Session, table: TableRecord, selection: Selection, targets: _Targets) -> Expr | None:
+    where = resolved_filter(session, table, selection.where)
+    if not selection.errors_only:
+        return where
+    failed = Not(IsNull(CellProperty(table.ref(targets.named[0]), "errortype")))
+    return failed if where is None else And((failed, where))
