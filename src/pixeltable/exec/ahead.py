@@ -1,6 +1,6 @@
 """Reading ahead of, and writing behind, what the caller's thread computes: one item each, in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from pixeltable.exec.engine import aside
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Generator[Item]) -> Generator[Item]:
     """The items; while the caller works on one, the next is being made in another thread."""
     upcoming: Future[Item | None] = aside(next, items, None)
     try:
@@ -19,6 +19,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
     finally:
         upcoming.exception()  # waits, so that nothing goes on behind the back of a caller who stopped
+        items.close()
 
 
 class WriteBehind:

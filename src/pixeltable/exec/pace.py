@@ -5,7 +5,7 @@ import time
 _FIRST = 64
 _LARGEST = 20_000
 _GROWTH = 4
-_BATCH_S = 0.5
+_BATCH_S = 0.25
 """What a batch should take: few round trips for quick functions, little to lose in a crash for slow ones."""
 
 _BATCH_BYTES = 32 * 2**20

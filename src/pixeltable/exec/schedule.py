@@ -7,7 +7,7 @@ what else is ready, in this batch and in those after it. How much is under way i
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,19 +57,24 @@ def evaluate_goals(batch: Batch, goals: Sequence[Goal]) -> None:
         pass
 
 
-def evaluate_batches(batches: Iterable[Batch], goals: Sequence[Goal]) -> Iterator[Batch]:
+def evaluate_batches(batches: Iterable[Batch], goals: Sequence[Goal]) -> Generator[Batch]:
     """The batches, in their order, each when it holds the values of all goals.
 
-    Where nothing runs elsewhere, one batch is worked on at a time. When the caller stops early, or an error is raised,
-    what is under way is cancelled.
+    Where nothing runs elsewhere, one batch is worked on at a time. When the generator is closed, or an error is raised,
+    what is under way is cancelled; a caller that may stop early closes it (`contextlib.closing`).
     """
-    if not any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk()):
-        for batch in batches:
+    source = iter(batches)
+    try:
+        if any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk()):
+            yield from _Scheduler(_steps(goals)).run(source)
+            return
+        for batch in source:
             for goal in goals:
                 _evaluate_goal(batch, goal)
             yield batch
-        return
-    yield from _Scheduler(_steps(goals)).run(batches)
+    finally:
+        if isinstance(source, Generator):
+            source.close()
 
 
 def _is_remote(node: Expr, context: Context) -> bool:
@@ -219,8 +224,8 @@ class _Scheduler:
         self._runs: deque[_Run] = deque()
         self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        source = iter(batches)
+    def run(self, source: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches of `source`, each when all its steps are done."""
         try:
             more = True
             while more or self._runs:

@@ -1,23 +1,19 @@
 """Filling a new heap for the rows a table has: in batches, resumable, with nothing held while user code runs.
 
 From the moment a target is registered, writers fill it for the rows they touch; what is done here is the rest. Each
-batch is read, computed and appended in a short transaction. If the table's version is then still the one that was read,
+part is read, computed and appended in a short transaction. If the table's version is then still the one that was read,
 nothing needs checking; else only rows are appended whose inputs are still the entries that were read.
 """
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
-import psycopg
-
-from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
-from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import DatabaseUnavailable, InvalidState, SchemaChanged
+from pixeltable.exceptions import InvalidState, SchemaChanged
 from pixeltable.exec.ahead import WriteBehind, ahead
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.pace import Pace
@@ -29,75 +25,129 @@ from pixeltable.session.change import FoundRows, read_rows
 from pixeltable.session.compute import cell_failure, column_goal, index_goal
 from pixeltable.session.entries import error_texts, vector_entries
 from pixeltable.session.session import Session
+from pixeltable.session.target_jobs import Filled
 from pixeltable.storage.cells import cell_texts
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Entries, copy_entries, next_op
+from pixeltable.storage.writes import Entries, Seen, copy_entries
+
+_FIRST_PAGE = 256
+_LARGEST_PAGE = 20_000
+_PAGE_BYTES = 16 * 2**20
+"""Pages are read in one go; how long their rows are shows with the first, which is small."""
+
+_WRITE_S = 0.2
+"""What was computed is written so often: that much, and the batch under way, is lost in a crash."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """What a backfill did: rows computed, and cells among them that failed."""
+class _Page:
+    """Rows as they were read, and the operation that had made the table's version, at the latest when they were."""
 
-    rows: int
-    failed: int
-
-
-@contextmanager
-def owning(session: Session, job: JobRecord) -> Iterator[None]:
-    """Hold a job for as long as the block runs; if this process dies, the database lets go of it.
-
-    Raises:
-        InvalidState: another process, or thread, is at work on it.
-    """
-    connection = _owner_connection(session, job)
-    try:
-        yield
-    finally:
-        connection.close()
+    found: FoundRows
+    head_op: int
 
 
-def _owner_connection(session: Session, job: JobRecord) -> Connection:
-    """A connection that holds the job; another one if the server is lost before it does."""
-    for _ in range(session.settings.write_attempts):
-        connection = session.database.dedicated()
-        try:
-            if jobs.try_own(connection, job.id):
-                return connection
-        except psycopg.OperationalError:
-            connection.close()
-            continue
-        connection.close()
-        raise InvalidState(f"{job.target!r} is being filled by another process", hint="Wait until it is done.")
-    raise DatabaseUnavailable("the connection to the database was lost again and again", hint="Try again.")
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of a page that were computed together, from its row `start` on."""
+
+    page: _Page
+    start: int
+    cells: Column
 
 
 def fill(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally) -> Filled:
     """Compute the entries that are missing; the caller owns the job.
 
-    While a batch is computed, the next one is read and the one before is written.
+    While a batch is computed, the next page is read and what was computed before is written.
 
     Raises:
         CellFailure: a cell failed and `abort` is set; what was computed until then is kept.
     """
-    pace = Pace(session.settings.batch_size)
-    goal = _goal(session, job, name, tally)
-    read: deque[_Batch] = deque()
-    filled = Filled(0, 0)
-    writing = WriteBehind()
-    with writing:
-        for batch in evaluate_batches(ahead(_batches(session, job, name, pace, read)), [goal]):
-            part = read.popleft()
-            cells = batch.column(goal.key)
-            assert cells is not None
-            writing.put(_append, session, job, name, part, cells, abort)
-            if abort and cells.failures:
-                writing.wait()
-                raise cell_failure(job.target, cells)
-            pace.done(batch.count, size_bytes=batch.size_bytes)
-            tally.advance(batch.count, failed=len(cells.failures))
-            filled = Filled(filled.rows + batch.count, filled.failed + len(cells.failures))
-    return filled
+    return _Filling(session, job, name, abort, tally).run()
+
+
+class _Filling:
+    """Pages of rows are read, batches of them computed, and parts of them written: each of the size that suits it."""
+
+    def __init__(self, session: Session, job: JobRecord, name: str, abort: bool, tally: Tally) -> None:
+        self._session = session
+        self._job = job
+        self._name = name
+        self._abort = abort
+        self._tally = tally
+        self._pace = Pace(session.settings.batch_size)
+        self._under_way: deque[tuple[_Page, int]] = deque()
+        self._computed: list[_Part] = []
+        self._written = time.perf_counter()
+        self._writing = WriteBehind()
+
+    def run(self) -> Filled:
+        """Fill what is missing."""
+        goal = _goal(self._session, self._job, self._name, self._tally)
+        filled = Filled(0, 0)
+        with self._writing:
+            try:
+                with closing(evaluate_batches(self._batches(), [goal])) as batches:
+                    for batch in batches:
+                        cells = self._take_in(batch, goal)
+                        filled = Filled(filled.rows + batch.count, filled.failed + len(cells.failures))
+            finally:
+                self._write()  # finished work is kept, however this ends
+        return filled
+
+    def _take_in(self, batch: Batch, goal: Goal) -> Column:
+        page, start = self._under_way.popleft()
+        cells = batch.column(goal.key)
+        assert cells is not None
+        if self._computed and self._computed[0].page is not page:
+            self._write()
+        self._computed.append(_Part(page, start, cells))
+        if self._abort and cells.failures:
+            raise cell_failure(self._job.target, cells)
+        self._pace.done(batch.count)
+        self._tally.advance(batch.count, failed=len(cells.failures))
+        if time.perf_counter() - self._written > _WRITE_S:
+            self._write()
+        return cells
+
+    def _write(self) -> None:
+        parts, self._computed = self._computed, []
+        self._written = time.perf_counter()
+        if parts:
+            self._writing.put(_append, self._session, self._job, self._name, parts, self._abort)
+
+    def _batches(self) -> Generator[Batch]:
+        with closing(ahead(self._pages())) as pages:
+            for page in pages:
+                self._pace.begin()
+                yield from self._batches_of(page)
+
+    def _batches_of(self, page: _Page) -> Iterator[Batch]:
+        whole, start = page.found.batch, 0
+        while start < whole.count:
+            stop = min(start + self._pace.size, whole.count)
+            self._under_way.append((page, start))
+            yield whole if stop - start == whole.count else whole.take(range(start, stop))
+            start = stop
+
+    def _pages(self) -> Generator[_Page]:
+        """The rows that lack an entry, in the order of their ids."""
+        after, size = None, min(_FIRST_PAGE, self._session.settings.batch_size)
+        while True:
+            table = _table_with_target(self._session, self._job, self._name)
+            try:
+                page = _read(self._session, table, self._job, after, size)
+            except SchemaChanged:
+                self._session.refresh()
+                continue
+            if not page.found.rows:
+                return
+            yield page
+            after = page.found.rows[-1]
+            row_bytes = max(1, page.found.batch.size_bytes // len(page.found.rows))
+            size = min(_LARGEST_PAGE, _PAGE_BYTES // row_bytes + 1) if size >= _FIRST_PAGE else size
 
 
 def _goal(session: Session, job: JobRecord, name: str, tally: Tally) -> Goal:
@@ -107,23 +157,6 @@ def _goal(session: Session, job: JobRecord, name: str, tally: Tally) -> Goal:
         return column_goal(table, job.column, context, abort=False)
     assert job.index is not None
     return index_goal(table, job.index, context)
-
-
-def _batches(session: Session, job: JobRecord, name: str, pace: Pace, read: "deque[_Batch]") -> Iterator[Batch]:
-    """The rows that lack an entry, as columns of what it is computed from; `read` gets what else there is to know."""
-    after = None
-    while True:
-        try:
-            part = _read(session, _table_with_target(session, job, name), job, after, pace.size)
-        except SchemaChanged:
-            session.refresh()
-            continue
-        if not part.found.rows:
-            return
-        after = part.found.rows[-1]
-        read.append(part)
-        pace.begin()
-        yield part.found.batch
 
 
 def _table_with_target(session: Session, job: JobRecord, name: str) -> TableRecord:
@@ -138,14 +171,6 @@ def _table_with_target(session: Session, job: JobRecord, name: str) -> TableReco
     if _target(table, job) is not None:
         return table
     raise InvalidState(f"{job.target!r} was removed from table {name!r} while it was being filled")
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Rows, and the operation that had made the table's version, at the latest when they were read."""
-
-    found: FoundRows
-    head_op: int
 
 
 def _target(table: TableRecord, job: JobRecord) -> ColumnRecord | IndexRecord | None:
@@ -163,7 +188,7 @@ def _input_columns(table: TableRecord, job: JobRecord) -> set[int]:
     return {job.index.column}
 
 
-def _read(session: Session, table: TableRecord, job: JobRecord, after: int | None, size: int) -> _Batch:
+def _read(session: Session, table: TableRecord, job: JobRecord, after: int | None, size: int) -> _Page:
     head_op = session.database.read(lambda connection: _head_op(connection, table))
     inputs = _input_columns(table, job)
     plan = plan_rows(
@@ -174,7 +199,7 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         limit=size,
         pushdown=session.settings.sql_pushdown,
     )
-    return _Batch(read_rows(session, table, plan), head_op)
+    return _Page(read_rows(session, table, plan), head_op)
 
 
 # Not the version's number: after revert() the next write gets the same one again.
@@ -192,25 +217,26 @@ def _head_op(connection: Connection, table: TableRecord) -> int:
     return int(row[0])
 
 
-def _append(session: Session, job: JobRecord, name: str, batch: _Batch, cells: Column, abort: bool) -> None:
-    """Write a batch; under `abort` not the rows that failed, which the next run tries again.
+def _append(session: Session, job: JobRecord, name: str, parts: "Sequence[_Part]", abort: bool) -> None:
+    """Write rows of one page; under `abort` not those that failed, which the next run tries again.
 
     A schema that changed meanwhile costs another try, but no call.
     """
+    found, cells = _joined(parts)
     kept = [row for row in range(len(cells.values)) if not abort or row not in cells.failures]
     if not kept:
         return
-    rows = [batch.found.rows[place] for place in kept]
+    rows = [found.rows[place] for place in kept]
     entries = _entries(session, job, name, cells)
-    if len(kept) < len(batch.found.rows):
+    if len(kept) < len(found.rows):
         entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=None)
 
     def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():
-            if _locked_head_op(connection, table) == batch.head_op:
+            if _locked_head_op(connection, table) == parts[0].page.head_op:
                 copy_entries(connection, entries, rows, job.op)
             else:
-                _append_checked(connection, job, batch.found, entries, kept)
+                _append_checked(connection, job, found, entries, kept)
         return True
 
     def attempt() -> bool:
@@ -221,6 +247,19 @@ def _append(session: Session, job: JobRecord, name: str, batch: _Batch, cells: C
         )
 
     session.replanning(attempt)
+
+
+def _joined(parts: "Sequence[_Part]") -> tuple[FoundRows, Column]:
+    """The rows of successive parts of a page as one, with their cells."""
+    page = parts[0].page.found
+    span = slice(parts[0].start, parts[-1].start + len(parts[-1].cells.values))
+    seen = tuple(Seen(seen.heap, page.rows[span], seen.ops[span]) for seen in page.seen)
+    cells = Column([])
+    for part in parts:
+        first = len(cells.values)
+        cells.values.extend(part.cells.values)
+        cells.failures.update({first + row: failure for row, failure in part.cells.failures.items()})
+    return FoundRows(page.rows[span], seen, page.batch), cells
 
 
 def _entries(session: Session, job: JobRecord, name: str, cells: Column) -> Entries:
@@ -267,77 +306,3 @@ def _append_checked(
     )
     seen_ops = [[seen.ops[place] for place in kept] for seen in inputs]
     connection.execute(statement, [job.op, rows, *columns, *seen_ops])
-
-
-def finish(
-    session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]
-) -> bool:
-    """Make a filled target part of the table, if no row lacks its entry; False if some do.
-
-    Another process may have done so: the job is not owned any more after the database was restarted.
-    `ready(table)` is the table's record with the target in service.
-    """
-
-    def work(connection: Connection, catalog: Catalog) -> bool:
-        table = catalog.table(job.table_id, name=name)
-        if all(other.id != job.id for other in jobs.jobs_of(connection, table.id)):
-            return True
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
-        lacking = connection.execute(
-            f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "
-            "WHERE e.row IS NULL LIMIT 1"
-        ).fetchone()
-        if lacking is not None:
-            return False
-        saved = store.save_schema(connection, ready(table))
-        store.record_schema_version(
-            connection, saved, op=job.op, change=change, updates=filled.rows, errors=filled.failed
-        )
-        jobs.delete_job(connection, job.id)
-        return True
-
-    finished = session.change_schema(work)
-    if finished:
-        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))
-    return finished
-
-
-def withdraw(session: Session, job: JobRecord, name: str, *, without: Callable[[TableRecord], TableRecord]) -> None:
-    """After an abort: the target leaves the table, its heap waits for the same statement.
-
-    `without(table)` is the table's record without the target.
-    """
-
-    def work(connection: Connection, catalog: Catalog) -> None:
-        table = catalog.table(job.table_id, name=name)
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
-        store.save_schema(connection, without(table))
-        # Taken while the head is held: every later write, which will not fill the heap, has a greater one.
-        aborted_op = next_op(connection)
-        jobs.update_job(connection, replace(job, status="aborted", aborted_op=aborted_op))
-
-    session.change_schema(work)
-
-
-def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, inputs: set[Heap]) -> None:
-    """When an aborted job is taken up: remove entries of rows that were changed or deleted since."""
-    changed = " OR ".join(
-        f"NOT EXISTS (SELECT 1 FROM {heap.current} i WHERE i.row = e.row AND i.op_in < %s)"
-        for heap in sorted({table.row_heap, *inputs}, key=lambda heap: heap.id)
-    )
-    connection.execute(
-        f"DELETE FROM {job.heap.current} e WHERE {changed}",
-        [job.aborted_op] * len({table.row_heap, *inputs}),
-    )
-
-
-def drop_reverted(connection: Connection, table: TableRecord, job: JobRecord, op: int) -> None:
-    """Before an operation is taken back: remove an aborted job's entries of the rows that it wrote.
-
-    What comes back is older than the abort, so `drop_outdated` could not tell.
-    """
-    written = " UNION ".join(
-        f"SELECT row FROM {heap.current} WHERE op_in = %s UNION SELECT row FROM {heap.history} WHERE op_out = %s"
-        for heap in table.heaps
-    )
-    connection.execute(f"DELETE FROM {job.heap.current} e WHERE e.row IN ({written})", [op] * (2 * len(table.heaps)))

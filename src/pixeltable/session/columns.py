@@ -24,10 +24,11 @@ from pixeltable.exprs.codec import fingerprint
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.plan.bind import bind
-from pixeltable.session.backfill import Filled, drop_outdated, fill, finish, owning, withdraw
+from pixeltable.session.backfill import fill
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning, withdraw
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
 from pixeltable.storage.writes import next_op

@@ -1,6 +1,7 @@
 """Computing the columns of a table for given rows, with nothing stored."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +54,11 @@ def compute_rows(
         values = gather(session, table, rows)
         goals = _goals(table, wanted, session.context.counting(tally), abort=on_error == "abort")
         found: dict[str, Column] = {column.name: Column([]) for column in wanted}
-        for batch in evaluate_batches(_batches(session, table, values, len(rows)), goals):
-            for column in wanted:
-                _extend(found[column.name], cells_of(batch, table, column), first=batch.first)
-            tally.advance(batch.count)
+        with closing(evaluate_batches(_batches(session, table, values, len(rows)), goals)) as batches:
+            for batch in batches:
+                for column in wanted:
+                    _extend(found[column.name], cells_of(batch, table, column), first=batch.first)
+                tally.advance(batch.count)
         errors = {name: {row: f.error for row, f in cells.failures.items()} for name, cells in found.items()}
         return ComputedRows(
             {name: cells.values for name, cells in found.items()},

@@ -13,11 +13,12 @@ from pixeltable.exceptions import IndexTaken, InvalidArgument, InvalidState, Unk
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
-from pixeltable.session.backfill import Filled, fill, finish, owning
+from pixeltable.session.backfill import fill
 from pixeltable.session.columns import same_definition
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.target_jobs import Filled, finish, owning
 from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -118,10 +119,11 @@ class _Insert:
         texts = self._early_texts() if self.computation.goals else {}
         pace = Pace(session.settings.batch_size, first=_FIRST_BATCH)
         pieces = []
-        for batch in evaluate_batches(self._batches(pace), self.computation.goals):
-            pieces.append(self._piece(batch, texts))
-            pace.done(batch.count, size_bytes=batch.size_bytes if self.computation.goals else 0)
-            tally.advance(batch.count, failed=failure_count(self.computation.cells(batch)))
+        with closing(evaluate_batches(self._batches(pace), self.computation.goals)) as batches:
+            for batch in batches:
+                pieces.append(self._piece(batch, texts))
+                pace.done(batch.count, size_bytes=batch.size_bytes if self.computation.goals else 0)
+                tally.advance(batch.count, failed=failure_count(self.computation.cells(batch)))
         return pieces
 
     def _early_texts(self) -> dict[int, Texts]:

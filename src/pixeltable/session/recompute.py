@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +96,13 @@ class _Recompute:
         self._tally.total = self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
         pace = Pace(self._session.settings.batch_size)
-        for batch in evaluate_batches(_batches(found.batch, pace), computation.goals):
-            part.add(batch, computation.entries(batch, []))
-            self._count(table, targets, computation, batch)
-            pace.done(batch.count)
-            if part.seconds > _PART_S:
-                self._write(table, part)
+        with closing(evaluate_batches(_batches(found.batch, pace), computation.goals)) as batches:
+            for batch in batches:
+                part.add(batch, computation.entries(batch, []))
+                self._count(table, targets, computation, batch)
+                pace.done(batch.count)
+                if part.seconds > _PART_S:
+                    self._write(table, part)
         self._write(table, part)
         return self._status(table, targets)
 

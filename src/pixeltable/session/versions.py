@@ -8,8 +8,8 @@ from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
-from pixeltable.session.backfill import drop_reverted
 from pixeltable.session.session import Session
+from pixeltable.session.target_jobs import drop_reverted
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import undo_operation
