@@ -40,7 +40,7 @@ from pixeltable.storage.writes import (
 )
 from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import JsonType
-from pixeltable.types.conform import CellRejected, conform, json_texts
+from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _PAUSE_S = 0.001
@@ -207,8 +207,6 @@ def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value
     if isinstance(expr, Literal):
         try:
             (fitting,) = conform(column.type, [expr.value], zone=session.settings.zone)
-            if isinstance(column.type, JsonType):
-                json_texts([fitting])
         except CellRejected as error:
             raise TypeMismatch(
                 f"the value {value!r} does not fit column {column.name!r} of type `{column.type}`: {error.reason}"

@@ -17,8 +17,7 @@ from pixeltable.exprs.expr import Expr, structure
 from pixeltable.plan.bind import bind
 from pixeltable.session.entries import cells_of, column_entries, vector_entries, vectors_key
 from pixeltable.storage.writes import Entries
-from pixeltable.types.column_type import JsonType
-from pixeltable.types.conform import CellRejected, conform, json_texts
+from pixeltable.types.conform import CellRejected, conform
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +121,14 @@ def _finish(column: ColumnRecord, context: Context, abort: bool, computed: Colum
 def _storable(column: ColumnRecord, computed: Column, context: Context) -> Column:
     """Cells the database can hold; the others failed."""
     accepting = column.type.with_nullable(True)
-
-    def check(values: list[Any]) -> list[Any]:
-        conformed = conform(accepting, values, zone=context.zone)
-        if isinstance(accepting, JsonType):
-            json_texts(conformed)
-        return conformed
-
     try:
-        return Column(check(computed.values), computed.failures)
+        return Column(conform(accepting, computed.values, zone=context.zone), computed.failures)
     except CellRejected:
         pass  # which cells are at fault is found below
     values, failures = list(computed.values), dict(computed.failures)
     for row, value in enumerate(values):
         try:
-            (values[row],) = check([value])
+            (values[row],) = conform(accepting, [value], zone=context.zone)
         except CellRejected as error:
             values[row], failures[row] = None, failure_of(ValueError(f"the value {error.reason}"))
     return Column(values, failures)

@@ -35,18 +35,14 @@ def heap_entries(
     heap: Heap,
     columns: Sequence[ColumnRecord],
     batch: Batch,
-    *,
-    known: dict[int, Texts] | None = None,
 ) -> Entries | None:
-    """The cells of those columns that are in a heap, None if none is; `known` holds texts that were made before."""
+    """The cells of those columns that are in a heap, None if none is."""
     members = [column for column in columns if column.heap == heap.id]
     if not members or heap.vectors:
         return None
     cells = [cells_of(batch, table, column) for column in members]
-    texts = [
-        known[column.id] if known and column.id in known else texts_of(column, found.values, first=batch.first)
-        for column, found in zip(members, cells, strict=True)
-    ]
+    pairs = zip(members, cells, strict=True)
+    texts = [texts_of(column, found.values, first=batch.first) for column, found in pairs]
     names = tuple(column.db_name for column in members)
     return Entries(heap, names, tuple(texts), error_texts(names, cells, batch.count))
 

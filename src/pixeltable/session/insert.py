@@ -19,14 +19,12 @@ from pixeltable.exec.tally import Tally
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count, heap_entries
 from pixeltable.session.receipts import receipt
-from pixeltable.session.rows import as_rows, gather, texts_of
+from pixeltable.session.rows import as_rows, gather
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
-from pixeltable.storage.cells import Texts
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.spool import Spool
 from pixeltable.storage.writes import Committed, Entries, Piece, insert_rows, recall_write
-from pixeltable.types.column_type import JsonType
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _FIRST_BATCH = 256
@@ -116,20 +114,14 @@ class _Insert:
 
     def prepare(self, session: Session, tally: Tally) -> list[Piece]:
         """Compute all batches; a piece to write for each."""
-        texts = self._early_texts() if self.computation.goals else {}
         pace = Pace(session.settings.batch_size, first=_FIRST_BATCH)
         pieces = []
         with closing(evaluate_batches(self._batches(pace), self.computation.goals)) as batches:
             for batch in batches:
-                pieces.append(self._piece(batch, texts))
+                pieces.append(self._piece(batch))
                 pace.done(batch.count, size_bytes=batch.size_bytes if self.computation.goals else 0)
                 tally.advance(batch.count, failed=failure_count(self.computation.cells(batch)))
         return pieces
-
-    def _early_texts(self) -> dict[int, Texts]:
-        """The texts of columns whose values may have none, so that this shows before anything is computed."""
-        given = (column for column in self.given if isinstance(column.type, JsonType))
-        return {column.id: texts_of(column, self.values[column.id]) for column in given}
 
     def _batches(self, pace: Pace) -> Iterator[Batch]:
         """The rows in batches; those of an earlier try come first."""
@@ -152,27 +144,25 @@ class _Insert:
             yield batch
             start = stop
 
-    def _piece(self, batch: Batch, texts: dict[int, Texts]) -> Piece:
+    def _piece(self, batch: Batch) -> Piece:
         computed = self.computation.cells(batch)
         failed = failure_count(computed)
         self.failed += failed
         for column in self.visible:
             if cells_of(batch, self.table, column).failures:
                 self.failing[column.name] = None
-        stop = batch.first + batch.count
-        known = {column_id: column[batch.first : stop] for column_id, column in texts.items()}
         if self.keep or not self.computation.goals or self.spool.has_room(batch.size_bytes):
             self.held.append(batch)
-            return Piece(batch.count, partial(self._entries, batch, known), bool(failed))
-        stored = {heap.id: self.spool.store(self._entries(batch, known, heap)) for heap in self.table.heaps}
+            return Piece(batch.count, partial(self._entries, batch), bool(failed))
+        stored = {heap.id: self.spool.store(self._entries(batch, heap)) for heap in self.table.heaps}
         return Piece(batch.count, lambda heap: stored[heap.id](), bool(failed))
 
-    def _entries(self, batch: Batch, known: dict[int, Texts], heap: Heap) -> Entries | None:
+    def _entries(self, batch: Batch, heap: Heap) -> Entries | None:
         for index, vectors in self.computation.vectors(batch):
             if index.id == heap.id:
                 return self.computation.index_entries(index, vectors)
         columns = [*self.given, *self.computation.filled_columns(batch)]
-        entries = heap_entries(self.table, heap, columns, batch, known=known)
+        entries = heap_entries(self.table, heap, columns, batch)
         if entries is None and heap.id == self.table.row_heap.id:
             return Entries(heap, (), ())  # it says which rows there are, even when it has no column of its own
         return entries

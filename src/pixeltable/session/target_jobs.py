@@ -37,7 +37,7 @@ def owning(session: Session, job: JobRecord) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.close()
+        session.database.release(connection)
 
 
 def _owner_connection(session: Session, job: JobRecord) -> Connection:

@@ -69,7 +69,7 @@ def seal_full_partitions(session: Session, table: TableRecord) -> None:
                 vectors.seal(connection, heap, number, space_of(index))
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", (vectors.LOCK_SPACE, heap.id))
     finally:
-        connection.close()
+        session.database.release(connection)
 
 
 def look_after(session: Session, table: TableRecord) -> None:

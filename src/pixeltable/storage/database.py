@@ -118,12 +118,28 @@ class Database:
             connection.close()
 
     def dedicated(self) -> Connection:
-        """A connection outside the pool, for a lock that is held while user code runs. The caller closes it.
+        """A connection that does not count among those of the pool, for a lock that is held while user code runs.
+
+        The caller gives it back with `release`, or closes it.
 
         Raises:
             DatabaseUnavailable: the server did not come back in time.
         """
-        return self._recovering(lambda _: self._connect())
+        return self._recovering(lambda lost: self._connect() if lost else self._alive())
+
+    def _alive(self) -> Connection:
+        connection = self._take()
+        connection.execute("SELECT")  # one that was idle may be broken by now
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Give back a dedicated connection with the advisory locks it holds."""
+        try:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+        except psycopg.OperationalError:
+            connection.close()  # broken: the locks are gone with it
+        else:
+            self._give_back(connection)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """`work` on a connection, again after a lost one; for work that may be done twice."""

@@ -28,7 +28,7 @@ from pixeltable.types.column_type import (
     dtype_name,
     fits,
 )
-from pixeltable.types.json_text import json_text, plain_json
+from pixeltable.types.json_text import column_texts, json_text, plain_column, plain_json
 from pixeltable.types.literals import plain
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -221,10 +221,14 @@ def _to_bytes(value: Any) -> bytes:
 
 @_conform.register
 def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
-    """In the form they will be read in; what is plain already is checked where it is turned into text, once."""
+    """In the form they will be read in."""
+    quick = plain_column(values)
+    if quick is not None:
+        return quick
     plain_values: list[Any] = []
     for value in values:
         try:
+            json_text(value)  # refuses what has no text
             plain_values.append(plain_json(value))
         except (TypeError, ValueError, RecursionError) as error:
             raise CellRejected(len(plain_values), f"is not valid JSON: {error}") from None
@@ -232,11 +236,14 @@ def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime
 
 
 def json_texts(values: Sequence[Any]) -> list[str | None]:
-    """The JSON text of every value, in the form the database stores.
+    """The JSON text of every value, in the form the database stores; the values are in the form of their type.
 
     Raises:
         CellRejected: a value holds what JSON cannot (a set, a datetime, NaN, a NUL character, a key that is no string).
     """
+    quick = column_texts(list(values))
+    if quick is not None:
+        return quick
     texts: list[str | None] = []
     append = texts.append
     for value in values:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import orjson
 
 from pixeltable.types.literals import plain
 
@@ -42,6 +43,39 @@ def plain_json(value: Any) -> Any:
     {'k': [1, 2.5, None]}
     """
     return value if _is_plain(value) else json.loads(json_text(value))
+
+
+def plain_column(values: list[Any]) -> list[Any] | None:
+    """As `plain_json`, for all values at once; None if one of them needs a closer look.
+
+    What comes back from a round trip equal to what went in is plain, and has a text.
+
+    >>> plain_column([{"k": [1, None]}, None]), plain_column([(1,)]), plain_column([float("nan")])
+    ([{'k': [1, None]}, None], None, None)
+    """
+    try:
+        texts = list(map(orjson.dumps, values))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    if _NEEDS_A_LOOK.search(b"".join(texts)):
+        return None
+    back = list(map(orjson.loads, texts))
+    return back if back == values else None
+
+
+def column_texts(values: list[Any]) -> list[str | None] | None:
+    """As `json_text`, for all values at once, which are plain; None is null. None if one needs a closer look."""
+    try:
+        texts = [None if value is None else orjson.dumps(value) for value in values]
+    except (TypeError, ValueError, RecursionError):
+        return None
+    if _NEEDS_A_LOOK.search(b"".join(filter(None, texts))):
+        return None
+    return [None if text is None else text.decode() for text in texts]
+
+
+_NEEDS_A_LOOK = re.compile(rb"\\u0000|\de\+?\d")
+"""A NUL character, or a large number with an exponent; or a text that looks like one of them."""
 
 
 def _is_plain(value: Any) -> bool:
