@@ -182,7 +182,7 @@ class _Progress:
             else:
                 self._settle(self._result(message))
 
-    def _result(self, message: bytes) -> Any:
+    def _result(self, message: bytes | bytearray) -> Any:
         data = memoryview(message)[1:]
         if message[:1] == FAILURE:
             failure, exception = pickle.loads(data)

@@ -90,7 +90,7 @@ class WorkerLink:
         if self._loading is not None:
             remember(self._known, self._loading.key, None)
 
-    def receive(self, timeout_s: float | None) -> bytes | None:
+    def receive(self, timeout_s: float | None) -> bytes | bytearray | None:
         """The next message, or None if it does not come within `timeout_s`.
 
         Raises:

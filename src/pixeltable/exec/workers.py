@@ -80,7 +80,8 @@ class Workers:
                 seat.stop()
             self._changed.notify_all()
         for task in tasks:
-            task.future.cancel()
+            if task.future.cancel():
+                task.future.set_running_or_notify_cancel()  # so that `concurrent.futures.wait` sees it too
         for thread in self._threads:
             thread.join(_JOIN_S)
 
