@@ -197,15 +197,24 @@ def test_batched_function_gets_a_chunk_in_one_call(workers: Workers, tmp_path: P
     assert results(workers, library.batch_of, *rows) == ["0 of 3", "1 of 3", "2 of 3"]
 
 
-def test_batch_that_raises_is_tried_row_by_row(workers: Workers, tmp_path: Path) -> None:
-    rows = [(x, "raise", str(tmp_path / "calls")) for x in (2, 3, 4)]
-    assert results(workers, library.batch_of, *rows) == ["2 of 1", "ValueError: a three", "4 of 1"]
-    assert (tmp_path / "calls").read_text() == "3 1 1 1 "
+def test_batch_that_raises_is_halved(workers: Workers, tmp_path: Path) -> None:
+    rows = [(x, "raise", str(tmp_path / "calls")) for x in (1, 2, 3, 4)]
+    assert results(workers, library.batch_of, *rows) == ["1 of 2", "2 of 2", "ValueError: a three", "4 of 1"]
+    assert (tmp_path / "calls").read_text() == "4 2 2 1 1 "
 
 
-def test_batch_with_too_few_results_is_tried_row_by_row(workers: Workers, tmp_path: Path) -> None:
+def test_batch_with_too_few_results_fails(workers: Workers, tmp_path: Path) -> None:
     rows = [(x, "short", str(tmp_path / "calls")) for x in (1, 2)]
-    assert results(workers, library.batch_of, *rows) == ["1 of 1", "2 of 1"]
+    assert (
+        results(workers, library.batch_of, *rows) == ["ValueError: batch_of() returned 1 values for a batch of 2"] * 2
+    )
+
+
+def test_argument_that_cannot_be_rebuilt_fails_its_row_of_a_batch(workers: Workers, tmp_path: Path) -> None:
+    rows = [(x, "", str(tmp_path / "calls")) for x in (1, library.Treacherous(), 4)]
+    first, second, third = results(workers, library.batch_of, *rows)
+    assert (first, third) == ("1 of 1", "4 of 1")
+    assert second.startswith("TypeError: an argument cannot be rebuilt")
 
 
 def test_environment_folder_and_path_are_those_of_now(workers: Workers, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Running the body of a plain or batched function on rows; where, in which thread or process, others decide."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,17 +60,6 @@ def call_row(run: Callable[..., Any], row: Row) -> Any:
         return failed_row(ChildProcessError(f"the function called sys.exit({error.code!r})"), row)
 
 
-def call_rows(body: Body, names: Sequence[str], rows: Iterable[Row]) -> Iterator[Any]:
-    """The results row by row, each as soon as it is there; a batched function is called with batches of one."""
-    run = body.by_place(names)
-    for row in rows:
-        if body.batched:
-            found = call_together(body, names, [row])
-            yield failed_row(found, row) if isinstance(found, BaseException) else found[0]
-        else:
-            yield call_row(run, row)
-
-
 def call_together(body: Body, names: Sequence[str], rows: Sequence[Row]) -> Values | BaseException:
     """The results of one call of a batched function for all rows, or why there are none.
 
@@ -81,10 +70,11 @@ def call_together(body: Body, names: Sequence[str], rows: Sequence[Row]) -> Valu
     try:
         given = [list(column) if batched else column[0] for batched, column in columns]
         values = list(body.by_place(names)(*given))
-        if len(values) != len(rows):
-            raise ValueError(f"{body.name}() returned {len(values)} values for a batch of {len(rows)}")
     except Exception as error:  # noqa: BLE001  # becomes the error of the cells
         return error
     except SystemExit as error:
         return ChildProcessError(f"the function called sys.exit({error.code!r})")
-    return values
+    if len(values) == len(rows):
+        return values
+    problem = ValueError(f"{body.name}() returned {len(values)} values for a batch of {len(rows)}")
+    return [failure_of(problem)] * len(rows)

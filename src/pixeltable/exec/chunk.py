@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,8 @@ HELLO = b"h"
 """The process has started."""
 READY = b"r"
 """The function is loaded, the first row starts now."""
-ALONE = b"a"
-"""The call for all rows raised; now they are tried one by one, and the first starts."""
+SPLIT = b"s"
+"""The call for several rows raised; now its first half starts."""
 VALUE = b"v"
 FAILURE = b"f"
 UNLOADABLE = b"u"
@@ -78,11 +79,18 @@ class Chunk:
     key: str
     function: bytes | None
     names: tuple[str, ...]
-    together: bool
-    """Whether a batched function gets all rows in one call."""
+    calls: tuple[int, ...]
+    """How many rows each call takes, one after another."""
     rows: tuple[bytes, ...]
     surroundings: Surroundings | None
     """Given where they changed."""
+
+
+def split(calls: "deque[int]") -> None:
+    """Make two calls of the first one; both sides do it by the same rule."""
+    size = calls.popleft()
+    calls.appendleft(size - size // 2)
+    calls.appendleft(size // 2)
 
 
 def remember(known: dict[str, Any], key: str, value: Any) -> None:

@@ -14,13 +14,26 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from pixeltable.exec.batch import Failure, failure_of
-from pixeltable.exec.bodies import Body, Row, call_rows, call_together, failed_row
-from pixeltable.exec.chunk import ALONE, FAILURE, HELLO, READY, UNLOADABLE, VALUE, ByPath, Chunk, pickled, remember
+from pixeltable.exec.bodies import Body, Row, Values, call_row, call_together, failed_row
+from pixeltable.exec.chunk import (
+    FAILURE,
+    HELLO,
+    READY,
+    SPLIT,
+    UNLOADABLE,
+    VALUE,
+    ByPath,
+    Chunk,
+    pickled,
+    remember,
+    split,
+)
 from pixeltable.exec.frames import Frames
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG in linux/prctl.h
@@ -75,16 +88,30 @@ def _loaded(chunk: Chunk) -> Body:
 
 def _answers(body: Body, chunk: Chunk) -> Iterator[bytes]:
     rows = [_row(given) for given in chunk.rows]
-    complete = [row for row in rows if not isinstance(row, Failure)]
-    if chunk.together and body.batched and 1 < len(complete) == len(rows):
-        values = call_together(body, chunk.names, complete)
-        if not isinstance(values, BaseException):
+    calls = deque(chunk.calls)
+    done = 0
+    while calls:
+        part = rows[done : done + calls[0]]
+        values = _results(body, chunk.names, part)
+        if values is None:
+            split(calls)
+            yield SPLIT
+        else:
+            done += calls.popleft()
             yield from map(_answer, values)
-            return
-        yield ALONE
-    results = call_rows(body, chunk.names, complete)
-    for row in rows:
-        yield _answer(row if isinstance(row, Failure) else next(results))
+
+
+def _results(body: Body, names: tuple[str, ...], part: list[Row | Failure]) -> Values | None:
+    """The results of one call; None if it was for several rows and raised."""
+    complete = [row for row in part if not isinstance(row, Failure)]
+    if len(complete) < len(part):
+        return None if len(part) > 1 else list(part)
+    if not body.batched:
+        return [call_row(body.by_place(names), row) for row in complete]
+    values = call_together(body, names, complete)
+    if not isinstance(values, BaseException):
+        return values
+    return [failed_row(values, complete[0])] if len(part) == 1 else None
 
 
 def _row(given: bytes) -> Row | Failure:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pixeltable.exceptions import InvalidState, UnknownFunction
 from pixeltable.exec.bodies import Row, Values, failed_row
-from pixeltable.exec.chunk import ALONE, FAILURE, READY, UNLOADABLE, Chunk, pickled
+from pixeltable.exec.chunk import FAILURE, READY, SPLIT, UNLOADABLE, Chunk, pickled, split
 from pixeltable.exec.parcel import FunctionParcels
 from pixeltable.exec.worker_link import WorkerDied, WorkerLink, value_of
 
@@ -128,13 +128,12 @@ class _TimedOut(Exception):
 
 
 class _Progress:
-    """How far a chunk has got: which rows have a result, and whether a call is for one row or for all that wait."""
+    """How far a chunk has got: which rows wait for a result, and how many of them each call takes."""
 
     def __init__(self, run: ChunkRun) -> None:
         self._run = run
         self.values: Values = [None] * len(run.rows)
         self.waiting: deque[tuple[int, bytes]] = deque()
-        self._together = run.batched
         self._loaded = False
         self._loading_deaths = 0
         self._parcel = 0
@@ -145,6 +144,9 @@ class _Progress:
             except TypeError as error:
                 fact = f"an argument cannot be passed to a worker process: {error.__cause__}"
                 self.values[place] = failed_row(TypeError(fact), row)
+        count = len(self.waiting)
+        self._calls = deque([count] if run.batched and count else [1] * count)
+        """The first one is under way."""
 
     def take_from(self, link: WorkerLink) -> None:
         """Send the rows that wait and take results, until none is left or the function turns out not to be loadable.
@@ -160,7 +162,7 @@ class _Progress:
             return
         rows = tuple(data for _, data in self.waiting)
         self._loaded = False
-        link.send(Chunk(parcel.key, parcel.data, self._run.names, self._together, rows, None))
+        link.send(Chunk(parcel.key, parcel.data, self._run.names, tuple(self._calls), rows, None))
         message = link.receive(None)
         assert message is not None
         if message[:1] == UNLOADABLE:
@@ -177,8 +179,8 @@ class _Progress:
             message = link.receive(self._run.timeout_s)
             if message is None:
                 raise _TimedOut
-            if message == ALONE:
-                self._together = False
+            if message == SPLIT:
+                split(self._calls)
             else:
                 self._settle(self._result(message))
 
@@ -212,9 +214,9 @@ class _Progress:
             self._fail(error)
 
     def _blame(self, error: Exception) -> None:
-        """Fail the row that was under way, if it was one alone; else have the rows tried one by one."""
-        if self._together and len(self.waiting) > 1:
-            self._together = False
+        """Fail the row that was under way, if it was one alone; else have each half tried."""
+        if self._calls[0] > 1:
+            split(self._calls)
         else:
             self._fail(error)
 
@@ -231,3 +233,6 @@ class _Progress:
     def _settle(self, result: Any) -> None:
         place, _ = self.waiting.popleft()
         self.values[place] = result
+        self._calls[0] -= 1
+        if not self._calls[0]:
+            self._calls.popleft()

@@ -44,7 +44,8 @@ class Workers:
         """Have a plain or batched function run on some rows: one value or `Failure` for each, in their order.
 
         The last values of each row are for the parameters `names`, those before by place. A batched function is called
-        once for all rows; if that fails, once for each. The future can be cancelled until a worker takes the chunk.
+        for all rows at once; if that fails, for each half, and so on. The future can be cancelled until a worker takes
+        the chunk.
         """
         future: Future[Values] = Future()
         with self._changed:
