@@ -99,18 +99,22 @@ class WorkerLink:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left = _LOOK_S if deadline is None else min(_LOOK_S, max(deadline - time.monotonic(), 0.0))
-            # Looked at before reading: what the process sent before it ended is still read then.
-            ended = self._process.poll() is not None
-            try:
-                message = self._frames.receive(left)
-            except OSError:
-                raise WorkerDied(self._ended()) from None
+            message = self._read(left)
             if message is not None:
                 return message
-            if ended:  # and something it forked keeps the connection open
-                raise WorkerDied(self._ended())
+            if not self.alive:  # and something it forked keeps the connection open
+                message = self._read(0.0)  # sent just before
+                if message is None:
+                    raise WorkerDied(self._ended())
+                return message
             if deadline is not None and time.monotonic() >= deadline:
                 return None
+
+    def _read(self, timeout_s: float) -> bytes | bytearray | None:
+        try:
+            return self._frames.receive(timeout_s)
+        except OSError:
+            raise WorkerDied(self._ended()) from None
 
     def kill(self) -> None:
         """End the process and what it started, at once. Can be called from any thread."""
