@@ -1,0 +1,65 @@
+"""Making the calls of functions that are not async in threads or worker processes, for a caller that waits."""
+
+from typing import Any
+
+from pixeltable.exec.batch import Failure
+from pixeltable.exec.calls import Invocation, Values
+from pixeltable.exec.engine import Engine
+from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
+from pixeltable.exec.threads import Threads
+from pixeltable.exec.workers import Workers, shares
+
+
+def rows_in_threads(invocation: Invocation, threads: Threads, *, timeout_s: float | None) -> Values:
+    """The results of one call for each row; one at a time where the function was declared with a timeout alone."""
+    function, rows = invocation.function, list(invocation.rows())
+    at_once = None if function.options.parallel else 1
+    return threads.run(invocation.calling.body, rows, timeout_s, at_once=at_once, name=function.name)
+
+
+def batches_in_threads(
+    invocation: Invocation, threads: Threads, engine: Engine, *, largest: int, timeout_s: float | None
+) -> Values:
+    """As `rows_in_threads`, in calls that take up to `largest` rows; of one that fails, each half is tried."""
+    function, body = invocation.function, invocation.calling.body
+    at_once = None if function.options.parallel else 1
+
+    def call(part: range) -> Any:
+        return checked_batch(body(*arguments(invocation, part)), invocation, part)
+
+    values: Values = [None] * invocation.count
+    waiting = list(parts(invocation, engine.batch_limit(function.spec.path, largest)))
+    while waiting:
+        found = threads.run(call, [(part,) for part in waiting], timeout_s, at_once=at_once, name=function.name)
+        again: list[range] = []
+        for part, results in zip(waiting, found, strict=True):
+            if type(results) is not Failure:
+                values[part.start : part.stop] = results
+            elif len(part) == 1:
+                values[part.start] = Failure(results.error, results.exception, invocation.show(part.start))
+            else:
+                again += halves(part)
+                if results.exception is not None and is_out_of_memory(results.exception):
+                    engine.lower_batch_limit(function.spec.path, len(part))
+        waiting = again
+    return values
+
+
+def in_processes(
+    invocation: Invocation, workers: Workers, engine: Engine, *, largest: int, timeout_s: float | None
+) -> Values:
+    """The results of calls in worker processes. What was begun is ended if waiting for it is interrupted."""
+    function, rows = invocation.function, list(invocation.rows())
+    if function.batch_size is None:
+        chunks = shares(rows, workers.count)
+    else:
+        size = engine.batch_limit(function.spec.path, largest)
+        chunks = [rows[part.start : part.stop] for part in parts(invocation, size)]
+    names = invocation.calling.names
+    futures = [workers.submit(function, chunk, timeout_s, names=names) for chunk in chunks]
+    try:
+        return [value for future in futures for value in future.result()]
+    except BaseException:
+        for future in futures:
+            workers.abandon(future)
+        raise
