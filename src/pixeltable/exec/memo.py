@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future
 from concurrent.futures import wait as wait_for_any
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A call that is under way, and the operation it belongs to."""
+    """A call that somebody else waits for, and the operation it belongs to."""
 
     operation: object
     future: "Future[_Outcome]" = field(default_factory=Future)
@@ -42,7 +42,8 @@ class InFlight:
     def __init__(self) -> None:
         self.files = FileDigests()
         self._lock = threading.Lock()
-        self._claims: dict[bytes, _Claim] = {}
+        self._operations: dict[bytes, object] = {}
+        self._awaited: dict[bytes, _Claim] = {}  # most calls nobody else waits for, and a future takes its time
 
     def claim(self, keys: Sequence[bytes], operation: object) -> tuple[list[bytes], dict[bytes, _Claim]]:
         """Those of the keys that are the caller's now, to be released in any case; and the claims others have."""
@@ -50,20 +51,30 @@ class InFlight:
         theirs: dict[bytes, _Claim] = {}
         with self._lock:
             for key in keys:
-                held = self._claims.get(key)
-                if held is not None:
-                    theirs[key] = held
-                else:
-                    self._claims[key] = _Claim(operation)
+                if key not in self._operations:
+                    self._operations[key] = operation
                     mine.append(key)
+                    continue
+                if key not in self._awaited:
+                    self._awaited[key] = _Claim(self._operations[key])
+                theirs[key] = self._awaited[key]
         return mine, theirs
 
-    def release(self, outcomes: dict[bytes, _Outcome]) -> None:
-        """Tell who waits how the caller's calls ended; then the keys are free."""
+    def release(self, values: dict[bytes, Any]) -> None:
+        """Tell who waits how the caller's calls ended, in values or failures; then the keys are free."""
+        for claim, value in self._forget(values):
+            claim.future.set_result(_Outcome(value))
+
+    def give_up(self, keys: Iterable[bytes]) -> None:
+        """Free the keys of calls that did not end."""
+        for claim, _ in self._forget(dict.fromkeys(keys)):
+            claim.future.set_result(_Outcome(given_up=True))
+
+    def _forget(self, values: dict[bytes, Any]) -> list[tuple[_Claim, Any]]:
         with self._lock:
-            claims = [(self._claims.pop(key), outcome) for key, outcome in outcomes.items()]
-        for claim, outcome in claims:
-            claim.future.set_result(outcome)
+            for key in values:
+                del self._operations[key]
+            return [(self._awaited.pop(key), values[key]) for key in self._awaited.keys() & values.keys()]
 
 
 def memo_name(path: str) -> str:
@@ -245,7 +256,7 @@ class RememberedBatch:
         for key, value in found.items():
             self._fill(key, value)
         self._mine.difference_update(found)
-        self._owner.in_flight.release({key: _Outcome(value) for key, value in found.items()})
+        self._owner.in_flight.release(found)
 
     def _fill(self, key: bytes, value: Any) -> None:
         for row in self._rows[key]:
@@ -264,4 +275,4 @@ class RememberedBatch:
 
     def _give_up(self) -> None:
         mine, self._mine = self._mine, set()
-        self._owner.in_flight.release(dict.fromkeys(mine, _Outcome(given_up=True)))
+        self._owner.in_flight.give_up(mine)

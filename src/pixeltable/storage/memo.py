@@ -51,7 +51,7 @@ _TRIM = f"""
 WITH ordered AS MATERIALIZED (
     SELECT key, sum(size_bytes) OVER (ORDER BY used_at DESC, key) AS total FROM pixeltable.memo
 ), surplus AS MATERIALIZED (
-    SELECT key FROM ordered WHERE total > %s AND (SELECT max(total) FROM ordered) > %s
+    SELECT key FROM ordered WHERE total > %s
 ), locked AS MATERIALIZED (
     SELECT m.key FROM pixeltable.memo m JOIN surplus USING (key) FOR UPDATE OF m SKIP LOCKED
 )
@@ -157,8 +157,10 @@ class Memo:
                 free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_TRIM_LOCK,)).fetchone()
                 if free is None or not free[0]:
                     return 0
-                bounds = (self._limit_bytes * _TRIMMED_SHARE, self._limit_bytes)
-                return connection.execute(_TRIM, bounds).rowcount
+                total = connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM pixeltable.memo").fetchone()
+                if total is None or total[0] <= self._limit_bytes:
+                    return 0
+                return connection.execute(_TRIM, (self._limit_bytes * _TRIMMED_SHARE,)).rowcount
 
         return self._database.read(work)
 
