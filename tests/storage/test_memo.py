@@ -1,5 +1,8 @@
 """What is remembered is found again, by any session, within the limit; the least recently used goes first."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -9,6 +12,7 @@ import pytest
 from pixeltable.storage.database import Connection, Database
 from pixeltable.storage.memo import FunctionMemo, Memo, MemoEntry
 from pixeltable.storage.migrate import migrate
+from tests.architecture.source_tree import REPOSITORY
 
 MIB = 1 << 20
 
@@ -108,6 +112,20 @@ def test_another_session_finds_it(memo: Memo, own_url: str) -> None:
     other = open_database(own_url)
     assert Memo(other, MIB).get([key(1)]) == {key(1): "result"}
     other.close()
+
+
+WRITER = """
+import os, signal, sys
+from tests.storage.test_memo import Memo, entries, open_database
+Memo(open_database(sys.argv[1]), 1 << 20).put(entries([1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_put_survives_the_death_of_the_process(memo: Memo, own_url: str) -> None:
+    run = subprocess.run([sys.executable, "-c", WRITER, own_url], cwd=REPOSITORY, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert memo.get([key(1)]) == {key(1): "result"}
 
 
 def test_use_is_noted_once_an_hour(memo: Memo, database: Database) -> None:
