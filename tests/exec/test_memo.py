@@ -70,15 +70,7 @@ Compute = Callable[[list[int]], Sequence[Any]]
 
 
 def run(owner: Remembered, wanted: Keys, compute: Compute) -> RememberedBatch:
-    """The loop of an engine."""
-    with owner.batch(wanted) as batch:
-        while not batch.done:
-            rows = batch.missing()
-            if rows:
-                batch.record(rows, compute(rows))
-            else:
-                batch.wait()
-    return batch
+    return owner.run(wanted, compute)
 
 
 def never(rows: list[int]) -> list[Any]:

@@ -7,6 +7,7 @@ from pixeltable.api.describe import describe_html, describe_text, table_metadata
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
+from pixeltable.api.results import ResultSet
 from pixeltable.api.row import RowBatch
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidArgument, UnknownColumn, Unsupported
@@ -17,6 +18,7 @@ from pixeltable.ids import check_column_name
 from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.compute_rows import compute_rows
+from pixeltable.session.errors import failed_cells
 from pixeltable.session.insert import insert
 from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
@@ -361,6 +363,19 @@ class Table(QueryStart):
 
     drop_index = drop_embedding_index
 
+    def errors(self, column: str | ColumnRef | None = None) -> ResultSet:
+        """The failed cells of a stored computed column, or of all of them, a row each, in order of the table's rows.
+
+        Columns: the primary key (`_rowid` if there is none), `column`, `errortype`, `errormsg`, `attempts` and `at`.
+
+        Raises:
+            NotFoundError: there is no such column.
+            RequestError: it is not computed, or not stored.
+        """
+        chosen = None if column is None else name_of(column, self._session.refresh().table(self._id, name=self._path))
+        found = failed_cells(self._session, self._id, self._path, column=chosen)
+        return ResultSet(found.columns, found.types)
+
     # Versions
 
     def revert(self) -> None:
@@ -404,7 +419,7 @@ InsertableTable = Table
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
     "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
-    "distinct", "errors", "estimate", "forget", "group_by", "join", "rename_column", "restore",
+    "distinct", "estimate", "forget", "group_by", "join", "rename_column", "restore",
     "sample", "stale", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""

@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future
 from concurrent.futures import wait as wait_for_any
 from dataclasses import dataclass, field
@@ -118,6 +118,20 @@ class Remembered:
         """The calls of some rows, by their keys (`call_keys`); None for a row whose call is not remembered."""
         return RememberedBatch(self, keys)
 
+    def run(self, keys: Keys, compute: Callable[[list[int]], Sequence[Any]]) -> "RememberedBatch":
+        """The batch, done: `compute` makes the calls of the rows it is given; for those of others this thread waits.
+
+        For who records results as they come, there is `batch`.
+        """
+        with self.batch(keys) as batch:
+            while not batch.done:
+                rows = batch.missing()
+                if rows:
+                    batch.record(rows, compute(rows))
+                else:
+                    batch.wait()
+        return batch
+
     def look_up(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         """The values remembered for these keys."""
         if self.bypass:
@@ -162,9 +176,9 @@ class RememberedBatch:
 
         with remembered.batch(keys) as batch:
             while not batch.done:
-                rows = batch.missing()  # asks the memo at its first call
+                rows = batch.missing()  # looks up what is remembered
                 if rows:
-                    batch.record(rows, ...)  # compute them: all at once, or some at a time in several calls
+                    batch.record(rows, ...)  # all at once, or some at a time in several calls
                 else:
                     batch.wait()  # for calls that others make
         batch.values
