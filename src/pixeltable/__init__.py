@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ls,
         move,
     )
+    from pixeltable.api.memo import clear_memo, memo_stats
     from pixeltable.api.query import Query
     from pixeltable.api.results import ResultSet
     from pixeltable.api.row import Row, RowBatch
@@ -68,6 +69,7 @@ _HOMES = {
     "api.catalog": (
         "create_dir create_table drop_dir drop_table get_dir_contents get_table home init list_dirs list_tables ls move"
     ),
+    "api.memo": "clear_memo memo_stats",
     "api.query": "Query",
     "api.results": "ResultSet",
     "api.row": "Row RowBatch",
@@ -123,6 +125,7 @@ __all__ = [
     "UpdateStatus",
     "UserError",
     "Video",
+    "clear_memo",
     "create_dir",
     "create_table",
     "drop_dir",
@@ -136,6 +139,7 @@ __all__ = [
     "list_dirs",
     "list_tables",
     "ls",
+    "memo_stats",
     "move",
     "types",
     "udf",

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     memory_mb: int = Field(256, ge=0)
     """What an insert keeps of computed values in memory before it commits; the rest waits in a temporary file."""
 
+    memo_size_mb: int = Field(1024, ge=0)
+    """How much of what expensive functions returned is remembered, in the database; 0 remembers nothing."""
+
     sql_pushdown: bool = True
     """Whether expressions run in the database where they can; off, all but plain columns run in Python."""
 

@@ -5,7 +5,8 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api import column_methods as column_methods  # for its effect: columns get their methods
-from pixeltable.api.table import RESERVED_NAMES, Table, one_of
+from pixeltable.api.arguments import one_of
+from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.exceptions import InvalidPath, UnknownPath, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions

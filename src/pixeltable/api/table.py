@@ -1,15 +1,15 @@
 """`Table`: the handle users hold. It knows an id; what the table looks like is looked up when it matters."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pixeltable.api.describe import describe_html, describe_text, table_metadata
+from pixeltable.api.arguments import name_of, one_of
 from pixeltable.api.progress import watched
-from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
 from pixeltable.api.row import RowBatch
+from pixeltable.api.table_reports import TableReports
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import ForeignColumn, InvalidArgument, UnknownColumn, Unsupported
+from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
 from pixeltable.functions import string as string  # for its effect: String columns get their methods
@@ -25,45 +25,12 @@ from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.function import BoundFunction, Function
 from pixeltable.udfs.retry import Policy, Retry
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _MODALITY = {
     StringType: "string", ImageType: "image", AudioType: "audio", VideoType: "video", DocumentType: "document",
 }  # fmt: skip
 
 
-def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
-    """`value`, if it is one of the known ones.
-
-    Raises:
-        InvalidArgument: it is none.
-    """
-    if value not in known:
-        raise InvalidArgument(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
-    return str(value)
-
-
-def name_of(column: Any, record: TableRecord) -> str:
-    """The name of a column that a user names or refers to.
-
-    Raises:
-        ForeignColumn: it is a reference to a column of another table.
-        InvalidArgument: it is neither a name nor a reference.
-    """
-    if isinstance(column, ColumnRef):
-        if column.table != record.id:
-            raise ForeignColumn([column.name], table=record.path, role="the call")
-        found = record.column_by_id(column.column)
-        if found is None:
-            raise UnknownColumn(column.name, table=record.path, known=[other.name for other in record.ready_columns])
-        return found.name
-    if not isinstance(column, str):
-        raise InvalidArgument(f"a column is given by its name or as table.name, got {column!r}")
-    return column
-
-
-class Table(QueryStart):
+class Table(TableReports):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
@@ -106,21 +73,6 @@ class Table(QueryStart):
         """The names of the columns, in order."""
         record = self._session.refresh().table(self._id, name=self._path)
         return [column.name for column in record.ready_columns]
-
-    def get_metadata(self) -> dict[str, Any]:
-        """Name, columns, indexes, version and the like, as a dict."""
-        record = self._session.refresh().table(self._id, name=self._path)
-        return table_metadata(record, versions.list_versions(self._session, self._id, self._path, limit=1)[0])
-
-    def describe(self) -> None:
-        """Print the columns and indexes."""
-        print(repr(self))  # noqa: T201  # printing is what it is for
-
-    def __repr__(self) -> str:
-        return describe_text(self._session.refresh().table(self._id, name=self._path))
-
-    def _repr_html_(self) -> str:
-        return describe_html(self._session.refresh().table(self._id, name=self._path))
 
     def list_views(self, *, recursive: bool = True) -> list[str]:  # noqa: ARG002  # as callers write it
         """The paths of the views over this table."""
@@ -371,32 +323,6 @@ class Table(QueryStart):
         """
         versions.revert(self._session, self._id, self._path)
 
-    def get_versions(self, n: int | None = None) -> list[dict[str, Any]]:
-        """What each operation did, newest first, at most `n` of them."""
-        if n is not None and (type(n) is not int or n < 1):
-            raise InvalidArgument(f"get_versions(): n must be a positive int, got {n!r}")
-        found = versions.list_versions(self._session, self._id, self._path, limit=n)
-        return [
-            {
-                "version": version.version,
-                "created_at": version.created_at,
-                "user": None,
-                "change_type": version.kind,
-                "inserts": version.inserts,
-                "updates": version.updates,
-                "deletes": version.deletes,
-                "errors": version.errors,
-                "schema_change": version.schema_change,
-            }
-            for version in found
-        ]
-
-    def history(self, n: int | None = None) -> "pd.DataFrame":
-        """As `get_versions`, as a DataFrame."""
-        import pandas as pd
-
-        return pd.DataFrame(self.get_versions(n))
-
 
 InsertableTable = Table
 """Older name: every table that is no view."""
@@ -404,7 +330,7 @@ InsertableTable = Table
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
     "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
-    "distinct", "errors", "estimate", "forget", "group_by", "join", "rename_column", "restore",
+    "distinct", "estimate", "forget", "group_by", "join", "rename_column", "restore",
     "sample", "stale", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""

@@ -19,9 +19,11 @@ from pixeltable.exceptions import (
 )
 from pixeltable.exec.context import Context
 from pixeltable.exec.engine import Engine
+from pixeltable.exec.memo import InFlight
 from pixeltable.exprs.call import FunctionSpec
 from pixeltable.settings import Settings
 from pixeltable.storage.database import Connection, Database
+from pixeltable.storage.memo import Memo
 from pixeltable.storage.migrate import migrate
 from pixeltable.storage.server import EmbeddedServer
 from pixeltable.udfs import pickles, registry
@@ -52,6 +54,8 @@ class Session:
             recovery_s=settings.recovery_s,
             revive=self._server.ensure_running if self._server else lambda: None,
         )
+        self.memo = Memo(self.database, settings.memo_size_mb << 20)
+        self.in_flight = InFlight()
         self.context = self._new_context()
         try:
             self.database.read(migrate)
@@ -66,6 +70,8 @@ class Session:
         """In a forked child: nothing of what belongs to the parent's threads and connections is used."""
         self._lock = threading.Lock()
         self.database.after_fork()
+        self.memo.after_fork()
+        self.in_flight = InFlight()  # the parent's calls go on there
         self.context = self._new_context()
 
     def close(self) -> None:

@@ -1,7 +1,10 @@
 """Cells as the text PostgreSQL reads, a column at a time, and back from what its driver returns."""
 
+import datetime
+import json
 import re
 import struct
+import uuid
 from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any
@@ -14,10 +17,13 @@ from pixeltable.types.column_type import (
     BoolType,
     ColumnType,
     DateType,
+    FloatType,
+    IntType,
     JsonType,
     MediaType,
     StringType,
     TimestampType,
+    UUIDType,
 )
 from pixeltable.types.conform import json_texts
 
@@ -114,3 +120,22 @@ def copy_column(texts: Sequence[str | None]) -> list[str]:
 def decoder(column_type: ColumnType) -> Callable[[Any], Any] | None:
     """What turns a cell as the driver returns it into its Python form; None where it is that already."""
     return array_from_bytes if isinstance(column_type, ArrayType) else None
+
+
+def text_reader(column_type: ColumnType, zone: datetime.tzinfo) -> Callable[[str], Any]:
+    """What turns the text that `cell_texts` made of a value back into the value; times are in `zone`."""
+    if isinstance(column_type, TimestampType):
+        return lambda text: datetime.datetime.fromisoformat(text).astimezone(zone)
+    return _READERS.get(type(column_type), str)
+
+
+_READERS: dict[type[ColumnType], Callable[[str], Any]] = {
+    IntType: int,
+    FloatType: float,
+    BoolType: lambda text: text == "t",
+    DateType: datetime.date.fromisoformat,
+    UUIDType: uuid.UUID,
+    BinaryType: lambda text: bytes.fromhex(text[2:]),
+    JsonType: json.loads,
+    ArrayType: lambda text: array_from_bytes(bytes.fromhex(text[2:])),
+}

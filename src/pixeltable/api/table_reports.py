@@ -1,0 +1,73 @@
+"""What a table tells of itself: how it is made up, its versions, the cells that failed."""
+
+from typing import TYPE_CHECKING, Any
+
+from pixeltable.api.arguments import name_of
+from pixeltable.api.describe import describe_html, describe_text, table_metadata
+from pixeltable.api.query_start import QueryStart
+from pixeltable.api.results import ResultSet
+from pixeltable.exceptions import InvalidArgument
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.session import versions
+from pixeltable.session.errors import failed_cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class TableReports(QueryStart):
+    """Something that can describe itself, and has versions and failed cells: a table, known by its id."""
+
+    def get_metadata(self) -> dict[str, Any]:
+        """Name, columns, indexes, version and the like, as a dict."""
+        record = self._session.refresh().table(self._id, name=self._path)
+        return table_metadata(record, versions.list_versions(self._session, self._id, self._path, limit=1)[0])
+
+    def describe(self) -> None:
+        """Print the columns and indexes."""
+        print(repr(self))  # noqa: T201  # printing is what it is for
+
+    def __repr__(self) -> str:
+        return describe_text(self._session.refresh().table(self._id, name=self._path))
+
+    def _repr_html_(self) -> str:
+        return describe_html(self._session.refresh().table(self._id, name=self._path))
+
+    def errors(self, column: str | ColumnRef | None = None) -> ResultSet:
+        """The failed cells of a stored computed column, or of all of them, a row each, in order of the table's rows.
+
+        Columns: the primary key (`_rowid` if there is none), `column`, `errortype`, `errormsg`, `attempts` and `at`.
+
+        Raises:
+            NotFoundError: there is no such column.
+            RequestError: it is not computed, or not stored.
+        """
+        chosen = None if column is None else name_of(column, self._session.refresh().table(self._id, name=self._path))
+        found = failed_cells(self._session, self._id, self._path, column=chosen)
+        return ResultSet(found.columns, found.types)
+
+    def get_versions(self, n: int | None = None) -> list[dict[str, Any]]:
+        """What each operation did, newest first, at most `n` of them."""
+        if n is not None and (type(n) is not int or n < 1):
+            raise InvalidArgument(f"get_versions(): n must be a positive int, got {n!r}")
+        found = versions.list_versions(self._session, self._id, self._path, limit=n)
+        return [
+            {
+                "version": version.version,
+                "created_at": version.created_at,
+                "user": None,
+                "change_type": version.kind,
+                "inserts": version.inserts,
+                "updates": version.updates,
+                "deletes": version.deletes,
+                "errors": version.errors,
+                "schema_change": version.schema_change,
+            }
+            for version in found
+        ]
+
+    def history(self, n: int | None = None) -> "pd.DataFrame":
+        """As `get_versions`, as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.get_versions(n))
