@@ -7,29 +7,21 @@ from typing import Any
 import pytest
 
 import pixeltable as pxt
+from pixeltable.exec.aside import Stops
 from pixeltable.exec.calls import Invocation, prepare
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.parallel_calls import batches_in_threads, in_processes, rows_in_threads
 from pixeltable.exec.plain_calls import run_batches, run_rows
-from pixeltable.exec.threads import Threads
-from pixeltable.exec.workers import Workers
 from pixeltable.func import Batch
 from pixeltable.udfs.function import Function
 from tests.exec import worker_functions as library
-from tests.exec.columns import ENGINE, column
+from tests.exec.columns import column
 from tests.exec.worker_functions import summary
 
 
 @pytest.fixture(scope="module")
-def threads() -> Iterator[Threads]:
-    made = Threads(4)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    made = Workers(2)
+def engine() -> Iterator[Engine]:
+    made = Engine()
     yield made
     made.close()
 
@@ -50,54 +42,53 @@ def calls(function: Function, *columns: Sequence[Any]) -> Invocation:
 NUMBERS = [*range(20), 0]
 
 
-def test_rows_in_threads(threads: Threads) -> None:
+def test_rows_in_threads(engine: Engine) -> None:
     invocation = calls(library.reciprocal, NUMBERS)
     here = run_rows(invocation.calling.body, invocation)
-    there = rows_in_threads(invocation, threads, timeout_s=None)
+    there = rows_in_threads(invocation, engine, Stops(), timeout_s=None)
     assert summary(there) == summary(here)
     assert (there[0].inputs, there[20].inputs) == (here[0].inputs, here[20].inputs)
 
 
-def test_rows_in_processes(workers: Workers) -> None:
+def test_rows_in_processes(engine: Engine) -> None:
     invocation = calls(library.reciprocal, NUMBERS)
     here = run_rows(invocation.calling.body, invocation)
-    there = in_processes(invocation, workers, ENGINE, largest=100, timeout_s=None)
+    there = in_processes(invocation, engine, Stops(), largest=100, timeout_s=None)
     assert summary(there) == summary(here)
     assert (there[0].inputs, there[20].inputs) == (here[0].inputs, here[20].inputs)
 
 
-def test_keyword_only_parameters_in_processes(workers: Workers) -> None:
+def test_keyword_only_parameters_in_processes(engine: Engine) -> None:
     invocation = calls(library.minus, [10, 20], [1, 2], [3, 4])
-    assert in_processes(invocation, workers, ENGINE, largest=100, timeout_s=None) == [6, 14]
+    assert in_processes(invocation, engine, Stops(), largest=100, timeout_s=None) == [6, 14]
 
 
 @pytest.mark.parametrize("place", ["threads", "processes"])
-def test_batches(place: str, threads: Threads, workers: Workers) -> None:
+def test_batches(place: str, engine: Engine) -> None:
     invocation = calls(tenths, NUMBERS, [2] * 10 + [5] * 11)
-    here = run_batches(invocation, ENGINE, largest=8)
+    here = run_batches(invocation, engine, largest=8)
     if place == "threads":
-        there = batches_in_threads(invocation, threads, ENGINE, largest=8, timeout_s=None)
+        there = batches_in_threads(invocation, engine, Stops(), largest=8, timeout_s=None)
     else:
-        there = in_processes(invocation, workers, ENGINE, largest=8, timeout_s=None)
+        there = in_processes(invocation, engine, Stops(), largest=8, timeout_s=None)
     assert summary(there) == summary(here)
     assert there[13].inputs == here[13].inputs == "13, 5"
 
 
-def test_batch_without_memory_makes_later_batches_smaller(threads: Threads) -> None:
+def test_batch_without_memory_makes_later_batches_smaller(engine: Engine) -> None:
     @pxt.udf(batch_size=8, parallel="threads")
     def greedy(x: Batch[int]) -> Batch[int]:
         if len(x) > 2:
             raise MemoryError
         return x
 
-    engine = Engine()
     invocation = calls(greedy, list(range(16)))
-    assert batches_in_threads(invocation, threads, engine, largest=8, timeout_s=None) == list(range(16))
+    assert batches_in_threads(invocation, engine, Stops(), largest=8, timeout_s=None) == list(range(16))
     assert engine.batch_limit(greedy.spec.path, 8) == 2
 
 
 @pytest.mark.filterwarnings("ignore::pixeltable.exceptions.PixeltableWarning")
-def test_function_with_a_timeout_alone_runs_row_by_row(threads: Threads) -> None:
+def test_function_with_a_timeout_alone_runs_row_by_row(engine: Engine) -> None:
     seen: list[int] = []
     gate = threading.Event()
 
@@ -108,7 +99,7 @@ def test_function_with_a_timeout_alone_runs_row_by_row(threads: Threads) -> None
             gate.wait()
         return x
 
-    found = rows_in_threads(calls(slow, list(range(5))), threads, timeout_s=0.05)
+    found = rows_in_threads(calls(slow, list(range(5))), engine, Stops(), timeout_s=0.05)
     gate.set()
     assert summary(found) == [0, 1, "TimeoutError: slow() did not return within 0.05 s", 3, 4]
     assert seen == list(range(5))

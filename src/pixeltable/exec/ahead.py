@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeVar
 
-from pixeltable.exec.engine import aside
+from pixeltable.exec.aside import aside
 
 Item = TypeVar("Item")
 

@@ -53,11 +53,13 @@ class _Caller:
 
     async def _once(self, start: Callable[[], Awaitable[Any]]) -> Any:
         report = begin_report()
-        async with nullcontext() if self.timeout_s is None else asyncio.timeout(self.timeout_s):
-            result = await start()
-        if self.counted:
-            self.context.tally.add(Calls(made=1, input_tokens=report.input_tokens, output_tokens=report.output_tokens))
-        return result
+        try:
+            async with nullcontext() if self.timeout_s is None else asyncio.timeout(self.timeout_s):
+                return await start()
+        finally:
+            if self.counted:
+                calls = Calls(made=1, input_tokens=report.input_tokens, output_tokens=report.output_tokens)
+                self.context.tally.add(calls)
 
 
 def _caller(invocation: Invocation, context: Context) -> _Caller:
@@ -73,7 +75,21 @@ def _caller(invocation: Invocation, context: Context) -> _Caller:
     )
 
 
-async def run_rows(invocation: Invocation, context: Context) -> Values:
+Ended = Callable[[int, Any], None]
+"""Called with the number of a row and its result, when its call has ended."""
+
+
+async def run(invocation: Invocation, context: Context, *, ended: Ended | None = None) -> Values:
+    """The results of all calls; `ended` is told each as it comes."""
+    if not invocation.count:
+        return []
+    declared = invocation.function.batch_size
+    if declared is None:
+        return await run_rows(invocation, context, ended)
+    return await run_batches(invocation, context, ended, largest=min(declared, context.batch_size))
+
+
+async def run_rows(invocation: Invocation, context: Context, ended: Ended | None) -> Values:
     """The results of one call for each row.
 
     A few workers share one iterator, so that no more coroutines exist than may run.
@@ -86,6 +102,8 @@ async def run_rows(invocation: Invocation, context: Context) -> Values:
     async def worker() -> None:
         for place, row in rows:
             values[place] = await caller.call(partial(body, *row), partial(invocation.show, place))
+            if ended is not None:
+                ended(place, values[place])
 
     await _together(worker() for _ in range(min(invocation.count, CONCURRENT_CALLS)))
     return values
@@ -102,14 +120,14 @@ async def _together(work: Iterator[Awaitable[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_batches(invocation: Invocation, context: Context, *, largest: int) -> Values:
+async def run_batches(invocation: Invocation, context: Context, ended: Ended | None, *, largest: int) -> Values:
     """The results of calls that take up to `largest` rows at once, several calls under way."""
     caller = _caller(invocation, context)
     size = context.engine.batch_limit(invocation.function.spec.path, largest)
     values: Values = [None] * invocation.count
     queue: Iterator[range] = parts(invocation, size)
 
-    async def run(part: range) -> None:
+    async def run_part(part: range) -> None:
         found = await _call_batch(caller, invocation, part)
         if not isinstance(found, Failure):
             values[part.start : part.stop] = found
@@ -119,11 +137,15 @@ async def run_batches(invocation: Invocation, context: Context, *, largest: int)
             if found.exception is not None and is_out_of_memory(found.exception):
                 context.engine.lower_batch_limit(invocation.function.spec.path, len(part))
             for half in halves(part):
-                await run(half)
+                await run_part(half)
+            return
+        if ended is not None:
+            for row in part:
+                ended(row, values[row])
 
     async def worker() -> None:
         for part in queue:
-            await run(part)
+            await run_part(part)
 
     await _together(worker() for _ in range(min(-(-invocation.count // size), CONCURRENT_CALLS)))
     return values

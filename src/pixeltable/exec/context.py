@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from pixeltable.exec.engine import Engine
+from pixeltable.exec.memo import InFlight
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import FunctionSpec
+from pixeltable.storage.memo import Memo
 from pixeltable.udfs.function import Function
 from pixeltable.udfs.retry import Policy
 
@@ -21,8 +23,13 @@ class Context:
     engine: Engine
     tally: Tally = field(default_factory=Tally)
     policy: Policy = field(default_factory=Policy)
+    memo: Memo | None = None
+    in_flight: InFlight | None = None
     recall: bool = True
     """Whether results that are remembered are used in place of calls."""
+
+    job: str | None = None
+    """The job this is part of: results of functions that are not deterministic are remembered for it alone."""
 
     def counting(self, tally: Tally) -> "Context":
         """The context of an operation that counts with `tally`."""

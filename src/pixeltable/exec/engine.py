@@ -1,14 +1,10 @@
 """`Engine`: where calls run that do not run in the caller's thread. The session owns it, parts are made when used."""
 
 import asyncio
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, TypeVar
 
 from pixeltable.exec.event_loop import EventLoop
-
-Result = TypeVar("Result")
+from pixeltable.exec.threads import Threads
+from pixeltable.exec.workers import Workers
 
 CONCURRENT_CALLS = 256
 """Most calls of one async function that are under way at once."""
@@ -22,12 +18,16 @@ class Engine:
 
     def __init__(self) -> None:
         self.loop = EventLoop()
+        self.threads = Threads()
+        self.workers = Workers()
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._batch_limits: dict[str, int] = {}
 
     def close(self) -> None:
         """End threads and processes; what still runs is cancelled."""
         self.loop.close()
+        self.threads.close()
+        self.workers.close()
 
     def gate(self, path: str, *, pooled: bool) -> asyncio.Semaphore:
         """What bounds the calls of one async function that are under way, in all operations together."""
@@ -43,22 +43,3 @@ class Engine:
     def lower_batch_limit(self, path: str, size: int) -> None:
         """A batch of `size` rows was too much for the memory."""
         self._batch_limits[path] = max(1, size // 2)
-
-
-def aside(work: Callable[..., Result], *args: Any) -> "Future[Result]":
-    """Run our own blocking work beside the caller: reading ahead, writing behind, waiting for other threads.
-
-    In a thread made for it: from a pool it could have to wait for work that itself waits.
-    """
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(work(*args))
-        except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="pixeltable-aside", daemon=True).start()
-    return future

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from pixeltable.exec.aside import Stops
+
 Result = TypeVar("Result")
 
 _CLOSING_S = 5.0
@@ -45,9 +47,11 @@ class EventLoop:
         """Start a coroutine; cancelling the future cancels it."""
         return asyncio.run_coroutine_threadsafe(work, self._running())
 
-    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """The result of a coroutine; it is cancelled if waiting for it is interrupted."""
+    def run(self, work: Coroutine[Any, Any, Result], stops: Stops | None = None) -> Result:
+        """The result of a coroutine; it is cancelled if waiting for it is interrupted, or by `stops`."""
         future = self.submit(work)
+        if stops is not None:
+            stops.add(future.cancel)
         try:
             return result_of(future)
         except BaseException:

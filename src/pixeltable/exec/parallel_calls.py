@@ -1,24 +1,35 @@
 """Making the calls of functions that are not async in threads or worker processes, for a caller that waits."""
 
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
+from pixeltable.exec.aside import Stops
 from pixeltable.exec.batch import Failure
 from pixeltable.exec.calls import Invocation, Values
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
-from pixeltable.exec.threads import Threads
-from pixeltable.exec.workers import Workers, shares
+from pixeltable.exec.workers import shares
 
 
-def rows_in_threads(invocation: Invocation, threads: Threads, *, timeout_s: float | None) -> Values:
+def rows_in_threads(invocation: Invocation, engine: Engine, stops: Stops, *, timeout_s: float | None) -> Values:
     """The results of one call for each row; one at a time where the function was declared with a timeout alone."""
     function, rows = invocation.function, list(invocation.rows())
     at_once = None if function.options.parallel else 1
-    return threads.run(invocation.calling.body, rows, timeout_s, at_once=at_once, name=function.name)
+    future = engine.threads.submit(invocation.calling.body, rows, timeout_s, at_once=at_once, name=function.name)
+    stops.add(future.cancel)
+    return _waited(engine, future)
+
+
+def _waited(engine: Engine, future: "Future[Values]") -> Values:
+    try:
+        return future.result()
+    finally:
+        engine.threads.warn()
 
 
 def batches_in_threads(
-    invocation: Invocation, threads: Threads, engine: Engine, *, largest: int, timeout_s: float | None
+    invocation: Invocation, engine: Engine, stops: Stops, *, largest: int, timeout_s: float | None
 ) -> Values:
     """As `rows_in_threads`, in calls that take up to `largest` rows; of one that fails, each half is tried."""
     function, body = invocation.function, invocation.calling.body
@@ -30,7 +41,10 @@ def batches_in_threads(
     values: Values = [None] * invocation.count
     waiting = list(parts(invocation, engine.batch_limit(function.spec.path, largest)))
     while waiting:
-        found = threads.run(call, [(part,) for part in waiting], timeout_s, at_once=at_once, name=function.name)
+        calls = [(part,) for part in waiting]
+        future = engine.threads.submit(call, calls, timeout_s, at_once=at_once, name=function.name)
+        stops.add(future.cancel)
+        found = _waited(engine, future)
         again: list[range] = []
         for part, results in zip(waiting, found, strict=True):
             if type(results) is not Failure:
@@ -46,9 +60,10 @@ def batches_in_threads(
 
 
 def in_processes(
-    invocation: Invocation, workers: Workers, engine: Engine, *, largest: int, timeout_s: float | None
+    invocation: Invocation, engine: Engine, stops: Stops, *, largest: int, timeout_s: float | None
 ) -> Values:
     """The results of calls in worker processes. What was begun is ended if waiting for it is interrupted."""
+    workers = engine.workers
     function, rows = invocation.function, list(invocation.rows())
     if function.batch_size is None:
         chunks = shares(rows, workers.count)
@@ -57,9 +72,10 @@ def in_processes(
         chunks = [rows[part.start : part.stop] for part in parts(invocation, size)]
     names = invocation.calling.names
     futures = [workers.submit(function, chunk, timeout_s, names=names) for chunk in chunks]
+    for future in futures:
+        stops.add(partial(workers.abandon, future))
     try:
         return [value for future in futures for value in future.result()]
     except BaseException:
-        for future in futures:
-            workers.abandon(future)
+        stops.stop()
         raise

@@ -152,7 +152,7 @@ class _Filling:
 
 def _goal(session: Session, job: JobRecord, name: str, tally: Tally) -> Goal:
     table = _table_with_target(session, job, name)
-    context = session.context.counting(tally)
+    context = replace(session.context.counting(tally), job=f"job {job.id}")
     if job.column is not None:
         return column_goal(table, job.column, context, abort=False)
     assert job.index is not None

@@ -64,7 +64,11 @@ class Session:
             raise
 
     def _new_context(self) -> Context:
-        return Context(self.settings.zone, self.find_function, self.settings.batch_size, Engine())
+        memo = self.memo if self.settings.memo_size_mb else None
+        return Context(
+            self.settings.zone, self.find_function, self.settings.batch_size, Engine(),
+            memo=memo, in_flight=self.in_flight,
+        )  # fmt: skip
 
     def after_fork(self) -> None:
         """In a forked child: nothing of what belongs to the parent's threads and connections is used."""

@@ -1,0 +1,127 @@
+"""Calls of functions whose results are remembered: only those are made that are not known, and what ends is kept.
+
+Results are written as they come, a few times a second, so that a crash costs little more than the calls under way.
+"""
+
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from pixeltable.exec import async_calls
+from pixeltable.exec.aside import Stops
+from pixeltable.exec.calls import Invocation, Values, place
+from pixeltable.exec.context import Context
+from pixeltable.exec.event_loop import result_of
+from pixeltable.exec.memo import Remembered, RememberedBatch
+from pixeltable.exec.memo_keys import call_keys
+from pixeltable.exec.pace import Pace
+from pixeltable.exec.tally import Calls
+
+_RECORD_S = 0.2
+
+
+def run(invocation: Invocation, context: Context, make: Callable[[Invocation], Values]) -> Values:
+    """The results of calls that `make` makes, some at a time."""
+    pace = Pace(context.batch_size, first=max(64, invocation.function.batch_size or 1))
+    with _batch(invocation, context) as batch:
+        while not batch.done:
+            rows = batch.missing()[: pace.size]
+            if not rows:
+                batch.wait()
+                continue
+            pace.begin()
+            some = invocation.only(rows)
+            batch.record(rows, place(some, make(some), zone=context.zone))
+            pace.done(len(rows))
+        return _counted(batch, context)
+
+
+def run_on_loop(invocation: Invocation, context: Context, stops: Stops) -> Values:
+    """The results of the calls of an async function, which run on the engine's loop while this thread keeps them."""
+    with _batch(invocation, context) as batch:
+        while not batch.done:
+            rows = batch.missing()
+            if not rows:
+                batch.wait()
+                continue
+            some = invocation.only(rows)
+            ended: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+            told = partial(_tell, ended)
+            future = context.engine.loop.submit(async_calls.run(some, context, ended=told))
+            stops.add(future.cancel)
+            _record(batch, rows, some, future, ended, context)
+        return _counted(batch, context)
+
+
+def _tell(ended: "queue.SimpleQueue[tuple[int, Any]]", row: int, value: Any) -> None:
+    ended.put((row, value))
+
+
+def _batch(invocation: Invocation, context: Context) -> RememberedBatch:
+    assert context.memo is not None
+    assert context.in_flight is not None
+    function = invocation.function.spec
+    keys = call_keys(
+        function,
+        invocation.calling.parameters,
+        invocation.columns,
+        invocation.count,
+        result=invocation.result,
+        files=context.in_flight.files,
+        job=context.job,
+    )
+    remembered = Remembered(
+        context.memo,
+        context.in_flight,
+        function=function.path,
+        result=invocation.result,
+        zone=context.zone,
+        operation=context.tally,
+        bypass=not context.recall,
+    )
+    return remembered.batch(keys)
+
+
+def _record(
+    batch: RememberedBatch,
+    rows: list[int],
+    calls: Invocation,
+    future: "Future[Values]",
+    ended: "queue.SimpleQueue[tuple[int, Any]]",
+    context: Context,
+) -> None:
+    """Keep results as they come, until all calls have ended."""
+    left = len(rows)
+    while left:
+        found = _drain(ended, future)
+        if not found:
+            result_of(future)  # raises what ended it early
+            break
+        places = [number for number, _ in found]
+        values = place(calls.only(places), [value for _, value in found], zone=context.zone)
+        batch.record([rows[number] for number in places], values)
+        left -= len(found)
+    result_of(future)
+
+
+def _drain(ended: "queue.SimpleQueue[tuple[int, Any]]", future: "Future[Values]") -> list[tuple[int, Any]]:
+    """What has ended within the next moment; nothing if the whole has, and was drained before."""
+    found: list[tuple[int, Any]] = []
+    until = time.monotonic() + _RECORD_S
+    while True:
+        try:
+            found.append(ended.get(timeout=max(0.0, until - time.monotonic())))
+        except queue.Empty:
+            if found or (future.done() and ended.empty()):
+                return found
+            until = time.monotonic() + _RECORD_S
+        if future.done() and ended.empty():
+            return found
+
+
+def _counted(batch: RememberedBatch, context: Context) -> Values:
+    context.tally.add(Calls(cached=batch.cached))
+    return batch.values
