@@ -85,7 +85,7 @@ class Granted:
         """Use time for a call; returns where the used time ends. What is missing becomes debt."""
         left_s = amount * interval_s
         end_s = self.next_s
-        while self.spans and left_s > 0:
+        while self.spans and left_s > _SLACK_S:
             start_s, stop_s = self.spans.popleft()
             end_s = min(start_s + left_s, stop_s)
             left_s -= end_s - start_s
