@@ -57,7 +57,9 @@ def test_no_window_sees_more_tokens_than_the_limit_and_one_call(
 
 @pytest.mark.parametrize("window_s", [1.0, 60.0])
 @pytest.mark.parametrize("limit", [60, 600, 6000, 20_000])
-def test_server_that_counts_by_the_second_or_the_minute_sees_no_more_than_the_limit(limit: int, window_s: float) -> None:
+def test_server_that_counts_by_the_second_or_the_minute_sees_no_more_than_the_limit(
+    limit: int, window_s: float
+) -> None:
     number = min(limit // 20, 300) + 5
     times = [admission.at_s for admission in run(make_all(pool_with(limit), [Call(lasts_s=0.5)] * number))]
     assert most(times, window_s) <= limit / 60 * window_s

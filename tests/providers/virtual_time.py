@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer, so that minutes of pacing take no time and depend on no machine."""
+"""An event loop whose clock jumps to the next timer, so that minutes take no time, and the machine does not matter."""
 
 import asyncio
 import selectors

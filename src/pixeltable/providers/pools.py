@@ -19,10 +19,10 @@ from pixeltable.udfs.report import CallReport
 HEADROOM = 0.02
 """Share of a limit that is left alone: answers and clocks of a network are never quite even."""
 
-_TICK_S = 1e-6  # sooner is now: timers may fire that early
-
 PROBES = 4
 """Calls under way at once while nothing is known of a pool's limits."""
+
+_TICK_S = 1e-6  # sooner is now: timers may fire that early
 
 
 class Pools:
@@ -72,7 +72,8 @@ class Pool:
         self._congestion = Congestion()
         self._traffic = Traffic()
         self._answered = False
-        self._under_way = 0
+        self.under_way = 0
+        """Calls that were admitted and have not ended."""
         self._waiting: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,7 +106,7 @@ class Pool:
         self._loop = loop
         self._waiting.clear()
         self._timer = None
-        self._under_way = 0
+        self.under_way = 0
         for meter in self._meters.values():
             meter.pending = 0.0
         if self._sharing is not None:
@@ -133,7 +134,7 @@ class Pool:
 
     def _ready_at(self, estimate: Mapping[str, int], now: float) -> float:
         """When such a call may start; infinite where an answer or the database has to say more first."""
-        if not self._answered and self._under_way >= PROBES and not self._has_limit():
+        if not self._answered and self.under_way >= PROBES and not self._has_limit():
             return float("inf")
         at = self._congestion.paused_until
         paced: list[tuple[Meter, float, float]] = []
@@ -161,7 +162,7 @@ class Pool:
             name: meter.take(meter.need(estimate), interval_s=self._interval_s(meter, now), shared=shared, now=now)
             for name, meter in self._meters.items()
         }
-        self._under_way += 1
+        self.under_way += 1
         self._traffic.count(now)
         return Lease(self, taken, now)
 
@@ -169,7 +170,7 @@ class Pool:
         """A call is over: its true use counts, and what it learnt. Returns the time."""
         assert self._loop is not None
         now = self._loop.time()
-        self._under_way -= 1
+        self.under_way -= 1
         for name, meter in self._meters.items():
             meter.settle(lease.taken[name], used[name], now=now)
         self._learn(report, now)
@@ -224,7 +225,7 @@ class Pool:
     def given_back(self, lease: "Lease") -> None:
         """A lease's call was never made."""
         assert self._loop is not None
-        self._under_way -= 1
+        self.under_way -= 1
         now = self._loop.time()
         for name, meter in self._meters.items():
             taken = lease.taken[name]

@@ -44,7 +44,7 @@ class Retry:
 
     def pause_s(self, error: BaseException, *, attempt: int) -> float:
         """How long to wait before the next try, in seconds."""
-        longest = min(self.wait_s * 2.0 ** (attempt - 1), self.max_wait_s)
+        longest = min(self.wait_s * 2.0 ** min(attempt - 1, 1000), self.max_wait_s)  # 2.0 ** 1024 is no float
         asked: Any = getattr(error, "retry_after", None)
         return max(longest * random.uniform(0.5, 1.0), float(asked) if isinstance(asked, int | float) else 0.0)
 
