@@ -157,8 +157,8 @@ def test_waiter_cancelled_as_it_is_admitted_gives_its_place_to_the_next() -> Non
         await pool.admit({})
         late, patient = (asyncio.ensure_future(pool.admit({})) for _ in range(2))
         await asyncio.sleep(0)
-        # The loop runs the pool's timer first, and this one right after it, before the task that was admitted.
-        asyncio.get_running_loop().call_at(1000 + 1 / (1 - HEADROOM) - CATCH_UP_S + 1e-7, late.cancel)
+        # In the same turn of the loop as the pool's timer, and after it: admitted, but not running yet.
+        asyncio.get_running_loop().call_at(1000 + 1 / (1 - HEADROOM) - CATCH_UP_S + 5e-10, late.cancel)
         await patient
         return now()
 

@@ -1,6 +1,7 @@
 """Resource pools: calls wait here for their turn, so that a provider's limits hold. For one event loop at a time."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ HEADROOM = 0.02
 PROBES = 4
 """Calls under way at once while nothing is known of a pool's limits."""
 
+_LONG_PAUSE_S = 60.0  # of which the user should hear
 _TICK_S = 1e-6  # sooner is now: timers may fire that early
 
 
@@ -218,7 +220,8 @@ class Pool:
         self._congestion.refused(asked_s=asked_s, slower=not told, started=lease.admitted_at, now=now)
         if self._congestion.paused_until > before:
             pause_s = self._congestion.paused_until - now
-            log.info("%s: refused by the provider, all its calls wait for %.1f s", self.name, pause_s)
+            level = logging.WARNING if pause_s > _LONG_PAUSE_S else logging.INFO
+            log.log(level, "%s: refused by the provider, all its calls wait for %.1f s", self.name, pause_s)
             if self._sharing is not None:
                 self._sharing.pause(pause_s)
 

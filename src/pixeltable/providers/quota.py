@@ -124,5 +124,5 @@ class Quota:
     def lost(self, error: BaseException) -> None:
         """Say once that the database cannot be reached, until it could be again."""
         if self._reachable:
-            log.warning("rate limits are kept by this process alone for now: the database does not answer (%s)", error)
+            log.warning("rate limits are kept by this process alone for now: the database does not answer (%r)", error)
         self._reachable = False

@@ -14,7 +14,7 @@ _PIECE_S = 0.25
 """At most so much time is asked for at once, unless a single call needs more: what a process may leave unused."""
 
 _AHEAD_S = 0.1
-_PATIENCE_S = 1.0
+_PATIENCE_S = 2.0
 _ALONE_S = 5.0
 _LONGEST_LEAD_S = 1.0
 
@@ -59,6 +59,8 @@ class Sharing:
         self._on_news = on_news
         self._tasks.clear()
         self._asking = False
+        for meter in meters.values():
+            meter.granted.spans.clear()  # after a fork they are the parent's
 
     def is_on(self, now: float) -> bool:
         """Whether the database is asked; otherwise it did not answer lately."""
