@@ -35,13 +35,17 @@ class Limit:
             return min(self.configured, self.learnt)
         return next((found for found in (self.configured, self.learnt, self.assumed) if found is not None), None)
 
-    def rate_hz(self, *, share: float, now: float) -> float | None:
-        """How much a second may be used now, taking `share` of the limit; None where no limit is known."""
+    def interval_s(self, amount: float, *, share: float, now: float) -> float | None:
+        """The time for each one of `amount`, which begins now, taking `share` of the limit; None without any limit."""
         per_minute = self.per_minute
         if per_minute is None:
             return None
-        rate_hz = per_minute / _WINDOW_S * share
-        return min(rate_hz, self._scarce_rate_hz) if now < self._scarce_until else rate_hz
+        interval_s = _WINDOW_S / (per_minute * share)
+        if now >= self._scarce_until:
+            return interval_s
+        # However little is left, after the reset there is enough.
+        longest_s = interval_s + (self._scarce_until - now) / amount
+        return max(interval_s, min(1 / self._scarce_rate_hz, longest_s))
 
     def learn(self, told: LearntLimit, *, pending: float, now: float) -> None:
         """Take over what an answer said; `pending` is what calls under way may still take of what it said is left.
@@ -61,9 +65,10 @@ class Limit:
             return
         refill_s = (told.per_minute - told.remaining) / full_hz
         least_hz = _LEAST_SHARE * full_hz if abs(reset_s - refill_s) < 0.1 * _WINDOW_S else 0.0
-        self._scarce_rate_hz = max(left / reset_s, least_hz)
-        self._scarce_until = now + reset_s
-        if self._scarce_rate_hz <= 0:
+        rate_hz = max(left / reset_s, least_hz)
+        if rate_hz > 0:
+            self._scarce_rate_hz, self._scarce_until = rate_hz, now + reset_s
+        else:
             self.held_until = now + reset_s
 
 

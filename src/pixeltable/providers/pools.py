@@ -142,8 +142,9 @@ class Pool:
         paced: list[tuple[Meter, float, float]] = []
         for meter in self._meters.values():
             at = max(at, meter.limit.held_until)
-            interval_s = self._interval_s(meter, now)
-            if interval_s is not None and (need := meter.need(estimate)) > 0:
+            need = meter.need(estimate)
+            interval_s = self._interval_s(meter, need, now)
+            if interval_s is not None:
                 paced.append((meter, need, interval_s))
         if at > now + _TICK_S:
             return at
@@ -154,15 +155,18 @@ class Pool:
     def _has_limit(self) -> bool:
         return any(meter.limit.per_minute is not None for meter in self._meters.values())
 
-    def _interval_s(self, meter: Meter, now: float) -> float | None:
-        rate_hz = meter.limit.rate_hz(share=self._share * self._congestion.share, now=now)
-        return None if rate_hz is None or rate_hz <= 0 else 1.0 / rate_hz
+    def _interval_s(self, meter: Meter, need: float, now: float) -> float | None:
+        """The time for each one of what a call needs; None where that is nothing, or not limited."""
+        if need <= 0:
+            return None
+        return meter.limit.interval_s(need, share=self._share * self._congestion.share, now=now)
 
     def _take(self, estimate: Mapping[str, int], now: float) -> "Lease":
         shared = self._sharing is not None and self._sharing.is_on(now)
         taken = {
-            name: meter.take(meter.need(estimate), interval_s=self._interval_s(meter, now), shared=shared, now=now)
+            name: meter.take(need, interval_s=self._interval_s(meter, need, now), shared=shared, now=now)
             for name, meter in self._meters.items()
+            for need in [meter.need(estimate)]
         }
         self.under_way += 1
         self._traffic.count(now)
