@@ -72,10 +72,13 @@ class Settings(BaseSettings):
 def load_settings(overrides: dict[str, Any] | None = None) -> Settings:
     """The settings in force, with `overrides` (`'pixeltable.home': ...` or plain names) on top.
 
+    Overrides of other sections (`'openai.api_key': ...`) are not for here; see `providers/sections.py`.
+
     Raises:
         InvalidConfiguration: an unknown name, or a value that does not fit.
     """
-    given = {name.removeprefix("pixeltable."): value for name, value in (overrides or {}).items()}
+    own = {name.removeprefix("pixeltable."): value for name, value in (overrides or {}).items()}
+    given = {name: value for name, value in own.items() if "." not in name}
     try:
         settings = Settings(**{**_file_values(given), **given})
         settings.zone  # noqa: B018  # an unknown zone is refused here, not in the middle of a query
@@ -87,10 +90,15 @@ def load_settings(overrides: dict[str, Any] | None = None) -> Settings:
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
 
 
+def config_file(home: Path) -> Path:
+    """Where the configuration file is, if there is one."""
+    return Path(os.environ.get("PIXELTABLE_CONFIG") or home / "config.toml").expanduser()
+
+
 def _file_values(given: dict[str, Any]) -> dict[str, Any]:
     """The `[pixeltable]` section of the configuration file, without what the environment says otherwise."""
     home = Path(given.get("home") or os.environ.get("PIXELTABLE_HOME") or Settings.model_fields["home"].default)
-    file = Path(os.environ.get("PIXELTABLE_CONFIG") or home / "config.toml").expanduser()
+    file = config_file(home)
     if not file.exists():
         return {}
     section: dict[str, Any] = tomllib.loads(file.read_text()).get("pixeltable", {})

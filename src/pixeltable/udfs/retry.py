@@ -11,6 +11,8 @@ from pixeltable.exceptions import InvalidArgument
 class Retry:
     """Try a call again after an exception of one of the classes `on`, at most `times` times; others fail at once.
 
+    So does an exception that says itself that another try cannot help, by an attribute `is_retryable` that is False.
+
     The pause before try n+1 is drawn between half of `wait_s * 2**(n-1)`, at most `max_wait_s`, and all of it; an
     exception with a `retry_after` (seconds) waits at least that long.
 
@@ -36,11 +38,13 @@ class Retry:
 
     def applies(self, error: BaseException, *, attempt: int) -> bool:
         """Whether there is another try after `error` ended try number `attempt`, counted from 1."""
+        if getattr(error, "is_retryable", True) is False:
+            return False
         return attempt <= self.times and isinstance(error, self.on)
 
     def pause_s(self, error: BaseException, *, attempt: int) -> float:
         """How long to wait before the next try, in seconds."""
-        longest = min(self.wait_s * 2.0 ** (attempt - 1), self.max_wait_s)
+        longest = min(self.wait_s * 2.0 ** min(attempt - 1, 1000), self.max_wait_s)  # 2.0 ** 1024 is no float
         asked: Any = getattr(error, "retry_after", None)
         return max(longest * random.uniform(0.5, 1.0), float(asked) if isinstance(asked, int | float) else 0.0)
 
