@@ -70,5 +70,5 @@ def test_rows_are_checked_as_for_an_insert(table: pxt.Table) -> None:
 
 
 def test_an_unknown_output_is_refused(table: pxt.Table) -> None:
-    with pytest.raises(pxt.NotFoundError, match="invers"):
-        table.compute([{"n": 1}], outputs=["invers"])
+    with pytest.raises(pxt.NotFoundError, match="inverze"):
+        table.compute([{"n": 1}], outputs=["inverze"])

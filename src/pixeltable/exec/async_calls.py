@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from pixeltable.exceptions import ProviderFailure, ProviderRejected
+from pixeltable.exec.admission import Admission, is_pooled
 from pixeltable.exec.batch import Failure, failure_of
 from pixeltable.exec.calls import Invocation, Values
 from pixeltable.exec.context import Context
@@ -15,6 +16,8 @@ from pixeltable.exec.engine import CONCURRENT_CALLS
 from pixeltable.exec.event_loop import Leaving
 from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
 from pixeltable.exec.tally import Calls
+from pixeltable.providers.clients import use_clients
+from pixeltable.providers.failures import PROVIDER_RETRY
 from pixeltable.udfs.report import begin_report
 from pixeltable.udfs.retry import Retry
 
@@ -27,16 +30,17 @@ class _Caller:
     retry: Retry | None
     timeout_s: float | None
     counted: bool
+    admission: Admission | None
     context: Context
 
-    async def call(self, start: Callable[[], Awaitable[Any]], show: Callable[[], str]) -> Any:
-        """The result of `start()`, or the Failure of its last try."""
+    async def call(self, start: Callable[[], Awaitable[Any]], given: Sequence[Any], show: Callable[[], str]) -> Any:
+        """The result of `start()`, a call with the arguments `given`, or the Failure of its last try."""
         attempt = 0
         while True:
             attempt += 1
             try:
                 async with self.gate:
-                    return await self._once(start)
+                    return await self._once(start, given)
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -51,11 +55,22 @@ class _Caller:
                 pause_s = self.retry.pause_s(error, attempt=attempt)
             await asyncio.sleep(pause_s)  # with no place held, so that other calls go on
 
-    async def _once(self, start: Callable[[], Awaitable[Any]]) -> Any:
+    async def _once(self, start: Callable[[], Awaitable[Any]], given: Sequence[Any]) -> Any:
+        lease = None if self.admission is None else await self.admission.lease(given)
         report = begin_report()
+        if self.context.clients is not None:
+            use_clients(self.context.clients)
         try:
             async with nullcontext() if self.timeout_s is None else asyncio.timeout(self.timeout_s):
-                return await start()
+                result = await start()
+        except BaseException as error:
+            if lease is not None:
+                lease.fail(error, report)
+            raise
+        else:
+            if lease is not None:
+                lease.settle(report)
+            return result
         finally:
             if self.counted:
                 calls = Calls(made=1, input_tokens=report.input_tokens, output_tokens=report.output_tokens)
@@ -65,12 +80,13 @@ class _Caller:
 def _caller(invocation: Invocation, context: Context) -> _Caller:
     function = invocation.function
     options = function.options
-    pooled = options.resource_pool is not None or function.pool_rule is not None
+    pooled = is_pooled(invocation.calling)
     return _Caller(
         gate=context.engine.gate(function.spec.path, pooled=pooled),
-        retry=context.policy.retry or options.retry,
+        retry=context.policy.retry or options.retry or (PROVIDER_RETRY if pooled else None),
         timeout_s=context.policy.timeout_s or options.timeout_s,
         counted=options.memo or pooled,
+        admission=Admission(invocation.calling, context.pools) if pooled and context.pools is not None else None,
         context=context,
     )
 
@@ -101,7 +117,7 @@ async def run_rows(invocation: Invocation, context: Context, ended: Ended | None
 
     async def worker() -> None:
         for place, row in rows:
-            values[place] = await caller.call(partial(body, *row), partial(invocation.show, place))
+            values[place] = await caller.call(partial(body, *row), row, partial(invocation.show, place))
             if ended is not None:
                 ended(place, values[place])
 
@@ -152,10 +168,12 @@ async def run_batches(invocation: Invocation, context: Context, ended: Ended | N
 
 
 async def _call_batch(caller: _Caller, invocation: Invocation, part: range) -> "Sequence[Any] | Failure":
-    async def start() -> Values:
-        return checked_batch(await invocation.calling.body(*arguments(invocation, part)), invocation, part)
+    given = arguments(invocation, part)
 
-    found: Sequence[Any] | Failure = await caller.call(start, lambda: invocation.show(part.start))
+    async def start() -> Values:
+        return checked_batch(await invocation.calling.body(*given), invocation, part)
+
+    found: Sequence[Any] | Failure = await caller.call(start, given, lambda: invocation.show(part.start))
     return found
 
 

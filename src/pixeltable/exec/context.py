@@ -8,6 +8,8 @@ from pixeltable.exec.engine import Engine
 from pixeltable.exec.memo import InFlight
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import FunctionSpec
+from pixeltable.providers.clients import Clients
+from pixeltable.providers.pools import Pools
 from pixeltable.storage.memo import Memo
 from pixeltable.udfs.function import Function
 from pixeltable.udfs.retry import Policy
@@ -25,6 +27,8 @@ class Context:
     policy: Policy = field(default_factory=Policy)
     memo: Memo | None = None
     in_flight: InFlight | None = None
+    pools: Pools | None = None
+    clients: Clients | None = None
     recall: bool = True
     """Whether results that are remembered are used in place of calls."""
 

@@ -1,6 +1,8 @@
 """`Engine`: where calls run that do not run in the caller's thread. The session owns it, parts are made when used."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pixeltable.exec.event_loop import EventLoop
 from pixeltable.exec.threads import Threads
@@ -23,9 +25,9 @@ class Engine:
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._batch_limits: dict[str, int] = {}
 
-    def close(self) -> None:
-        """End threads and processes; what still runs is cancelled."""
-        self.loop.close()
+    def close(self, *, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """End threads and processes; what still runs is cancelled. `last` is what the loop runs in the end."""
+        self.loop.close(last=last)
         self.threads.close()
         self.workers.close()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ class EventLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._last: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     def submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
         """Start a coroutine; cancelling the future cancels it."""
@@ -74,13 +75,16 @@ class EventLoop:
             loop.run_forever()  # again, if a function stopped the loop it runs in
         with suppress(RuntimeError):  # a function left something behind that does not let itself be cancelled
             loop.run_until_complete(_cancel_all())
+            if self._last is not None:
+                loop.run_until_complete(self._last())
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
-    def close(self) -> None:
-        """Cancel what runs, and end the thread."""
+    def close(self, *, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """Cancel what runs, and end the thread; `last` is what it runs in the end, if it ever ran."""
         with self._lock:
             loop, thread = self._loop, self._thread
+            self._last = last
             self._closing = True
             self._loop = None
         if loop is not None and thread is not None:

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from pixeltable.exceptions import InvalidState
+from pixeltable.providers.sections import load_sections
 from pixeltable.session.session import Session
 from pixeltable.settings import load_settings
 
@@ -28,7 +29,8 @@ def start_session(overrides: dict[str, Any] | None) -> Session:
     global _current
     with _lock:
         if _current is None:
-            _current = Session(load_settings(overrides))
+            settings = load_settings(overrides)
+            _current = Session(settings, load_sections(settings, overrides))
         elif overrides:
             raise InvalidState("settings cannot be overridden any more", hint="Call pxt.init() before anything else.")
         return _current

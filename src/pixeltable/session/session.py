@@ -21,6 +21,11 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.memo import InFlight
 from pixeltable.exprs.call import FunctionSpec
+from pixeltable.providers.clients import Clients
+from pixeltable.providers.pools import Pools
+from pixeltable.providers.quota import Quota
+from pixeltable.providers.rates import Rates
+from pixeltable.providers.sections import Sections, load_sections
 from pixeltable.settings import Settings
 from pixeltable.storage.database import Connection, Database
 from pixeltable.storage.memo import Memo
@@ -35,8 +40,9 @@ Result = TypeVar("Result")
 class Session:
     """Everything that outlives a call. Safe to share between threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sections: Sections | None = None) -> None:
         self.settings = settings
+        self.sections = load_sections(settings) if sections is None else sections
         self.home = settings.home
         self._lock = threading.Lock()
         self._catalog = Catalog()
@@ -68,6 +74,7 @@ class Session:
         return Context(
             self.settings.zone, self.find_function, self.settings.batch_size, Engine(),
             memo=memo, in_flight=self.in_flight,
+            pools=Pools(Rates(self.sections), Quota(self.database)), clients=Clients(self.sections),
         )  # fmt: skip
 
     def after_fork(self) -> None:
@@ -80,7 +87,8 @@ class Session:
 
     def close(self) -> None:
         """Give up the connections; the last process to leave stops an embedded server."""
-        self.context.engine.close()
+        if self.context.clients is not None:
+            self.context.engine.close(last=self.context.clients.close)
         self.database.close()
         if self._server is not None:
             self._server.leave()
