@@ -1,10 +1,11 @@
-"""What an insert or a collect of n rows adds to the peak memory of its process; `--what` picks one."""
+"""Peak memory: what an insert or a collect of n rows adds, and all that a backfill of n ints takes; see `--what`."""
 
 import resource
 import subprocess
 import sys
 
 from data import rows
+from scalar_udfs import inc
 from timing import emit, parse
 
 import pixeltable as pxt
@@ -24,6 +25,13 @@ args = parse(100_000, what="insert")
 n = args.n
 if args.what == "fill":
     create().insert(rows(n))
+elif args.what == "ints":
+    pxt.create_table("bench_ints", {"a": pxt.Int}).insert([{"a": i} for i in range(n)])
+elif args.what == "backfill":
+    subprocess.run([sys.executable, __file__, "--n", str(n), "--what", "ints"], check=True)
+    t = pxt.get_table("bench_ints")
+    t.add_computed_column(c=inc(t.a))
+    emit("backfill_memory", n, 0.0, value=peak_mb(), unit="MB")
 elif args.what == "insert":
     t, data = create(), rows(n)
     before_mb = peak_mb()
