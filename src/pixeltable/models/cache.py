@@ -1,6 +1,5 @@
 """The models this process has in memory: loaded at first use, once, and let go when idle or when memory is short."""
 
-import gc
 import os
 import threading
 import time
@@ -10,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pixeltable.models.memory import free_share
+from pixeltable.models.forks import abandon
+from pixeltable.models.memory import free_share, give_back
 from pixeltable.telemetry import log
 
 _CHECK_S = 10.0
@@ -70,7 +70,6 @@ class ModelCache:
         self._free_share = free_share
         self._lock = threading.Lock()
         self._entries: dict[ModelKey, _Entry] = {}
-        self._abandoned: list[dict[ModelKey, _Entry]] = []
         self._changed = threading.Event()
         self._watcher: threading.Thread | None = None
 
@@ -118,9 +117,9 @@ class ModelCache:
     def after_fork(self) -> None:
         """In a forked child: models of the parent are neither used nor freed.
 
-        Their threads do not exist here, nor does their GPU; to free them would wait for those threads.
+        Their threads do not exist here, nor does their GPU.
         """
-        self._abandoned.append(self._entries)
+        abandon(self._entries)
         self._lock = threading.Lock()
         self._entries = {}
         self._changed = threading.Event()
@@ -148,6 +147,7 @@ class ModelCache:
             raise
         log.info("loaded %s %s in %.1f s", key.kind, key.model_id, self._clock() - started)
         entry.model.set_result(model)
+        self._make_room()
         self._watch()
 
     def _release(self, entry: _Entry) -> None:
@@ -184,7 +184,7 @@ class ModelCache:
         for key in models:
             log.info("unloaded %s %s", key.kind, key.model_id)
         if models:
-            gc.collect()  # models refer to themselves
+            give_back()
         return len(models)
 
     def _watch(self) -> None:

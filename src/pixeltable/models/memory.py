@@ -1,5 +1,8 @@
-"""How much memory is left: the machine's, or that of the container this process is confined to."""
+"""How much memory is left, of the machine's or of the container's, and giving back what is not needed any more."""
 
+import ctypes
+import gc
+import sys
 from pathlib import Path
 
 import psutil
@@ -31,3 +34,18 @@ def _container_share(cgroup: Path) -> float | None:
     # Pages of files that nobody uses are counted, though the kernel gives them up at once.
     reclaimable = int(stat[stat.index("inactive_file") + 1]) if "inactive_file" in stat else 0
     return (limit - used + reclaimable) / limit if limit else None
+
+
+def give_back() -> None:
+    """Return to the system, and to the GPU, what unloaded models took.
+
+    Without it, the C library keeps about half of that for itself, and torch all that was on the GPU.
+    """
+    gc.collect()  # models refer to themselves
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
+        if trim is not None:
+            trim(0)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

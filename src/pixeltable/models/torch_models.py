@@ -1,6 +1,7 @@
 """Models run by torch: Sentence Transformers for text, transformers for images."""
 
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -19,10 +20,17 @@ from pixeltable.models.text_encoders import Vectors
 
 Model = TypeVar("Model")
 
+_RAN_IN: set[int] = set()
+"""The processes, this one and those it was forked from, in which models were loaded here."""
+
 
 def torch_device(wanted: str) -> str:
     """Where torch should run: `wanted`, or for `auto` the first GPU that this process can use."""
     torch = _package("torch")
+    _RAN_IN.add(os.getpid())
+    if len(_RAN_IN) > 1:
+        # The threads that torch had before the fork are gone, and it would wait for them for ever (GNU OpenMP).
+        torch.set_num_threads(1)
     if wanted != "auto":
         return wanted
     if torch.cuda.is_available() and not _is_forked(torch):
