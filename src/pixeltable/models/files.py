@@ -85,7 +85,7 @@ def has_package(name: str) -> bool:
     """Whether a package is installed, without importing it."""
     try:
         return importlib.util.find_spec(name) is not None
-    except ValueError:  # what a module that is set to None in sys.modules gives
+    except ValueError:  # a module that was put into sys.modules by hand
         return False
 
 
