@@ -1,7 +1,8 @@
 """Models of the Hugging Face libraries on this machine: embeddings of texts and images, scores, classes.
 
 `model_id` is a name on the hub or a folder. Each model is loaded once for a process, at first use; see
-docs/local-models.md.
+docs/local-models.md. Results are remembered: a model takes milliseconds for a row. Calls do not run side by side in
+threads, since each one keeps all cores busy by itself.
 """
 
 from typing import Annotated

@@ -73,6 +73,11 @@ class ModelCache:
         self._changed = threading.Event()
         self._watcher: threading.Thread | None = None
 
+    @property
+    def limits(self) -> ModelLimits:
+        """The limits in force."""
+        return self._limits
+
     def limit(self, limits: ModelLimits) -> None:
         """Set the limits from now on."""
         self._limits = limits
