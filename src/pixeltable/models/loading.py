@@ -23,21 +23,21 @@ def load_sentence_encoder(model_id: str, device: str) -> SentenceEncoder:
         MissingPackage: what it takes to run it is not installed.
     """
     return _load(
-        model_id, lambda files: text_encoders.open_sentence_encoder(files, device=device)
+        model_id, device, lambda files: text_encoders.open_sentence_encoder(files, device=device)
     ) or torch_models.load_sentence_encoder(model_id, device=device)
 
 
 def load_pair_scorer(model_id: str, device: str) -> PairScorer:
     """A model that gives two texts one score. Raises as `load_sentence_encoder` does."""
     return _load(
-        model_id, lambda files: pair_scorers.open_pair_scorer(files, device=device)
+        model_id, device, lambda files: pair_scorers.open_pair_scorer(files, device=device)
     ) or torch_models.load_pair_scorer(model_id, device=device)
 
 
 def load_image_classifier(model_id: str, device: str) -> ImageClassifier:
     """A model that says what is in an image. Raises as `load_sentence_encoder` does."""
     return _load(
-        model_id, lambda files: image_classifiers.open_image_classifier(files, device=device)
+        model_id, device, lambda files: image_classifiers.open_image_classifier(files, device=device)
     ) or torch_models.load_image_classifier(model_id, device=device)
 
 
@@ -47,11 +47,11 @@ def load_joint_encoder(model_id: str, device: str) -> TorchJointEncoder:
     return torch_models.load_joint_encoder(model_id, device=device)
 
 
-def _load(model_id: str, open_onnx: Callable[[ModelFiles], Model | None]) -> Model | None:
+def _load(model_id: str, device: str, open_onnx: Callable[[ModelFiles], Model | None]) -> Model | None:
     """The model on ONNX Runtime, or None if that takes torch."""
     files = ModelFiles(model_id)
     files.config()
-    if can_run_onnx():
+    if can_run_onnx(device):
         return open_onnx(files)
     if not has_package("torch") and files.is_local and files.onnx_file() is not None:
         raise MissingPackage("onnxruntime", extra="onnx")  # the smaller one of two ways

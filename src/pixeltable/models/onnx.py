@@ -1,6 +1,7 @@
 """Models as ONNX files, run by ONNX Runtime: tokenizing, and feeding a session what it asks for."""
 
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,22 @@ _UNLIMITED = 1_000_000
 """Tokenizers without a limit of their own state an absurdly large number."""
 
 
-def can_run_onnx() -> bool:
-    """Whether the packages for it are installed."""
-    return has_package("onnxruntime") and has_package("tokenizers")
+def can_run_onnx(device: str) -> bool:
+    """Whether the packages for it are installed, and there is no GPU that torch could use and ONNX Runtime cannot."""
+    if not (has_package("onnxruntime") and has_package("tokenizers")):
+        return False
+    if device == "cpu" or not has_package("torch") or _has_cuda(importlib.import_module("onnxruntime")):
+        return True
+    return device == "auto" and not has_gpu()
+
+
+def has_gpu() -> bool:
+    """Whether a driver for one seems to be there; told by its device files, as asking torch takes seconds."""
+    return any(map(os.path.exists, ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")))
+
+
+def _has_cuda(runtime: Any) -> bool:
+    return "CUDAExecutionProvider" in runtime.get_available_providers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ def _providers(runtime: Any, device: str) -> list[Any]:
     cpu = ["CPUExecutionProvider"]
     if device not in ("auto", "cuda") and not device.startswith("cuda:"):
         return cpu
-    if "CUDAExecutionProvider" not in runtime.get_available_providers():
+    if not _has_cuda(runtime):
         return cpu
     number = device.partition(":")[2] or "0"
     return [("CUDAExecutionProvider", {"device_id": number}), *cpu]
