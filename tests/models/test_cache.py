@@ -4,7 +4,7 @@ import gc
 import os
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -190,6 +190,33 @@ def test_an_interrupt_while_loading_is_not_remembered(cache: ModelCache, machine
         pass
     use(cache, machine, "a")
     assert names(cache) == ["a"]
+
+
+def test_who_waits_for_an_interrupted_load_is_told_so(cache: ModelCache, machine: Machine) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiter: list[Future[None]] = []
+
+        def interrupted(model_id: str, device: str) -> Model:  # noqa: ARG001  # what loads takes
+            waiter.append(pool.submit(use, cache, machine, "a"))
+            while not machine.now:  # it is about to ask for the model
+                threading.Event().wait(0.01)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), cache.use("kind", "a", interrupted):
+            pass
+        # It waited already, or came right after and loaded the model: either way its thread is not interrupted.
+        assert isinstance(waiter[0].exception(timeout=30), UnusableModel | None)
+
+
+def test_a_failure_does_not_stand_in_the_way_of_making_room(cache: ModelCache, machine: Machine) -> None:
+    def fail(model_id: str, device: str) -> Model:  # noqa: ARG001  # what loads takes
+        raise UnusableModel(model_id, reason="it is damaged")
+
+    with pytest.raises(UnusableModel), cache.use("kind", "damaged", fail):
+        pass
+    use(cache, machine, "a")
+    machine.free = 0.1
+    assert cache.sweep() == 1
 
 
 def test_idle_models_go_without_anyone_asking() -> None:

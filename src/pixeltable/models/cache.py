@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixeltable.exceptions import UnusableModel
 from pixeltable.models.forks import abandon
 from pixeltable.models.memory import free_share, give_back
 from pixeltable.telemetry import log
@@ -144,11 +145,14 @@ class ModelCache:
         started = self._clock()
         try:
             model = load(key.model_id, key.device)
-        except BaseException as error:
+        except Exception as error:  # becomes the failure of all who wait for the model
             entry.used_at = self._clock()
             entry.model.set_exception(error)
-            if not isinstance(error, Exception):  # the user pressed Ctrl-C: that says nothing about the model
-                self._forget(key)
+            raise
+        except BaseException:
+            # The user pressed Ctrl-C: that says nothing about the model, and does not mean the threads that wait.
+            self._forget(key)
+            entry.model.set_exception(UnusableModel(key.model_id, reason="loading it was interrupted"))
             raise
         log.info("loaded %s %s in %.1f s", key.kind, key.model_id, self._clock() - started)
         entry.model.set_result(model)
@@ -170,7 +174,7 @@ class ModelCache:
 
     def _drop_longest_unused(self) -> bool:
         with self._lock:
-            unused = [(entry.used_at, key) for key, entry in self._entries.items() if not entry.users]
+            unused = [(e.used_at, key) for key, e in self._entries.items() if not e.users and _is_loaded(e)]
         if not unused:
             return False
         _, oldest = min(unused, key=lambda item: item[0])
