@@ -6,6 +6,7 @@
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidConfiguration MissingPackage ForeignColumn CellFailure
+    │                            UnusableModel
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded
@@ -370,6 +371,15 @@ class MissingPackage(InvalidConfiguration):
         super().__init__(
             f"the package {package!r} is not installed", hint=f"Install it with: pip install 'pixeltable[{extra}]'"
         )
+
+
+class UnusableModel(_Coded, RequestError):
+    """A local model is not there, or its files are not what the function needs."""
+
+    code = ErrorCode.INVALID_ARGUMENT
+
+    def __init__(self, model_id: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(f"model {model_id!r} cannot be used: {reason}", hint=hint)
 
 
 class ForeignColumn(InvalidExpression):

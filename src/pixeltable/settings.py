@@ -54,6 +54,15 @@ class Settings(BaseSettings):
     sql_pushdown: bool = True
     """Whether expressions run in the database where they can; off, all but plain columns run in Python."""
 
+    model_idle_s: float = Field(600.0, ge=0)
+    """How long a local model that nobody calls stays in memory; `inf` for as long as the process lives."""
+
+    model_free_memory: float = Field(0.1, ge=0, le=1)
+    """The share of memory to leave free: below it, local models not in use are unloaded."""
+
+    model_device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    """Where local models run: `auto` takes a GPU if there is one; or `cpu`, `cuda`, `cuda:1`, `mps`."""
+
     progress: Literal["auto", "on", "off"] = "auto"
     """Whether operations print what they did: `auto` prints on a terminal."""
 

@@ -14,7 +14,7 @@ exceptions
 ids types settings telemetry
 exprs
 udfs storage
-providers index
+providers index models
 functions iterators catalog
 plan
 exec

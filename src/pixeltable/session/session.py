@@ -21,6 +21,7 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.memo import InFlight
 from pixeltable.exprs.call import FunctionSpec
+from pixeltable.models.cache import MODELS, ModelLimits
 from pixeltable.providers.clients import Clients
 from pixeltable.providers.pools import Pools
 from pixeltable.providers.quota import Quota
@@ -68,6 +69,7 @@ class Session:
         except BaseException:
             self.close()  # the next call starts another session
             raise
+        MODELS.limit(ModelLimits(settings.model_idle_s, settings.model_free_memory, settings.model_device))
 
     def _new_context(self) -> Context:
         memo = self.memo if self.settings.memo_size_mb else None

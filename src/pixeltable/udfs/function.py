@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from pixeltable.exceptions import Error, InvalidArgument, InvalidType
+from pixeltable.exceptions import InvalidArgument, InvalidExpression, InvalidType, TypeMismatch
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
 from pixeltable.exprs.expr import METHODS, PROPERTIES, Expr
 from pixeltable.exprs.leaves import Literal, as_expr
@@ -274,8 +274,8 @@ def build_call(
     for overload in function.overloads:
         try:
             return _call_overload(overload, args, kwargs, constants or {})
-        except Error:
-            continue  # the next one may accept them
+        except (InvalidArgument, InvalidExpression, InvalidType, TypeMismatch):
+            continue  # the next one may accept them; other errors, as of a missing model, are not about the signature
     given = [str(as_expr(value).type) for value in args]
     given += [f"{name}: {as_expr(value).type}" for name, value in {**(constants or {}), **kwargs}.items()]
     raise InvalidArgument(
