@@ -145,6 +145,8 @@ class _Filling:
             if not page.found.rows:
                 return
             yield page
+            if len(page.found.rows) < size:
+                return  # of rows that came since, their writers filled the entries
             after = page.found.rows[-1]
             row_bytes = max(1, page.found.batch.size_bytes // len(page.found.rows))
             size = min(_LARGEST_PAGE, _PAGE_BYTES // row_bytes + 1) if size >= _FIRST_PAGE else size

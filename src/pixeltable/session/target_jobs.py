@@ -13,6 +13,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import DatabaseUnavailable, InvalidState
 from pixeltable.session.session import Session
+from pixeltable.session.upkeep import BULK, analyse_soon
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import next_op
@@ -83,8 +84,8 @@ def finish(
         return True
 
     finished = session.change_schema(work)
-    if finished:
-        session.database.read(lambda connection: connection.execute(f"ANALYZE {job.heap.current}"))
+    if finished and filled.rows >= BULK:
+        analyse_soon(session, job.heap)
     return finished
 
 

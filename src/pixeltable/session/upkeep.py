@@ -18,7 +18,7 @@ from pixeltable.telemetry import log
 
 Result = TypeVar("Result")
 
-_BULK = 10_000
+BULK = 10_000
 """From this many rows room for vectors is made beforehand, and statistics are taken afterwards.
 
 For fewer rows room is made when the database finds that there is none, and its own upkeep takes the statistics.
@@ -32,7 +32,7 @@ def space_of(index: IndexRecord) -> vectors.VectorSpace:
 
 def with_room(session: Session, table: TableRecord, count: int, write: Callable[[], Result]) -> Result:
     """A write of `count` rows into a table, with partitions for their vectors."""
-    if table.indexes and count >= _BULK:
+    if table.indexes and count >= BULK:
         make_room(session, table, count)
     try:
         return write()
@@ -40,7 +40,7 @@ def with_room(session: Session, table: TableRecord, count: int, write: Callable[
         make_room(session, table, count)
         return write()
     finally:
-        if count >= _BULK:
+        if count >= BULK:
             look_after(session, table)
 
 
@@ -79,15 +79,27 @@ def look_after(session: Session, table: TableRecord) -> None:
     the database's own upkeep or a later write does.
     """
 
+    def work() -> None:
+        for heap in table.heaps:
+            session.database.read(partial(_analyse, heap))
+        if table.indexes:
+            seal_full_partitions(session, table)
+
+    _in_background(work, f"table {table.path!r}")
+
+
+def analyse_soon(session: Session, heap: Heap) -> None:
+    """Take statistics of a heap that was filled, while the caller goes on."""
+    _in_background(lambda: session.database.read(partial(_analyse, heap)), f"heap {heap.current}")
+
+
+def _in_background(work: Callable[[], None], subject: str) -> None:
     def run() -> None:
         try:
-            for heap in table.heaps:
-                session.database.read(partial(_analyse, heap))
-            if table.indexes:
-                seal_full_partitions(session, table)
+            work()
         except (psycopg.Error, Error) as error:
-            # Queries are right without either, only slower.
-            log.warning("table %r could not be looked after: %s", table.path, error)
+            # Queries are right without it, only slower.
+            log.warning("%s could not be looked after: %s", subject, error)
 
     threading.Thread(target=run, name="pixeltable-upkeep", daemon=True).start()
 
