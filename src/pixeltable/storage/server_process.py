@@ -14,9 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration
+from pixeltable.lazy import psutil
 from pixeltable.storage import server_watch
 from pixeltable.storage.locks import is_free, try_exclusive
 from pixeltable.storage.server_binaries import programs
