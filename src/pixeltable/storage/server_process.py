@@ -29,7 +29,7 @@ from pixeltable.storage.server_user import (
     spawn_options,
     take_folder,
 )
-from pixeltable.storage.server_watch import ALIVE_LOCK_NAME, WATCH_LOCK_NAME
+from pixeltable.storage.server_watch import ALIVE_LOCK_NAME, WATCH_LOCK_NAME, is_server
 
 PORT = 5432
 _SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -39,6 +39,7 @@ _READY_S = 120.0  # recovery after a crash may have gigabytes of log to replay
 _LINGER_S = 15.0  # children of a killed server, which stop as soon as they notice
 _STOP_S = 60.0
 _POLL_S = 0.003
+_COMPRESSIONS = ("lz4", "pglz")  # by preference; every build has the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class _Busy(Exception):
     """A start failed because processes of the previous server are still there."""
 
 
+class _UnknownCompression(Exception):
+    """A start failed because this build of the server does not know the method."""
+
+
 def running(data: DataFolder) -> PidFile | None:
     """The server of `data` if it is ready for connections."""
     found = _live(data)
@@ -74,14 +79,18 @@ def start(data: DataFolder, *, home: Path, state_dir: Path) -> PidFile:
     """
     ready_before = time.monotonic() + _READY_S
     gone_before = time.monotonic() + _LINGER_S
+    compressions = iter(_COMPRESSIONS)
+    compression = next(compressions)
     while (found := running(data)) is None:
         _stop_if_unreachable(data)
         alive = try_exclusive(data.path / ALIVE_LOCK_NAME)
         if alive is not None:
             try:
-                return _launch(data, alive, home=home, state_dir=state_dir)
+                return _launch(data, alive, home=home, state_dir=state_dir, compression=compression)
             except _Busy:
                 pass  # still within the time given to lingering children
+            except _UnknownCompression:
+                compression = next(compressions)
         now = time.monotonic()
         if now > ready_before or (now > gone_before and _live(data) is None):
             raise DatabaseUnavailable(
@@ -138,7 +147,7 @@ def _collect(process: "subprocess.Popen[bytes]", *, name: str) -> None:
 
 def _live(data: DataFolder) -> PidFile | None:
     found = _read_pid_file(data.path)
-    return found if found and _is_server(found.pid, data.path) else None
+    return found if found and is_server(found.pid, str(data.path)) else None
 
 
 def _read_pid_file(data: Path) -> PidFile | None:
@@ -149,22 +158,15 @@ def _read_pid_file(data: Path) -> PidFile | None:
         return None
 
 
-def _is_server(pid: int, data: Path) -> bool:
-    """Whether the process is the server of `data` and not one that got its number later."""
-    try:
-        command = psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
-    # Not the working directory: root without CAP_SYS_PTRACE, as in most containers, cannot read another user's.
-    return Path(command[0]).name == "postgres" and str(data) in command if command else False
-
-
 def _is_reaped(pid: int) -> bool:
+    """Whether the process is gone, or none of our children."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return not psutil.pid_exists(pid) or bool(psutil.Process(pid).ppid() != os.getpid())
     try:
-        process = psutil.Process(pid)
-        return bool(process.ppid() != os.getpid())
-    except psutil.Error:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
         return True
+    return False
 
 
 def _stop_if_unreachable(data: DataFolder) -> None:
@@ -180,14 +182,14 @@ def _interrupt(pid: int) -> None:
         os.kill(pid, signal.SIGINT)
 
 
-def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path) -> PidFile:
+def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path, compression: str) -> PidFile:
     """Start the server; `alive`, the lock that says so, is the server's from here on."""
     with tempfile.TemporaryFile() as output:
         try:
             adopt(data)
             binaries = programs(data.owner, state_dir=state_dir)
             socket_folder = _prepare_socket_folder(data, home)
-            _prepare_data(data, binaries, socket_folder)
+            _prepare_data(data, socket_folder, compression)
             process = subprocess.Popen(
                 [str(binaries / "postgres"), "-D", str(data.path), "-c", f"config_file={data.path / CONFIG_NAME}"],
                 stdout=subprocess.DEVNULL,
@@ -202,7 +204,7 @@ def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path) -> Pid
         if found is None:
             output.seek(0)
             text = output.read().decode(errors="replace")
-            raise _failure(data, text)
+            raise _failure(data, text, compression)
     _collect(process, name="pixeltable-server-exit")
     return found
 
@@ -221,7 +223,9 @@ def _await_ready(data: DataFolder, process: "subprocess.Popen[bytes]") -> PidFil
     return None
 
 
-def _failure(data: DataFolder, output: str) -> Exception:
+def _failure(data: DataFolder, output: str, compression: str) -> Exception:
+    if f'_compression": "{compression}"' in output:
+        return _UnknownCompression()
     tail = _log_tail(data)
     if "is still in use" in output or "is still in use" in tail:
         return _Busy()
@@ -239,7 +243,7 @@ def _log_tail(data: DataFolder) -> str:
     return "; log: " + "\n".join(lines)
 
 
-def _prepare_data(data: DataFolder, binaries: Path, socket_folder: Path) -> None:
+def _prepare_data(data: DataFolder, socket_folder: Path, compression: str) -> None:
     # The lock is ours, so no server is alive; its files would make PostgreSQL refuse if their pid is in use again.
     (data.path / "postmaster.pid").unlink(missing_ok=True)
     (socket_folder / f"{_SOCKET_NAME}.lock").unlink(missing_ok=True)
@@ -249,7 +253,7 @@ def _prepare_data(data: DataFolder, binaries: Path, socket_folder: Path) -> None
         clients=_clients(data.owner),
         socket_folder=socket_folder,
         machine=this_machine(),
-        compression=_best_compression(data, binaries),
+        compression=compression,
     )
 
 
@@ -260,14 +264,6 @@ def _clients(owner: Account) -> list[str]:
     clients = [ours.name, *([root.name] if root else [])]
     # Below 1000 are service accounts, and nobody is above 60000 (login.defs, UID_MIN and UID_MAX).
     return [*clients, owner.name] if 1000 <= owner.uid <= 60000 else clients
-
-
-def _best_compression(data: DataFolder, binaries: Path) -> str:
-    """LZ4 where this build has it; PostgreSQL refuses to start with a method it does not know."""
-    command = [str(binaries / "postgres"), "-D", str(data.path), "-C", "wal_compression"]
-    options = ("-c", "wal_compression=lz4", "-c", "default_toast_compression=lz4")
-    done = subprocess.run([*command, *options], capture_output=True, cwd="/", check=False, **spawn_options(data.owner))
-    return "pglz" if done.returncode else "lz4"
 
 
 def _prepare_socket_folder(data: DataFolder, home: Path) -> Path:
