@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration
@@ -39,7 +40,6 @@ _READY_S = 120.0  # recovery after a crash may have gigabytes of log to replay
 _LINGER_S = 15.0  # children of a killed server, which stop as soon as they notice
 _STOP_S = 60.0
 _POLL_S = 0.003
-_COMPRESSIONS = ("lz4", "pglz")  # by preference; every build has the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,6 @@ class _Busy(Exception):
     """A start failed because processes of the previous server are still there."""
 
 
-class _UnknownCompression(Exception):
-    """A start failed because this build of the server does not know the method."""
-
-
 def running(data: DataFolder) -> PidFile | None:
     """The server of `data` if it is ready for connections."""
     found = _live(data)
@@ -79,18 +75,14 @@ def start(data: DataFolder, *, home: Path, state_dir: Path) -> PidFile:
     """
     ready_before = time.monotonic() + _READY_S
     gone_before = time.monotonic() + _LINGER_S
-    compressions = iter(_COMPRESSIONS)
-    compression = next(compressions)
     while (found := running(data)) is None:
         _stop_if_unreachable(data)
         alive = try_exclusive(data.path / ALIVE_LOCK_NAME)
         if alive is not None:
             try:
-                return _launch(data, alive, home=home, state_dir=state_dir, compression=compression)
+                return _launch(data, alive, home=home, state_dir=state_dir)
             except _Busy:
                 pass  # still within the time given to lingering children
-            except _UnknownCompression:
-                compression = next(compressions)
         now = time.monotonic()
         if now > ready_before or (now > gone_before and _live(data) is None):
             raise DatabaseUnavailable(
@@ -161,7 +153,7 @@ def _read_pid_file(data: Path) -> PidFile | None:
 def _is_reaped(pid: int) -> bool:
     """Whether the process is gone, or none of our children."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
-        return not psutil.pid_exists(pid) or bool(psutil.Process(pid).ppid() != os.getpid())
+        return all(child.pid != pid for child in psutil.Process().children())
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -182,14 +174,14 @@ def _interrupt(pid: int) -> None:
         os.kill(pid, signal.SIGINT)
 
 
-def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path, compression: str) -> PidFile:
+def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path) -> PidFile:
     """Start the server; `alive`, the lock that says so, is the server's from here on."""
     with tempfile.TemporaryFile() as output:
         try:
             adopt(data)
             binaries = programs(data.owner, state_dir=state_dir)
             socket_folder = _prepare_socket_folder(data, home)
-            _prepare_data(data, socket_folder, compression)
+            _prepare_data(data, binaries, socket_folder)
             process = subprocess.Popen(
                 [str(binaries / "postgres"), "-D", str(data.path), "-c", f"config_file={data.path / CONFIG_NAME}"],
                 stdout=subprocess.DEVNULL,
@@ -204,7 +196,7 @@ def _launch(data: DataFolder, alive: int, *, home: Path, state_dir: Path, compre
         if found is None:
             output.seek(0)
             text = output.read().decode(errors="replace")
-            raise _failure(data, text, compression)
+            raise _failure(data, text)
     _collect(process, name="pixeltable-server-exit")
     return found
 
@@ -223,9 +215,7 @@ def _await_ready(data: DataFolder, process: "subprocess.Popen[bytes]") -> PidFil
     return None
 
 
-def _failure(data: DataFolder, output: str, compression: str) -> Exception:
-    if f'_compression": "{compression}"' in output:
-        return _UnknownCompression()
+def _failure(data: DataFolder, output: str) -> Exception:
     tail = _log_tail(data)
     if "is still in use" in output or "is still in use" in tail:
         return _Busy()
@@ -243,7 +233,7 @@ def _log_tail(data: DataFolder) -> str:
     return "; log: " + "\n".join(lines)
 
 
-def _prepare_data(data: DataFolder, socket_folder: Path, compression: str) -> None:
+def _prepare_data(data: DataFolder, binaries: Path, socket_folder: Path) -> None:
     # The lock is ours, so no server is alive; its files would make PostgreSQL refuse if their pid is in use again.
     (data.path / "postmaster.pid").unlink(missing_ok=True)
     (socket_folder / f"{_SOCKET_NAME}.lock").unlink(missing_ok=True)
@@ -253,7 +243,7 @@ def _prepare_data(data: DataFolder, socket_folder: Path, compression: str) -> No
         clients=_clients(data.owner),
         socket_folder=socket_folder,
         machine=this_machine(),
-        compression=compression,
+        compression=_best_compression(binaries),
     )
 
 
@@ -264,6 +254,16 @@ def _clients(owner: Account) -> list[str]:
     clients = [ours.name, *([root.name] if root else [])]
     # Below 1000 are service accounts, and nobody is above 60000 (login.defs, UID_MIN and UID_MAX).
     return [*clients, owner.name] if 1000 <= owner.uid <= 60000 else clients
+
+
+def _best_compression(binaries: Path) -> str:
+    """LZ4 where this build calls it; PostgreSQL refuses to start with a method it does not know.
+
+    Source:
+        PostgreSQL's src/backend/access/transam/xloginsert.c and access/common/toast_compression.c.
+    """
+    with open(binaries / "postgres", "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
+        return "pglz" if program.find(b"LZ4_compress_default") < 0 else "lz4"
 
 
 def _prepare_socket_folder(data: DataFolder, home: Path) -> Path:
