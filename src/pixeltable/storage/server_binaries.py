@@ -1,8 +1,9 @@
-"""Where the PostgreSQL programs are, and a copy of them for an account that cannot enter our Python environment."""
+"""The PostgreSQL programs: where they are, what they can do, a copy for an account that cannot enter our folders."""
 
 import os
 import shutil
 from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from pixeltable.exceptions import InvalidConfiguration
@@ -31,6 +32,16 @@ def programs(account: Account, *, state_dir: Path) -> Path:
         return site / _PROGRAMS
     prepare_state_dir(state_dir, account, needed_for=f"the programs in {str(site)!r}")
     return _copy(site, state_dir) / _PROGRAMS
+
+
+def best_compression(binaries: Path) -> str:
+    """LZ4 where this build calls it; PostgreSQL refuses to start with a method it does not know.
+
+    Source:
+        PostgreSQL's src/backend/access/transam/xloginsert.c and access/common/toast_compression.c.
+    """
+    with open(binaries / "postgres", "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
+        return "pglz" if program.find(b"LZ4_compress_default") < 0 else "lz4"
 
 
 def site_packages() -> Path:

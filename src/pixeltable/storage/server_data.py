@@ -78,6 +78,20 @@ def adopt(data: DataFolder) -> None:
         hand_over(data.path, data.owner)
 
 
+def sync_method(system: str, release: str) -> str:
+    """How to bring new files to the disk: all at once where that reports errors, not each of a thousand by itself.
+
+    Args:
+        system: as `sys.platform`.
+        release: as `platform.release()`.
+
+    Source:
+        syncfs(2): "since Linux 5.8, syncfs() will report an error if one or more inodes failed to be written back".
+    """
+    number = tuple(int(part) for part in re.findall(r"\d+", release)[:2])
+    return "syncfs" if system == "linux" and number >= (5, 8) else "fsync"
+
+
 def _is_absent(path: Path) -> bool:
     try:
         return not path.exists() or (path.is_dir() and not any(path.iterdir()))
@@ -169,7 +183,8 @@ def _initialize(data: DataFolder, *, state_dir: Path, lock: int) -> None:
     marker.write_text(json.dumps({"product": _PRODUCT, "format": _FORMAT}))
     os.chown(marker, data.owner.uid, data.owner.gid)
     # Nothing was synced up to here; once at the end is faster.
-    sync = [str(binaries / "initdb"), "--sync-only", f"--sync-method={_sync_method()}", "-D", str(unfinished)]
+    method = sync_method(sys.platform, platform.release())
+    sync = [str(binaries / "initdb"), "--sync-only", f"--sync-method={method}", "-D", str(unfinished)]
     _run(sync, account=data.owner, lock=lock)
     unfinished.rename(data.path)
     _sync_folder(data.path.parent)
@@ -188,16 +203,6 @@ def _run_initdb(binaries: Path, folder: Path, account: Account, lock: int) -> No
         if "invalid locale name" not in error.message:
             raise
         _run([*command, "--locale=C"], account=account, lock=lock)
-
-
-def _sync_method() -> str:
-    """One call for the file system, not one for each of a thousand files, where that reports errors.
-
-    Source:
-        syncfs(2): "since Linux 5.8, syncfs() will report an error if one or more inodes failed to be written back".
-    """
-    release = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
-    return "syncfs" if sys.platform == "linux" and release >= (5, 8) else "fsync"
 
 
 def _run(command: list[str], *, account: Account, lock: int, text: str = "") -> None:

@@ -12,14 +12,13 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration
 from pixeltable.lazy import psutil
 from pixeltable.storage import server_watch
 from pixeltable.storage.locks import is_free, try_exclusive
-from pixeltable.storage.server_binaries import programs
+from pixeltable.storage.server_binaries import best_compression, programs
 from pixeltable.storage.server_data import DataFolder, adopt, home_digest
 from pixeltable.storage.server_settings import CONFIG_NAME, this_machine, write_settings
 from pixeltable.storage.server_user import (
@@ -243,7 +242,7 @@ def _prepare_data(data: DataFolder, binaries: Path, socket_folder: Path) -> None
         clients=_clients(data.owner),
         socket_folder=socket_folder,
         machine=this_machine(),
-        compression=_best_compression(binaries),
+        compression=best_compression(binaries),
     )
 
 
@@ -254,16 +253,6 @@ def _clients(owner: Account) -> list[str]:
     clients = [ours.name, *([root.name] if root else [])]
     # Below 1000 are service accounts, and nobody is above 60000 (login.defs, UID_MIN and UID_MAX).
     return [*clients, owner.name] if 1000 <= owner.uid <= 60000 else clients
-
-
-def _best_compression(binaries: Path) -> str:
-    """LZ4 where this build calls it; PostgreSQL refuses to start with a method it does not know.
-
-    Source:
-        PostgreSQL's src/backend/access/transam/xloginsert.c and access/common/toast_compression.c.
-    """
-    with open(binaries / "postgres", "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
-        return "pglz" if program.find(b"LZ4_compress_default") < 0 else "lz4"
 
 
 def _prepare_socket_folder(data: DataFolder, home: Path) -> Path:
