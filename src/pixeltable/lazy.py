@@ -45,7 +45,7 @@ def load(name: str) -> ModuleType:
 
 def load_beside(name: str) -> None:
     """Begin to import a module in a thread of its own; who needs it meanwhile waits for it, and meets its errors."""
-    threading.Thread(target=_try_to_load, args=(name,), name=f"import {name}", daemon=True).start()
+    threading.Thread(target=_try_to_load, args=(name,), name=f"import {name}").start()
 
 
 def _try_to_load(name: str) -> None:
