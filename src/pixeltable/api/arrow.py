@@ -5,10 +5,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pixeltable.api.json_form import json_form, png_bytes
 from pixeltable.exceptions import Error, InvalidConfiguration, Unsupported
+from pixeltable.lazy import np
 from pixeltable.types.column_type import (
     ArrayType,
     BinaryType,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import numpy as np
+from pixeltable.lazy import np
 
 CELL_CHARACTERS = 50
 ARRAY_ELEMENTS = 6

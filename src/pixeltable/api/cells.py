@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from operator import index as as_int
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import UnknownResultColumn
+from pixeltable.lazy import np
 from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import ColumnType
 

@@ -8,9 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import Unsupported
+from pixeltable.lazy import np
 
 
 def json_form(value: Any) -> Any:

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from psycopg.types.json import Jsonb
-
 from pixeltable.catalog.codec import decode_column, decode_heap, decode_index, encode_column, encode_heap, encode_index
 from pixeltable.catalog.records import ColumnRecord, IndexRecord
-from pixeltable.storage.database import Connection
+from pixeltable.storage.database import Connection, jsonb
 from pixeltable.storage.heaps import Heap
 
 _LOCK_SPACE = 1_785_686_899
@@ -44,14 +42,14 @@ def insert_job(connection: Connection, job: JobRecord) -> None:
     connection.execute(
         "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) "
         "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (job.id, job.table_id, "index" if job.index else "column", job.target, job.status, job.op, Jsonb(_encode(job))),
+        (job.id, job.table_id, "index" if job.index else "column", job.target, job.status, job.op, jsonb(_encode(job))),
     )
 
 
 def update_job(connection: Connection, job: JobRecord) -> None:
     """Record a job's new state."""
     connection.execute(
-        "UPDATE pixeltable.jobs SET status = %s, record = %s WHERE id = %s", (job.status, Jsonb(_encode(job)), job.id)
+        "UPDATE pixeltable.jobs SET status = %s, record = %s WHERE id = %s", (job.status, jsonb(_encode(job)), job.id)
     )
 
 

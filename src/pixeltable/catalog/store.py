@@ -4,12 +4,10 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from pixeltable.catalog.codec import encode_table
 from pixeltable.catalog.records import DirRecord, TableRecord
 from pixeltable.exceptions import UnknownTable
-from pixeltable.storage.database import Connection
+from pixeltable.storage.database import Connection, jsonb
 
 
 def new_ids(connection: Connection, count: int) -> list[int]:
@@ -66,7 +64,7 @@ def move_table(connection: Connection, table_id: int, *, dir_id: int | None, nam
 
 def insert_table(connection: Connection, table: TableRecord, *, op: int) -> None:
     """Add a table, at version 0."""
-    data = Jsonb(encode_table(table))
+    data = jsonb(encode_table(table))
     connection.execute(
         "INSERT INTO pixeltable.tables (id, dir, name, record, changed) VALUES (%s, %s, %s, %s, %s)",
         (table.id, table.dir, table.name, data, bump_epoch(connection)),
@@ -102,7 +100,7 @@ def save_schema(connection: Connection, table: TableRecord) -> TableRecord:
         raise UnknownTable(table.path)
     connection.execute(
         "UPDATE pixeltable.tables SET record = %s, changed = %s WHERE id = %s",
-        (Jsonb(encode_table(table)), bump_epoch(connection), table.id),
+        (jsonb(encode_table(table)), bump_epoch(connection), table.id),
     )
     return replace(table, schema_version=row[0])
 
@@ -119,7 +117,7 @@ def record_schema_version(
     connection.execute(
         "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, token) "
         "VALUES (%s, %s, %s, 'schema', %s, %s, %s, %s, %s)",
-        (table.id, version, op, updates, errors, change, Jsonb(encode_table(table)), uuid.uuid4()),
+        (table.id, version, op, updates, errors, change, jsonb(encode_table(table)), uuid.uuid4()),
     )
     return version
 

@@ -1,6 +1,5 @@
 """Making the calls of async functions, on the engine's loop: many under way at once, results in the order of rows."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pixeltable.exec.engine import CONCURRENT_CALLS
 from pixeltable.exec.event_loop import Leaving
 from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
 from pixeltable.exec.tally import Calls
+from pixeltable.lazy import asyncio
 from pixeltable.providers.clients import use_clients
 from pixeltable.providers.failures import PROVIDER_RETRY
 from pixeltable.udfs.report import begin_report
@@ -26,7 +26,7 @@ from pixeltable.udfs.retry import Retry
 class _Caller:
     """Makes single calls of one function: bounded, in time, again where that can help, and counted."""
 
-    gate: asyncio.Semaphore
+    gate: "asyncio.Semaphore"
     retry: Retry | None
     timeout_s: float | None
     counted: bool

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exprs.expr import Expr, structure
+from pixeltable.lazy import np
 from pixeltable.types.cell_error import CellError
 
 

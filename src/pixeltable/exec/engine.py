@@ -1,12 +1,12 @@
 """`Engine`: where calls run that do not run in the caller's thread. The session owns it, parts are made when used."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pixeltable.exec.event_loop import EventLoop
 from pixeltable.exec.threads import Threads
 from pixeltable.exec.workers import Workers
+from pixeltable.lazy import asyncio
 
 CONCURRENT_CALLS = 256
 """Most calls of one async function that are under way at once."""
@@ -31,7 +31,7 @@ class Engine:
         self.threads.close()
         self.workers.close()
 
-    def gate(self, path: str, *, pooled: bool) -> asyncio.Semaphore:
+    def gate(self, path: str, *, pooled: bool) -> "asyncio.Semaphore":
         """What bounds the calls of one async function that are under way, in all operations together."""
         found = self._gates.get(path)
         if found is None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import Unsupported
 from pixeltable.exec import lanes
 from pixeltable.exec.batch import Batch, Column, Failure, any_null, failure_of
@@ -24,6 +22,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.lazy import np
 from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform
 

@@ -1,6 +1,5 @@
 """An event loop in a thread of its own, where all async functions of a session run."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -8,6 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from pixeltable.exec.aside import Stops
+from pixeltable.lazy import asyncio
 
 Result = TypeVar("Result")
 
@@ -59,7 +59,7 @@ class EventLoop:
             future.cancel()
             raise
 
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def _running(self) -> "asyncio.AbstractEventLoop":
         with self._lock:
             if self._loop is None or self._loop.is_closed():
                 self._loop = asyncio.new_event_loop()
@@ -69,7 +69,7 @@ class EventLoop:
                 self._thread.start()
             return self._loop
 
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _serve(self, loop: "asyncio.AbstractEventLoop") -> None:
         asyncio.set_event_loop(loop)
         while not self._closing:
             loop.run_forever()  # again, if a function stopped the loop it runs in

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-from pydantic import BaseModel
-
 from pixeltable.exprs.call import FunctionSpec, Parameter
+from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, MediaType
 
 _FORMAT = "pixeltable memo 1"
@@ -206,7 +204,7 @@ def _encode_dict(value: dict[Any, Any]) -> bytes:
     return b"d%d:%b" % (len(items), b"".join(items))
 
 
-def _encode_array(value: np.ndarray) -> bytes:
+def _encode_array(value: "np.ndarray") -> bytes:
     """dtype and shape, then the elements in C order, little-endian as the database holds them."""
     if value.dtype.kind not in "biufcSUMm":
         raise _NoKey
@@ -217,14 +215,17 @@ def _encode_array(value: np.ndarray) -> bytes:
 
 
 def _encode_other(value: Any) -> bytes:
-    """Values whose type is a subclass of something, or made by the user."""
+    """Arrays, and values whose type is a subclass of something, or made by the user."""
+    if type(value) is np.ndarray:
+        return _encode_array(value)
     if isinstance(value, enum.Enum):
         return b"E" + _encode(_name_of(type(value))) + _encode(value.name) + _encode(value.value)
     if isinstance(value, np.generic):
         return b"g" + _encode_array(np.asarray(value))
-    if isinstance(value, BaseModel):
+    # Looked up, not imported: without them no value is a model or an image.
+    pydantic, pillow = sys.modules.get("pydantic"), sys.modules.get("PIL.Image")
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
         return b"M" + _encode(_name_of(type(value))) + _encode_dict(dict(value))
-    pillow = sys.modules.get("PIL.Image")  # looked up, not imported: without it no value is an image
     if pillow is not None and isinstance(value, pillow.Image):
         return _encode_image(value)
     raise _NoKey
@@ -263,5 +264,4 @@ _RULES: dict[type, Callable[[Any], bytes]] = {
     datetime.time: lambda value: _blob(b"c", value.isoformat().encode()),
     datetime.timedelta: lambda value: b"D%d,%d,%d;" % (value.days, value.seconds, value.microseconds),
     uuid.UUID: lambda value: b"u" + value.bytes,
-    np.ndarray: _encode_array,
 }

@@ -8,8 +8,6 @@ import uuid
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import InvalidState
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
 from pixeltable.exprs.expr import Expr, field_values
@@ -17,6 +15,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, decode_type, encode_type
 
 FORMAT = 1
@@ -70,6 +69,9 @@ def _encode(value: Any) -> Any:
     for kind, (tag, write, _) in _VALUES.items():
         if isinstance(value, kind):
             return [tag, write(value)]
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return ["array", [value.dtype.str, list(value.shape), data]]
     raise TypeError(f"a {type(value).__name__} cannot be stored in an expression")
 
 
@@ -83,6 +85,9 @@ def _decode(data: Any) -> Any:
         return decode_type(content[0])
     if tag in _RECORDS:
         return _RECORDS[tag](**{name: _decode(item) for name, item in content[0].items()})
+    if tag == "array":
+        dtype, shape, data = content[0]
+        return np.frombuffer(base64.b64decode(data), dtype=dtype).reshape(shape)
     read = next(read for name, _, read in _VALUES.values() if name == tag)
     return read(content[0])
 
@@ -97,10 +102,5 @@ _VALUES: dict[type, tuple[str, Any, Any]] = {
     uuid.UUID: ("uuid", str, uuid.UUID),
     bytes: ("bytes", lambda v: base64.b64encode(v).decode(), base64.b64decode),
     slice: ("slice", lambda v: [v.start, v.stop, v.step], lambda c: slice(*c)),
-    np.ndarray: (
-        "array",
-        lambda v: [v.dtype.str, list(v.shape), base64.b64encode(np.ascontiguousarray(v).tobytes()).decode()],
-        lambda c: np.frombuffer(base64.b64decode(c[2]), dtype=c[0]).reshape(c[1]),
-    ),
 }
 """From type to its tag, how it is written and how it is read; a subclass stands before its base."""

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, ClassVar, NoReturn
 
-import numpy as np
-
 from pixeltable.exceptions import Unsupported
+from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType
 
 BUILDERS: dict[str, Callable[..., "Expr"]] = {}
@@ -165,6 +164,8 @@ def structure(value: Any) -> Any:
         return (type(value).__name__, *(structure(item) for item in value))
     if type(value) is dict:
         return ("dict", *((key, structure(item)) for key, item in value.items()))
+    if type(value) in (bool, int, float, str):
+        return _scalar_structure(value)
     if isinstance(value, np.ndarray):  # whole: its repr() leaves out digits, and the middle of a long one
         return ("array", value.dtype.str, value.shape, value.tobytes())
     return _scalar_structure(value)

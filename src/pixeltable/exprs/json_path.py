@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import InvalidExpression, TypeMismatch
 from pixeltable.exprs.expr import Expr, builder, operand_text
 from pixeltable.exprs.leaves import as_expr, container
+from pixeltable.lazy import np
 from pixeltable.types.column_type import ArrayType, BoolType, ColumnType, FloatType, IntType, JsonType, StringType
 
 

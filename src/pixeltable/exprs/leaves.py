@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exprs.expr import Expr
+from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.types.literals import literal_type, plain
 
@@ -77,6 +76,8 @@ def _copied(value: Any) -> Any:
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_copied(item) for item in value]
+    if value is None or type(value) in (bool, int, float, str):  # most are, and need no numpy
+        return value
     return value.copy() if isinstance(value, np.ndarray) else plain(value)
 
 

@@ -5,7 +5,7 @@ import gc
 import sys
 from pathlib import Path
 
-import psutil
+from pixeltable.lazy import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")
 

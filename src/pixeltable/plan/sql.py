@@ -7,8 +7,6 @@ from decimal import Decimal
 from functools import cache, reduce, singledispatch
 from typing import Any
 
-import numpy as np
-
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
@@ -16,6 +14,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.lazy import np
 from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.scope import Scope, sa_type
 from pixeltable.storage.cells import vector_texts

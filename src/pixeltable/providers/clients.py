@@ -1,12 +1,12 @@
 """The SDK clients of a session: each made once, for the event loop on which it is used."""
 
-import asyncio
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from pixeltable.lazy import asyncio
 from pixeltable.providers.sections import Sections, load_sections
 from pixeltable.settings import load_settings
 from pixeltable.telemetry import log

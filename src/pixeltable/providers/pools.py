@@ -1,12 +1,12 @@
 """Resource pools: calls wait here for their turn, so that a provider's limits hold. For one event loop at a time."""
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pixeltable.exceptions import Error, ExternalServiceError, RateLimited
+from pixeltable.lazy import asyncio
 from pixeltable.providers.failures import classify
 from pixeltable.providers.limits import Congestion, Limit, Traffic
 from pixeltable.providers.meter import Meter, Taken, true_use
@@ -103,7 +103,7 @@ class Pool:
                 self._pump()  # the next one may need less
             raise
 
-    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _move_to(self, loop: "asyncio.AbstractEventLoop") -> None:
         """Work on another loop; who waited on one that is gone waits no more."""
         self._loop = loop
         self._waiting.clear()

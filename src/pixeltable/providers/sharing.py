@@ -1,11 +1,11 @@
 """A pool's dealings with the database: asking for time in small pieces ahead of need, off the event loop."""
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence, Sized
 from math import floor
 from typing import Any
 
+from pixeltable.lazy import asyncio
 from pixeltable.providers.meter import Meter
 from pixeltable.providers.pacing import CATCH_UP_S
 from pixeltable.providers.quota import Ask, Quota, Reservation
@@ -46,7 +46,7 @@ class Sharing:
 
     def start(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: "asyncio.AbstractEventLoop",
         meters: Mapping[str, Meter],
         *,
         waiting: Sized,

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.exceptions import InvalidArgument, SchemaChanged, TypeMismatch, Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure
@@ -18,6 +16,7 @@ from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
+from pixeltable.lazy import psycopg
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
 from pixeltable.session.compute import cell_failure, plan_computation

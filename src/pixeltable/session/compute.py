@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import CellFailure, ForeignPickle, UnknownFunction
 from pixeltable.exec.batch import Batch, Column, failure_of
@@ -14,6 +12,7 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import Goal
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, structure
+from pixeltable.lazy import np
 from pixeltable.plan.bind import bind
 from pixeltable.session.entries import cells_of, column_entries, vector_entries, vectors_key
 from pixeltable.storage.writes import Entries

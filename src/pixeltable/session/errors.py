@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
-
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import InvalidArgument, SchemaChanged
+from pixeltable.lazy import psycopg
 from pixeltable.session.query import Answer
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import decoder

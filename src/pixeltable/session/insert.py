@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import psycopg
-
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
+from pixeltable.lazy import psycopg
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count, heap_entries
 from pixeltable.session.receipts import receipt
@@ -194,7 +193,7 @@ def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence
         raise duplicate_key(table, error) from None
 
 
-def duplicate_key(table: TableRecord, error: psycopg.errors.UniqueViolation) -> DuplicateKey:
+def duplicate_key(table: TableRecord, error: "psycopg.errors.UniqueViolation") -> DuplicateKey:
     """The user's error for a key that exists; columns are shown by the user's names."""
     detail = error.diag.message_detail or ""
     values = detail.partition("=(")[2].rpartition(")")[0]

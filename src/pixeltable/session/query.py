@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import psycopg
-
 from pixeltable.catalog.loading import read_epoch
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidExpression
@@ -15,6 +13,7 @@ from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.evaluate import column_of, instant
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exprs.expr import Expr
+from pixeltable.lazy import psycopg
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count, plan_query
 from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session.session import Session

@@ -21,6 +21,7 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.memo import InFlight
 from pixeltable.exprs.call import FunctionSpec
+from pixeltable.lazy import load_beside
 from pixeltable.models.cache import MODELS, ModelLimits
 from pixeltable.providers.clients import Clients
 from pixeltable.providers.pools import Pools
@@ -48,6 +49,7 @@ class Session:
         self._lock = threading.Lock()
         self._catalog = Catalog()
         self._server: EmbeddedServer | None = None
+        load_beside("psycopg")  # takes as long as the server takes to start
         settings.home.mkdir(parents=True, exist_ok=True)
         if settings.db_url is None:
             self._server = EmbeddedServer(settings.home, state_dir=settings.state_dir)

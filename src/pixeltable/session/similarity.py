@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from pixeltable.catalog.records import IndexRecord, TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidExpression, UnknownIndex, Unsupported
 from pixeltable.exec.batch import Batch
@@ -12,6 +10,7 @@ from pixeltable.exec.evaluate import column_of
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.properties import Similarity, VectorScore
+from pixeltable.lazy import np
 from pixeltable.plan.query import QuerySpec
 from pixeltable.session.compute import is_vector
 from pixeltable.session.session import Session

@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
-
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import DatabaseUnavailable, InvalidState
+from pixeltable.lazy import psycopg
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, analyse_soon
 from pixeltable.storage.database import Connection

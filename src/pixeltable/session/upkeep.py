@@ -6,11 +6,10 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-import psycopg
-
 from pixeltable.catalog.records import IndexRecord, TableRecord
 from pixeltable.exceptions import Error
 from pixeltable.index import vectors
+from pixeltable.lazy import psycopg
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any
 
-import numpy as np
-
+from pixeltable.lazy import np
 from pixeltable.types.column_type import (
     ArrayType,
     BinaryType,
@@ -80,14 +79,14 @@ def _(column_type: ArrayType, values: Sequence[Any]) -> Texts:
     return [None if value is None else f"\\x{array_bytes(value).hex()}" for value in values]
 
 
-def array_bytes(array: np.ndarray) -> bytes:
+def array_bytes(array: "np.ndarray") -> bytes:
     """An array with what it takes to read it back: dtype, number of dimensions, shape; then its elements in C order."""
     dtype = array.dtype.newbyteorder("<").str.encode()
     header = struct.pack(f"<B{len(dtype)}sB{array.ndim}I", len(dtype), dtype, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
 
 
-def array_from_bytes(data: bytes) -> np.ndarray:
+def array_from_bytes(data: bytes) -> "np.ndarray":
     """The array that `array_bytes` wrote.
 
     >>> array_from_bytes(array_bytes(np.arange(6, dtype="int16").reshape(2, 3))).tolist()
@@ -100,7 +99,7 @@ def array_from_bytes(data: bytes) -> np.ndarray:
     return np.frombuffer(data, dtype=np.dtype(data[1 : 1 + width].decode()), offset=start).reshape(shape).copy()
 
 
-def vector_texts(vectors: Sequence[np.ndarray | None]) -> Texts:
+def vector_texts(vectors: Sequence["np.ndarray | None"]) -> Texts:
     """1-d float arrays in pgvector's notation."""
     return [None if vector is None else f"[{','.join(map(repr, vector.tolist()))}]" for vector in vectors]
 

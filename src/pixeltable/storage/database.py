@@ -5,15 +5,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
-
-import psycopg
-from psycopg.pq import TransactionStatus
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixeltable.exceptions import DatabaseUnavailable, Error, InvalidState
+from pixeltable.lazy import psycopg
 
 Result = TypeVar("Result")
-Connection = psycopg.Connection
+if TYPE_CHECKING:
+    from psycopg import Connection as Connection
+else:
+    Connection = Any  # a name for annotations; the class would bring all of psycopg
 
 _CONNECT_TIMEOUT_S = 5
 _MAX_IDLE_S = 300.0
@@ -95,7 +96,7 @@ class Database:
         return connection
 
     def _give_back(self, connection: Connection) -> None:
-        if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+        if self._closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.close()
             return
         now = time.monotonic()
@@ -194,15 +195,20 @@ class Database:
         self.close_idle()
 
 
-def _is_lost(error: psycopg.OperationalError) -> bool:
+def jsonb(value: object) -> object:
+    """A parameter of a statement for a column of type jsonb."""
+    return psycopg.types.json.Jsonb(value)
+
+
+def _is_lost(error: "psycopg.OperationalError") -> bool:
     """Whether the connection broke (no SQLSTATE, or class 08 or 57P) rather than the statement failed."""
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
-def _is_conflict(error: psycopg.OperationalError) -> bool:
+def _is_conflict(error: "psycopg.OperationalError") -> bool:
     """Whether other transactions were in the way, and this one was undone: the same work will go through."""
     return isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
 
 
-def _unavailable(error: psycopg.OperationalError) -> DatabaseUnavailable:
+def _unavailable(error: "psycopg.OperationalError") -> DatabaseUnavailable:
     return DatabaseUnavailable(f"the database does not answer: {str(error).strip()}", hint="Try again.")

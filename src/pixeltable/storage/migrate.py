@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import psycopg
-
 from pixeltable.exceptions import InvalidConfiguration, InvalidState
+from pixeltable.lazy import psycopg
 from pixeltable.storage.database import Connection
 
 SCRIPTS = sorted((Path(__file__).parent / "migrations").glob("[0-9]*.sql"))

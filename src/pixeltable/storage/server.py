@@ -7,12 +7,8 @@ import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
-from psycopg.pq import PGconn, Ping
-
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration, InvalidState
+from pixeltable.lazy import psycopg
 from pixeltable.storage.locks import exclusive, is_free, shared
 from pixeltable.storage.server_data import DATABASE, DataFolder, open_data
 from pixeltable.storage.server_process import PORT, running, start, start_watcher, stop
@@ -119,8 +115,8 @@ class EmbeddedServer:
         # How it looks if the database exists, and if another process creates it at the same moment.
         exists = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
         with psycopg.connect(self.conninfo, autocommit=True) as connection, suppress(*exists):
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return make_conninfo(self.conninfo, dbname=name)
+            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+        return psycopg.conninfo.make_conninfo(self.conninfo, dbname=name)
 
     def _start_lock(self) -> AbstractContextManager[int]:
         return exclusive(self._home / START_LOCK_NAME, timeout_s=_START_LOCK_S)
@@ -130,7 +126,9 @@ class EmbeddedServer:
         # Before the server: from its first moment on, there is someone to stop it.
         start_watcher(self._data, home=self._home)
         server = start(self._data, home=self._home, state_dir=self._state_dir)
-        self._conninfo = make_conninfo(host=str(server.socket_folder), port=PORT, dbname=DATABASE, user=ROLE)
+        self._conninfo = psycopg.conninfo.make_conninfo(
+            host=str(server.socket_folder), port=PORT, dbname=DATABASE, user=ROLE
+        )
 
     def _take_share(self) -> None:
         if self._share is None:
@@ -160,7 +158,7 @@ class EmbeddedServer:
     def _accepts(self) -> bool:
         if self._share is None or self._data is None or running(self._data) is None:
             self.join()
-        return PGconn.ping(self.conninfo.encode()) == Ping.OK
+        return psycopg.pq.PGconn.ping(self.conninfo.encode()) == psycopg.pq.Ping.OK
 
 
 def _require_posix() -> None:

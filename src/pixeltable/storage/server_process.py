@@ -14,12 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from pixeltable.exceptions import DatabaseUnavailable, InvalidConfiguration
+from pixeltable.lazy import psutil
 from pixeltable.storage import server_watch
 from pixeltable.storage.locks import is_free, try_exclusive
-from pixeltable.storage.server_binaries import programs
+from pixeltable.storage.server_binaries import best_compression, programs
 from pixeltable.storage.server_data import DataFolder, adopt, home_digest
 from pixeltable.storage.server_settings import CONFIG_NAME, this_machine, write_settings
 from pixeltable.storage.server_user import (
@@ -30,7 +29,7 @@ from pixeltable.storage.server_user import (
     spawn_options,
     take_folder,
 )
-from pixeltable.storage.server_watch import ALIVE_LOCK_NAME, WATCH_LOCK_NAME
+from pixeltable.storage.server_watch import ALIVE_LOCK_NAME, WATCH_LOCK_NAME, is_server
 
 PORT = 5432
 _SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -139,7 +138,7 @@ def _collect(process: "subprocess.Popen[bytes]", *, name: str) -> None:
 
 def _live(data: DataFolder) -> PidFile | None:
     found = _read_pid_file(data.path)
-    return found if found and _is_server(found.pid, data.path) else None
+    return found if found and is_server(found.pid, str(data.path)) else None
 
 
 def _read_pid_file(data: Path) -> PidFile | None:
@@ -150,22 +149,15 @@ def _read_pid_file(data: Path) -> PidFile | None:
         return None
 
 
-def _is_server(pid: int, data: Path) -> bool:
-    """Whether the process is the server of `data` and not one that got its number later."""
-    try:
-        command = psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
-    # Not the working directory: root without CAP_SYS_PTRACE, as in most containers, cannot read another user's.
-    return Path(command[0]).name == "postgres" and str(data) in command if command else False
-
-
 def _is_reaped(pid: int) -> bool:
+    """Whether the process is gone, or none of our children."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return all(child.pid != pid for child in psutil.Process().children())
     try:
-        process = psutil.Process(pid)
-        return bool(process.ppid() != os.getpid())
-    except psutil.Error:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
         return True
+    return False
 
 
 def _stop_if_unreachable(data: DataFolder) -> None:
@@ -250,7 +242,7 @@ def _prepare_data(data: DataFolder, binaries: Path, socket_folder: Path) -> None
         clients=_clients(data.owner),
         socket_folder=socket_folder,
         machine=this_machine(),
-        compression=_best_compression(data, binaries),
+        compression=best_compression(binaries),
     )
 
 
@@ -261,14 +253,6 @@ def _clients(owner: Account) -> list[str]:
     clients = [ours.name, *([root.name] if root else [])]
     # Below 1000 are service accounts, and nobody is above 60000 (login.defs, UID_MIN and UID_MAX).
     return [*clients, owner.name] if 1000 <= owner.uid <= 60000 else clients
-
-
-def _best_compression(data: DataFolder, binaries: Path) -> str:
-    """LZ4 where this build has it; PostgreSQL refuses to start with a method it does not know."""
-    command = [str(binaries / "postgres"), "-D", str(data.path), "-C", "wal_compression"]
-    options = ("-c", "wal_compression=lz4", "-c", "default_toast_compression=lz4")
-    done = subprocess.run([*command, *options], capture_output=True, cwd="/", check=False, **spawn_options(data.owner))
-    return "pglz" if done.returncode else "lz4"
 
 
 def _prepare_socket_folder(data: DataFolder, home: Path) -> Path:

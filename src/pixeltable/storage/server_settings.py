@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ CONFIG_NAME = "pixeltable.conf"
 _ACCESS_NAME = "pixeltable_hba.conf"
 _NAMES_NAME = "pixeltable_ident.conf"
 _MB = 1 << 20
+_EMPTY_CACHE_MB = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def write_settings(
         clients: names of the accounts that may connect, each as the role `pixeltable`.
         compression: "lz4" or "pglz".
     """
-    lines = [f"{name} = {_quoted(value)}" for name, value in _settings(machine, compression).items()]
+    settings = _settings(machine, compression, _stored_bytes(data))
+    lines = [f"{name} = {_quoted(value)}" for name, value in settings.items()]
     lines += [
         # Quoted twice: once for the file, once because the value is a list of folders.
         f"unix_socket_directories = {_quoted(_listed(str(socket_folder)))}",
@@ -71,8 +74,10 @@ def write_settings(
     _write(data / _NAMES_NAME, [f"{ROLE} {_listed(client)} {ROLE}" for client in sorted(set(clients))], owner)
 
 
-def _settings(machine: Machine, compression: str) -> dict[str, str]:
+def _settings(machine: Machine, compression: str, stored_bytes: int) -> dict[str, str]:
     memory, cores = machine.memory_bytes, machine.cores
+    # A start takes time for every page of its cache, so it is no larger than the data give reason for.
+    cache_mb = min(2048, max(_EMPTY_CACHE_MB, 2 * stored_bytes // _MB))
     return {
         # access
         "listen_addresses": "",
@@ -80,7 +85,7 @@ def _settings(machine: Machine, compression: str) -> dict[str, str]:
         "max_connections": "200",
         "idle_session_timeout": "0",
         # memory
-        "shared_buffers": _megabytes(memory // 8, at_least=64, at_most=2048),
+        "shared_buffers": _megabytes(memory // 8, at_least=64, at_most=cache_mb),
         "effective_cache_size": _megabytes(memory // 2, at_least=64),
         "maintenance_work_mem": _megabytes(memory // 32, at_least=64, at_most=1024),
         "work_mem": "32MB",
@@ -112,6 +117,13 @@ def _settings(machine: Machine, compression: str) -> dict[str, str]:
         "log_rotation_size": "0",
         "log_checkpoints": "off",
     }
+
+
+def _stored_bytes(data: Path) -> int:
+    """How much the databases in a data folder hold."""
+    with suppress(OSError):
+        return sum(file.stat().st_size for base in os.scandir(data / "base") for file in os.scandir(base))
+    return 0
 
 
 def _megabytes(size_bytes: int, *, at_least: int, at_most: int | None = None) -> str:

@@ -76,8 +76,13 @@ def _server(data: str) -> tuple[int, str] | None:
         pid = int(lines[0])
     except (FileNotFoundError, ValueError):
         return None
-    # The number may be another process's by now.
-    return (pid, lines[4]) if f"/postgres -D {data} " in _command_line(pid) else None
+    return (pid, lines[4]) if is_server(pid, data) else None
+
+
+def is_server(pid: int, data: str) -> bool:
+    """Whether the process is the server of `data` and not one that got its number later."""
+    # Not the working directory: root without CAP_SYS_PTRACE, as in most containers, cannot read another user's.
+    return f"/postgres -D {data} " in _command_line(pid)
 
 
 def _command_line(pid: int) -> str:

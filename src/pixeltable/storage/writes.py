@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 
-import psycopg
-
 from pixeltable.exceptions import SchemaChanged, TooManyConflicts
+from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, copy_column
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
@@ -204,12 +203,12 @@ def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op
         _write_lines(copy, entry, rows, op, with_errors=with_errors)
 
 
-def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> AbstractContextManager[psycopg.Copy]:
+def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> "AbstractContextManager[psycopg.Copy]":
     names = ", ".join(("row", "op_in", *entry.columns, *(("errors",) if with_errors else ())))
     return connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN")
 
 
-def _write_lines(copy: psycopg.Copy, entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> None:
+def _write_lines(copy: "psycopg.Copy", entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> None:
     columns = entry.texts
     if with_errors:
         columns = (*columns, entry.errors if entry.errors is not None else [None] * len(rows))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import numpy as np
+from pixeltable.lazy import np
 
 
 @dataclass(frozen=True, slots=True)

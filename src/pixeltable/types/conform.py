@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any, NoReturn
 
-import numpy as np
-
+from pixeltable.lazy import np
 from pixeltable.types.column_type import (
     ArrayType,
     BinaryType,
@@ -259,7 +258,7 @@ def _(column_type: ArrayType, values: list[Any], kinds: set[type], zone: datetim
     return [None if value is None else _to_array(column_type, value, index) for index, value in enumerate(values)]
 
 
-def _to_array(column_type: ArrayType, value: Any, index: int) -> np.ndarray:
+def _to_array(column_type: ArrayType, value: Any, index: int) -> "np.ndarray":
     if isinstance(value, list | tuple):
         try:
             value = _listed(value, column_type.dtype)
@@ -278,7 +277,7 @@ _LISTED_AS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "U": "U"}
 """From a dtype's kind to the kinds of Python values that become it without loss: no text as numbers, no 1.5 as 1."""
 
 
-def _listed(value: Any, dtype: str | None) -> np.ndarray:
+def _listed(value: Any, dtype: str | None) -> "np.ndarray":
     found = np.array(value)
     if dtype is None or (found.size and found.dtype.kind not in _LISTED_AS[np.dtype(dtype).kind]):
         return found

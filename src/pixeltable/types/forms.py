@@ -8,9 +8,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-import numpy as np
-
 from pixeltable.exceptions import InvalidType
+from pixeltable.lazy import np
 from pixeltable.types.column_type import (
     ArrayType,
     AudioType,

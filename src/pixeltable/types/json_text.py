@@ -5,9 +5,9 @@ import re
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import orjson
 
+from pixeltable.lazy import np
 from pixeltable.types.literals import plain
 
 

@@ -7,8 +7,7 @@ import sys
 import uuid
 from typing import Any
 
-import numpy as np
-
+from pixeltable.lazy import np
 from pixeltable.types.column_type import (
     ArrayType,
     BinaryType,
