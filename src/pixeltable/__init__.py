@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from pixeltable.api.memo import clear_memo, memo_stats
     from pixeltable.api.query import Query
+    from pixeltable.api.query_functions import query, retrieval_udf
     from pixeltable.api.results import ResultSet
     from pixeltable.api.row import Row, RowBatch
     from pixeltable.api.table import InsertableTable, Table
@@ -62,8 +63,10 @@ if TYPE_CHECKING:
     )
     from pixeltable.types.status import UpdateStatus
     from pixeltable.udfs.decorator import udf
+    from pixeltable.udfs.expressions import expr_udf
     from pixeltable.udfs.function import Function
     from pixeltable.udfs.retry import Retry
+    from pixeltable.udfs.tools import Tool, ToolChoice, Tools, tool, tools
 
 _HOMES = {
     "api.catalog": (
@@ -71,6 +74,7 @@ _HOMES = {
     ),
     "api.memo": "clear_memo memo_stats",
     "api.query": "Query",
+    "api.query_functions": "query retrieval_udf",
     "api.results": "ResultSet",
     "api.row": "Row RowBatch",
     "api.table": "InsertableTable Table",
@@ -82,8 +86,10 @@ _HOMES = {
     "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
     "udfs.decorator": "udf",
+    "udfs.expressions": "expr_udf",
     "udfs.function": "Function",
     "udfs.retry": "Retry",
+    "udfs.tools": "Tool ToolChoice Tools tool tools",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 _SUBMODULES = ("exceptions", "functions", "types")
@@ -122,6 +128,9 @@ __all__ = [
     "String",
     "Table",
     "Timestamp",
+    "Tool",
+    "ToolChoice",
+    "Tools",
     "UpdateStatus",
     "UserError",
     "Video",
@@ -131,6 +140,7 @@ __all__ = [
     "drop_dir",
     "drop_table",
     "exceptions",
+    "expr_udf",
     "functions",
     "get_dir_contents",
     "get_table",
@@ -141,6 +151,10 @@ __all__ = [
     "ls",
     "memo_stats",
     "move",
+    "query",
+    "retrieval_udf",
+    "tool",
+    "tools",
     "types",
     "udf",
 ]

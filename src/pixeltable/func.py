@@ -2,6 +2,8 @@
 
 from pixeltable.udfs.batch import Batch
 from pixeltable.udfs.decorator import udf
+from pixeltable.udfs.expressions import expr_udf
 from pixeltable.udfs.function import Function
+from pixeltable.udfs.tools import Tool, ToolChoice, Tools
 
-__all__ = ["Batch", "Function", "udf"]
+__all__ = ["Batch", "Function", "Tool", "ToolChoice", "Tools", "expr_udf", "udf"]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixeltable.api.json_form import json_form
 from pixeltable.api.row import Row, RowBatch
 from pixeltable.exceptions import UnknownColumn, Unsupported
 from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import FloatType, IntType
+from pixeltable.types.json_form import json_form
 
 FAILED = CellError("ValueError", "no", attempts=3)
 

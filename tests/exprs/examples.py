@@ -2,13 +2,18 @@
 
 import numpy as np
 
+import pixeltable as pxt
 import pixeltable.functions as pxtf
-from pixeltable.exprs.call import Call
+from pixeltable.exprs.call import Call, Parameter
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.tool_calls import ToolCalls
+from pixeltable.exprs.variable import Variable
+from pixeltable.plan.query import QuerySpec
 from pixeltable.types.column_type import (
     ArrayType,
     BinaryType,
@@ -55,7 +60,17 @@ EXAMPLES: dict[type[Expr], Expr] = {
     Negate: -_i,
     Not: ~_b,
     Or: _b | COLUMNS["c"],
+    QueryCall: QueryCall(
+        "found",
+        "dir/t",
+        QuerySpec(7, (("n", _i + 1),), _s == Variable("text", StringType())),
+        (Parameter("text", StringType()),),
+        (_s,),
+        False,
+    ),
     Repeat: _s * 2,
     Similarity: _s.similarity(string="a query", idx="idx0"),
+    ToolCalls: pxt.tools(pxtf.string.upper).invoke(_j),
+    Variable: Variable("text", StringType(True)),
     VectorScore: VectorScore(_s, 3, "cosine", _query),
 }

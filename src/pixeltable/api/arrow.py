@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pixeltable.api.json_form import json_form, png_bytes
 from pixeltable.exceptions import Error, InvalidConfiguration, Unsupported
 from pixeltable.lazy import np
 from pixeltable.types.column_type import (
@@ -24,6 +23,7 @@ from pixeltable.types.column_type import (
     encode_type,
     fits,
 )
+from pixeltable.types.json_form import json_form, png_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,6 +14,8 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.properties import CellProperty, Similarity
+from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import OrderItem, QuerySpec
@@ -21,7 +23,7 @@ from pixeltable.session import change
 from pixeltable.session.query import collect, count
 from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
-from pixeltable.types.column_type import ArrayType, MediaType
+from pixeltable.types.column_type import ArrayType, ColumnType, IntType, MediaType
 from pixeltable.types.status import UpdateStatus
 
 
@@ -90,16 +92,28 @@ class Query:
                 raise TypeMismatch(f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order")
         return self._with(order_by=(*self._spec.order_by, *items))
 
-    def limit(self, n: int, offset: int | None = None) -> "Query":
-        """At most `n` rows, after the first `offset`.
+    def limit(self, n: Any, offset: Any = None) -> "Query":
+        """At most `n` rows, after the first `offset`: ints, or parameters of the function that a query is made for.
 
         Raises:
             InvalidArgument: a number is no int, or negative.
         """
-        for name, value in (("n", n), ("offset", 0 if offset is None else offset)):
-            if type(value) is not int or value < 0:
+        fixed: dict[str, int | None] = {"limit": None, "offset": None}
+        variable: dict[str, Variable] = {}
+        for clause, name, value in (("limit", "n", n), ("offset", "offset", offset)):
+            if clause == "offset" and value is None:
+                continue
+            if isinstance(value, Variable) and isinstance(value.type, IntType):
+                variable[f"variable_{clause}"] = value
+            elif type(value) is not int or value < 0:
                 raise InvalidArgument(f"limit(): {name} must be a non-negative int, got {value!r}")
-        return self._with(limit=n, offset=offset)
+            else:
+                fixed[clause] = value
+        return self._with(**fixed, **variable)
+
+    def parameters(self) -> dict[str, ColumnType]:
+        """The names and types of the function's parameters that the query depends on; empty for other queries."""
+        return self._spec.variables
 
     def collect(self) -> ResultSet:
         """Run the query; the result is in memory."""
@@ -199,6 +213,11 @@ class Query:
         return html_table(["Name", "Type", "Expression"], rows, align=["left"] * 3) + listed
 
 
+def clauses_of(query: Query) -> tuple[str, QuerySpec]:
+    """The path of the table and the clauses, for those who store the query."""
+    return query._name, query._spec  # noqa: SLF001  # a friend
+
+
 def _default_names(exprs: Iterable[Expr]) -> list[str]:
     """The names of items that were given none; the first of equal names keeps it, the others get a suffix."""
     names: list[str] = []
@@ -219,6 +238,8 @@ def _stem(expr: Expr) -> str | None:
         return "literal"
     if isinstance(expr, Call):
         return expr.function.name.rpartition(".")[2]
+    if isinstance(expr, QueryCall):
+        return expr.name
     if isinstance(expr, CellProperty):
         return f"{expr.source.name}_{expr.name}"
     if isinstance(expr, Similarity):

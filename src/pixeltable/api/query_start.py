@@ -31,7 +31,7 @@ class QueryStart:
         """A query in an order; see `Query.order_by`."""
         return self._query().order_by(*exprs, asc=asc)
 
-    def limit(self, n: int, offset: int | None = None) -> Query:
+    def limit(self, n: Any, offset: Any = None) -> Query:
         """A query for at most `n` rows; see `Query.limit`."""
         return self._query().limit(n, offset)
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from pixeltable.api.cells import Cells, same_value
-from pixeltable.api.json_form import json_form
 from pixeltable.exceptions import UnknownResultColumn
 from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import ColumnType
+from pixeltable.types.json_form import json_form
 
 
 class Row(Mapping[str, Any]):

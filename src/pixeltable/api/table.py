@@ -7,6 +7,7 @@ from pixeltable.api.arguments import name_of, one_of
 from pixeltable.api.progress import watched
 from pixeltable.api.receipts import announce
 from pixeltable.api.row import RowBatch
+from pixeltable.api.table_function import table_function
 from pixeltable.api.table_reports import TableReports
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
@@ -22,6 +23,7 @@ from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
+from pixeltable.udfs.decorator import CONVERTERS
 from pixeltable.udfs.function import BoundFunction, Function
 from pixeltable.udfs.retry import Policy, Retry
 
@@ -323,6 +325,17 @@ class Table(TableReports):
         """
         versions.revert(self._session, self._id, self._path)
 
+
+def record_of(table: Table) -> TableRecord:
+    """The table as it is now."""
+    return table._session.refresh().table(table._id, name=table._path)  # noqa: SLF001  # a friend
+
+
+def _as_function(table: Table, return_value: Any, description: str | None) -> Function:
+    return table_function(record_of(table), return_value, description)
+
+
+CONVERTERS[Table] = _as_function
 
 InsertableTable = Table
 """Older name: every table that is no view."""

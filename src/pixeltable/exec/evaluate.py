@@ -16,12 +16,16 @@ from pixeltable.exec import lanes
 from pixeltable.exec.batch import Batch, Column, Failure, any_null, failure_of
 from pixeltable.exec.calls import place, prepare
 from pixeltable.exec.context import Context
+from pixeltable.exec.tool_calls import call_tools
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.tool_calls import ToolCalls
+from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
 from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform
@@ -102,6 +106,13 @@ def _(node: Literal, columns: Sequence[Values], count: int, context: Context) ->
 @evaluate.register(Similarity)
 def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
     raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")
+
+
+@evaluate.register
+def _(node: Variable, columns: Sequence[Values], count: int, context: Context) -> Values:
+    raise Unsupported(
+        f"`{node}` is the parameter of a function, and has no value here", hint="Call the function in an expression."
+    )
 
 
 def _divide(left: Any, right: Any) -> Any:
@@ -318,3 +329,13 @@ def _(node: JsonObject, columns: Sequence[Values], count: int, context: Context)
 def _(node: Call, columns: Sequence[Values], count: int, context: Context) -> Values:
     invocation = prepare(context.find(node.function), node, columns, count)
     return place(invocation, lanes.run(invocation, context), zone=context.zone)
+
+
+@evaluate.register
+def _(node: QueryCall, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return context.run_query(node, columns, count)
+
+
+@evaluate.register
+def _(node: ToolCalls, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return call_tools(node, columns[0], zone=context.zone, run=lambda body, rows: column_of(body, rows, context))

@@ -10,11 +10,14 @@ from typing import Any
 
 from pixeltable.exceptions import InvalidState
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
-from pixeltable.exprs.expr import Expr, field_values
+from pixeltable.exprs.expr import RECORDS, Expr, field_values
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.tool_calls import ToolCalls
+from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, decode_type, encode_type
 
@@ -24,7 +27,7 @@ NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
         And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull, JsonList,
-        JsonObject, JsonPath, Literal, Negate, Not, Or, Repeat, Similarity, VectorScore,
+        JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, Similarity, ToolCalls, Variable, VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}
@@ -64,7 +67,7 @@ def _encode(value: Any) -> Any:
         return ["node", type(value).__name__, *(_encode(item) for item in field_values(value))]
     if isinstance(value, ColumnType):
         return ["type", encode_type(value)]
-    if type(value).__name__ in _RECORDS:
+    if type(value).__name__ in _RECORDS or type(value).__name__ in RECORDS:
         return [type(value).__name__, {field.name: _encode(getattr(value, field.name)) for field in fields(value)}]
     for kind, (tag, write, _) in _VALUES.items():
         if isinstance(value, kind):
@@ -83,8 +86,8 @@ def _decode(data: Any) -> Any:
         return NODES[content[0]](*(_decode(item) for item in content[1:]))
     if tag == "type":
         return decode_type(content[0])
-    if tag in _RECORDS:
-        return _RECORDS[tag](**{name: _decode(item) for name, item in content[0].items()})
+    if tag in _RECORDS or tag in RECORDS:
+        return (_RECORDS.get(tag) or RECORDS[tag])(**{name: _decode(item) for name, item in content[0].items()})
     if tag == "array":
         dtype, shape, data = content[0]
         return np.frombuffer(base64.b64decode(data), dtype=dtype).reshape(shape)

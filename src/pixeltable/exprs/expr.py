@@ -6,8 +6,8 @@ nodes and functions fill both when they are imported, so that no node needs to k
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import fields
-from typing import Any, ClassVar, NoReturn
+from dataclasses import fields, replace
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from pixeltable.exceptions import Unsupported
 from pixeltable.lazy import np
@@ -21,6 +21,21 @@ METHODS: dict[tuple[str, str], Callable[..., Any]] = {}
 
 PROPERTIES: dict[tuple[str, str], Callable[["Expr"], "Expr"]] = {}
 """As METHODS, for names that are read without a call."""
+
+RECORDS: dict[str, type] = {}
+"""Records that nodes hold and that hold nodes themselves, by the name of their class."""
+
+AnyRecord = TypeVar("AnyRecord")
+
+
+def record(cls: type[AnyRecord]) -> type[AnyRecord]:
+    """Make a dataclass one that nodes can hold; a decorator.
+
+    Nodes within a record are no children of the node that holds it: they are over other rows, such as those of the
+    table that a query reads.
+    """
+    RECORDS[cls.__name__] = cls
+    return cls
 
 
 def builder(name: str) -> Callable[[Callable[..., "Expr"]], Callable[..., "Expr"]]:
@@ -136,6 +151,14 @@ class Expr:
         for child in self.children():
             yield from child.walk()
 
+    def walk_records(self) -> Iterator["Expr"]:
+        """As `walk`, and the nodes in the records they hold."""
+        for node in self.walk():
+            yield node
+            for value in field_values(node):
+                for inner in exprs_in_record(value):
+                    yield from inner.walk_records()
+
 
 def field_values(node: Expr) -> Iterator[Any]:
     """The values of a node's fields, in order of declaration."""
@@ -148,6 +171,23 @@ def _exprs_in(value: Any) -> Iterator[Expr]:
     elif type(value) is tuple:
         for item in value:
             yield from _exprs_in(item)
+
+
+def exprs_in_record(value: Any) -> Iterator[Expr]:
+    """The nodes at the top of a record, in order; of what is none, the nodes in the records within it."""
+    if is_record(value):
+        for field in fields(value):
+            inner = getattr(value, field.name)
+            yield from _exprs_in(inner)
+            yield from exprs_in_record(inner)
+    elif type(value) is tuple:
+        for item in value:
+            yield from exprs_in_record(item)
+
+
+def is_record(value: Any) -> bool:
+    """Whether the value is of a class that `record` made one for nodes to hold."""
+    return RECORDS.get(type(value).__name__) is type(value)
 
 
 def operand_text(child: Expr, parent: int, *, right: bool = False) -> str:
@@ -168,6 +208,8 @@ def structure(value: Any) -> Any:
         return _scalar_structure(value)
     if isinstance(value, np.ndarray):  # whole: its repr() leaves out digits, and the middle of a long one
         return ("array", value.dtype.str, value.shape, value.tobytes())
+    if is_record(value):
+        return (type(value).__name__, *(structure(getattr(value, field.name)) for field in fields(value)))
     return _scalar_structure(value)
 
 
@@ -202,3 +244,17 @@ def _rebuild_value(value: Any, change: Callable[[Expr], Expr | None]) -> Any:
         items = tuple(_rebuild_value(item, change) for item in value)
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
     return value
+
+
+def rebuild_record(value: AnyRecord, change: Callable[[Expr], Expr | None]) -> AnyRecord:
+    """A copy of a record in which `change` replaced nodes, as in `rebuild`."""
+    changed: Any = _rebuild_record(value, change)
+    return changed  # type: ignore[no-any-return]  # of the same class
+
+
+def _rebuild_record(value: Any, change: Callable[[Expr], Expr | None]) -> Any:
+    if type(value) is tuple:
+        return tuple(_rebuild_record(item, change) for item in value)
+    if not is_record(value):
+        return _rebuild_value(value, change)
+    return replace(value, **{f.name: _rebuild_record(getattr(value, f.name), change) for f in fields(value)})

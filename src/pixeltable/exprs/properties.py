@@ -6,6 +6,7 @@ from typing import Any
 from pixeltable.exceptions import InvalidArgument, InvalidExpression
 from pixeltable.exprs.expr import METHODS, PROPERTIES, Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.variable import Variable
 from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, ImageType, StringType
 from pixeltable.types.literals import literal_type, plain
 
@@ -33,7 +34,7 @@ class Similarity(Expr):
     """
 
     source: ColumnRef
-    query: Literal
+    query: Literal | Variable
     modality: str
     index: str | None
 
@@ -47,12 +48,12 @@ class Similarity(Expr):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class VectorScore(Expr):
-    """A Similarity whose index is known and whose query was embedded: `vector` holds a 1-d array."""
+    """A Similarity whose index is known and whose query was embedded: `vector` holds a 1-d array, or stands for one."""
 
     source: ColumnRef
     index: int
     metric: str
-    vector: Literal
+    vector: Literal | Variable
 
     @property
     def type(self) -> ColumnType:
@@ -70,19 +71,28 @@ def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **que
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"similarity() is a method of a column with an embedding index, not of `{source}`")
     if item is not None:
-        query = {**query, "item" if query else _MODALITY_OF.get(type(literal_type(item)), "string"): item}
+        kind = item.type if isinstance(item, Variable) else literal_type(item)
+        query = {**query, "item" if query else _MODALITY_OF.get(type(kind), "string"): item}
     if query.keys() - set(MODALITIES) or len(query) != 1:
         raise InvalidArgument(
             f"similarity() takes exactly one of {', '.join(MODALITIES)}, got {', '.join(sorted(query)) or 'none'}"
         )
     ((modality, value),) = query.items()
     value = plain(value)
+    if isinstance(value, Variable):
+        return Similarity(source, _searchable(value, modality), modality, idx)
     value_type = literal_type(value)
     if value_type is None or isinstance(value, Expr):
         raise InvalidArgument(f"similarity({modality}=...) takes a literal value, got {type(value).__name__}")
     if modality == "string" and not isinstance(value_type, StringType):
         raise InvalidArgument(f"similarity(string=...) takes a string, got {type(value).__name__}")
     return Similarity(source, Literal(value, value_type), modality, idx)
+
+
+def _searchable(query: Variable, modality: str) -> Variable:
+    if query.type.name.lower() != {"vector": "array"}.get(modality, modality):
+        raise InvalidArgument(f"similarity({modality}=...): the parameter `{query}` has type `{query.type}`")
+    return query
 
 
 def _cell_property(name: str) -> Any:

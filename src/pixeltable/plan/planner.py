@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import CellProperty, VectorScore
+from pixeltable.exprs.variable import Variable
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.query import OrderItem, QuerySpec
@@ -56,8 +57,8 @@ class QueryPlan:
 class _Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
-    def __init__(self, table: TableRecord, *, pushdown: bool) -> None:
-        self.scope = Scope(table)
+    def __init__(self, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None) -> None:
+        self.scope = Scope(table, variables or {})
         self._pushdown = pushdown
 
     def sql(self, node: Expr) -> Sql | None:
@@ -80,9 +81,11 @@ def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr
     return tuple((name, bind(expr, table, role="select()")) for name, expr in chosen)
 
 
-def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
-    """The plan of a query whose similarities are resolved."""
-    push = _Pusher(table, pushdown=pushdown)
+def plan_query(
+    spec: QuerySpec, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None
+) -> QueryPlan:
+    """The plan of a query whose similarities are resolved; `variables` are what its parameters are in SQL."""
+    push = _Pusher(table, pushdown=pushdown, variables=variables)
     outputs = select_outputs(spec, table)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = _split(predicate, push)
@@ -101,10 +104,12 @@ def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryP
         query: sa.Select[Any] = sa.select(*(labelled or [sa.true()]))  # rows have to be counted even if none is read
         query = query.select_from(source).where(*conditions).order_by(*(keys or _row_order(spec, push.scope)))
         if in_sql:
-            query = query.limit(spec.limit).offset(spec.offset)
+            query = query.limit(_number(spec.limit, spec.variable_limit, push.scope))
+            query = query.offset(_number(spec.offset, spec.variable_offset, push.scope))
         return compile_scan(query, slots)
 
-    by_vector = in_sql and spec.limit is not None and _leads_with_nearest(ordering)
+    limited = spec.limit is not None or spec.variable_limit is not None
+    by_vector = in_sql and limited and _leads_with_nearest(ordering)
     return QueryPlan(
         scan=statement(nearest_only=by_vector),
         outputs=outputs,
@@ -130,6 +135,10 @@ def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan |
     else:
         count = sa.select(sa.func.count()).select_from(rows.limit(spec.limit).offset(spec.offset).subquery())
     return compile_scan(count, ())
+
+
+def _number(fixed: int | None, variable: Variable | None, scope: Scope) -> Sql | int | None:
+    return fixed if variable is None else scope.variables[variable.name]
 
 
 def _split(predicate: Expr | None, push: _Pusher) -> tuple[list[Sql], Expr | None]:

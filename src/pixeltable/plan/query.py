@@ -1,11 +1,16 @@
 """A query as data: what users build step by step, before anything is resolved."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal as Choice
 
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild_record, record
+from pixeltable.exprs.leaves import Literal
+from pixeltable.exprs.variable import Variable
+from pixeltable.types.column_type import ColumnType
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class OrderItem:
     """A sort key. Null comes last in ascending and first in descending order."""
@@ -14,9 +19,12 @@ class OrderItem:
     ascending: bool = True
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
     """The clauses of a query over the table of id `table`; `select` None means all columns.
+
+    In the query of a function Variables stand for its parameters: in expressions, and in place of the two numbers.
 
     `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse.
     """
@@ -27,4 +35,28 @@ class QuerySpec:
     order_by: tuple[OrderItem, ...] = ()
     limit: int | None = None
     offset: int | None = None
-    row_order: Literal["inserted", "newest"] = "inserted"
+    row_order: Choice["inserted", "newest"] = "inserted"
+    variable_limit: Variable | None = None
+    variable_offset: Variable | None = None
+
+    @property
+    def variables(self) -> dict[str, ColumnType]:
+        """The names and types of the parameters that are still open."""
+        found = (node for expr in exprs_in_record(self) for node in expr.walk())
+        return {node.name: node.type for node in found if isinstance(node, Variable)}
+
+
+def with_arguments(spec: QuerySpec, arguments: Mapping[str, Literal]) -> QuerySpec:
+    """The query with literals in the place of its parameters."""
+    fixed = replace(
+        spec,
+        limit=_number(spec.limit, spec.variable_limit, arguments),
+        offset=_number(spec.offset, spec.variable_offset, arguments),
+        variable_limit=None,
+        variable_offset=None,
+    )
+    return rebuild_record(fixed, lambda node: arguments.get(node.name) if isinstance(node, Variable) else None)
+
+
+def _number(fixed: int | None, variable: Variable | None, arguments: Mapping[str, Literal]) -> int | None:
+    return fixed if variable is None else arguments[variable.name].value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import UnknownColumn
 from pixeltable.exprs.leaves import ColumnRef
-from pixeltable.plan.alchemy import postgresql, sa
+from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import (
     BoolType,
@@ -45,10 +47,14 @@ def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
 
 
 class Scope:
-    """Collects, while a statement is put together, the heaps it reads. Heap 0 is always read: it knows the rows."""
+    """Collects, while a statement is put together, the heaps it reads. Heap 0 is always read: it knows the rows.
 
-    def __init__(self, table: TableRecord) -> None:
+    `variables` are the parameters of a query that the statement is to have values of.
+    """
+
+    def __init__(self, table: TableRecord, variables: Mapping[str, Sql] = MappingProxyType({})) -> None:
         self.table = table
+        self.variables = variables
         self.used: dict[Heap, sa.TableClause] = {}
         self.rows = self.heap(table.row_heap)
 

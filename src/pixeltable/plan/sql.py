@@ -14,6 +14,9 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.tool_calls import ToolCalls
+from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
 from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.scope import Scope, sa_type
@@ -38,8 +41,10 @@ PYTHON_ONLY: dict[type[Expr], str] = {
     JsonList: "it may hold values that have no JSON form in SQL",
     JsonObject: "it may hold values that have no JSON form in SQL",
     JsonPath: "negative positions and missing steps follow Python",
+    QueryCall: "it is a statement of its own, for many rows at once",
     Repeat: "SQL limits the length of the result",
     Similarity: "it is resolved to a VectorScore before a statement is made",
+    ToolCalls: "what is called is only known in each row",
 }
 """Nodes without a rule here, and why."""
 
@@ -66,6 +71,11 @@ def _(node: Literal, scope: Scope) -> Sql | None:
     if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
         return _in_session_zone(node.value)
     return sa.literal(node.value, sa_type(node.type))
+
+
+@to_sql.register
+def _(node: Variable, scope: Scope) -> Sql | None:
+    return scope.variables.get(node.name)
 
 
 def _has_sql(node: Literal) -> bool:
@@ -288,12 +298,16 @@ _DISTANCE = {"cosine": "<=>", "ip": "<#>", "l2": "<->"}
 
 def vector_distance(node: VectorScore, scope: Scope) -> Sql:
     """The distance by which an index orders: it grows as likeness shrinks, whatever the metric."""
-    heap = scope.table.heap(node.index)
-    vector = np.asarray(node.vector.value)
-    (text,) = vector_texts([vector])
-    query = sa.cast(sa.literal(text, sa.Text), _vector_type(heap.column("vector").sql_type))
+    query = _vector_sql(node, scope)
     index = next(index for index in scope.table.indexes if index.id == node.index)
     return scope.vector(index).op(_DISTANCE[node.metric], return_type=sa.Double())(query)
+
+
+def _vector_sql(node: VectorScore, scope: Scope) -> Sql:
+    if isinstance(node.vector, Variable):
+        return scope.variables[node.vector.name]
+    (text,) = vector_texts([np.asarray(node.vector.value)])
+    return sa.cast(sa.literal(text, sa.Text), _vector_type(scope.table.heap(node.index).column("vector").sql_type))
 
 
 @to_sql.register

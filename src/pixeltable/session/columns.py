@@ -19,9 +19,8 @@ from pixeltable.exceptions import (
     Unsupported,
 )
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.call import Call
-from pixeltable.exprs.codec import fingerprint
-from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.codec import encode
+from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.plan.bind import bind
 from pixeltable.session.backfill import fill
@@ -246,16 +245,20 @@ def _discard(connection: Connection, job: JobRecord) -> None:
 
 def same_definition(a: Expr, b: Expr) -> bool:
     """Whether two expressions are alike but for the code of their functions: a mended function counts as the same."""
+    return bool(_without_code(encode(a)) == _without_code(encode(b)))
 
-    def without_code(node: Expr) -> Expr | None:
-        if not isinstance(node, Call):
-            return None
-        path = node.function.path
+
+def _without_code(data: Any) -> Any:
+    """What `encode` wrote, also of what is within queries and tools, without what tells one code from another."""
+    if isinstance(data, dict):
+        return {key: _without_code(value) for key, value in data.items()}
+    if not isinstance(data, list):
+        return data
+    if data[:1] == ["FunctionSpec"]:
+        path = data[1]["path"]
         stem = path.rpartition(":")[0] if path.startswith("local:") else path
-        arguments = tuple(rebuild(argument, without_code) for argument in node.args)
-        return Call(replace(node.function, path=stem, code=""), arguments, node.result)
-
-    return fingerprint(rebuild(a, without_code)) == fingerprint(rebuild(b, without_code))
+        return [*data[:1], {**_without_code(data[1]), "path": stem, "code": ""}]
+    return [_without_code(item) for item in data]
 
 
 def drop_column(session: Session, table_id: int, name: str, column_name: str, *, if_not_exists: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pixeltable.exceptions import InvalidState
 from pixeltable.providers.sections import load_sections
+from pixeltable.session.query_calls import run_query_call
 from pixeltable.session.session import Session
 from pixeltable.settings import load_settings
 
@@ -30,7 +31,7 @@ def start_session(overrides: dict[str, Any] | None) -> Session:
     with _lock:
         if _current is None:
             settings = load_settings(overrides)
-            _current = Session(settings, load_sections(settings, overrides))
+            _current = Session(settings, run_query_call, load_sections(settings, overrides))
         elif overrides:
             raise InvalidState("settings cannot be overridden any more", hint="Call pxt.init() before anything else.")
         return _current

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from pixeltable.catalog.loading import read_epoch
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import InvalidExpression
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exceptions import InvalidExpression, Unsupported
+from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of, instant
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exprs.expr import Expr
@@ -24,7 +24,7 @@ from pixeltable.types.column_type import ColumnType
 
 Result = TypeVar("Result")
 
-_NO_INDEX_SCAN = "SET LOCAL enable_indexscan = off"
+NO_INDEX_SCAN = "SET LOCAL enable_indexscan = off"
 """Leaves the planner only plans that look at every vector."""
 
 
@@ -37,7 +37,12 @@ class Answer:
 
 
 def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
-    """Run a query; `name` is what the caller knew the table by."""
+    """Run a query; `name` is what the caller knew the table by.
+
+    Raises:
+        Unsupported: it has parameters, so it is the query of a function.
+    """
+    _check_closed(spec)
 
     def run(table: TableRecord, pushdown: bool) -> Answer:
         resolved = resolve_similarities(session, spec, table)
@@ -45,32 +50,42 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
         rows = _fetch(session, table, plan)
         return _finish(session, plan, rows)
 
-    return _on_current_schema(session, spec.table, name, run)
+    return on_current_schema(session, spec.table, name, run)
 
 
 def count(session: Session, spec: QuerySpec, name: str) -> int:
     """How many rows a query yields."""
+    _check_closed(spec)
 
     def run(table: TableRecord, pushdown: bool) -> int:
         resolved = resolve_similarities(session, spec, table)
         scan = plan_count(resolved, table, pushdown=pushdown)
         if scan is not None:
-            ((found,),) = _validated(session, table, lambda connection: _execute(connection, scan))
+            ((found,),) = validated(session, table, lambda connection: execute(connection, scan))
             return int(found)
         plan = plan_query(replace(resolved, select=(), order_by=()), table, pushdown=pushdown)
         return len(_surviving(session, plan, _fetch(session, table, plan))[1])
 
-    return _on_current_schema(session, spec.table, name, run)
+    return on_current_schema(session, spec.table, name, run)
+
+
+def _check_closed(spec: QuerySpec) -> None:
+    if spec.variables:
+        raise Unsupported(
+            f"a query over the parameters {', '.join(spec.variables)} cannot be run by itself",
+            hint="Return it from a function declared with @pxt.query, and call that in an expression.",
+        )
 
 
 class _Stale(Exception):
     """The schema a statement was planned against is not the one it ran on."""
 
 
-def _on_current_schema(
-    session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Result]
-) -> Result:
-    """`run` on the table as last seen; on the newest one if that turns out to be another."""
+def on_current_schema(session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Result]) -> Result:
+    """`run` on the table as last seen; on the newest one if that turns out to be another.
+
+    Its second argument says whether to give to SQL what SQL can do.
+    """
     pushdown = session.settings.sql_pushdown
     for _ in range(session.settings.write_attempts):
         table = session.table(table_id, name)
@@ -87,17 +102,17 @@ def _on_current_schema(
 
 def _fetch(session: Session, table: TableRecord, plan: QueryPlan) -> list[tuple[Any, ...]]:
     def run(connection: Connection) -> list[tuple[Any, ...]]:
-        rows = _execute(connection, plan.scan)
+        rows = execute(connection, plan.scan)
         if plan.exact is None or plan.wanted is None or len(rows) >= plan.wanted:
             return rows
         with connection.transaction():
-            connection.execute(_NO_INDEX_SCAN)
-            return _execute(connection, plan.exact)
+            connection.execute(NO_INDEX_SCAN)
+            return execute(connection, plan.exact)
 
-    return _validated(session, table, run)
+    return validated(session, table, run)
 
 
-def _validated(
+def validated(
     session: Session, table: TableRecord, work: Callable[[Connection], list[tuple[Any, ...]]]
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement, and in the same visit the proof that the schema it relied on was still in force."""
@@ -113,18 +128,25 @@ def _validated(
     return rows
 
 
-def _execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
+def execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
+    """The rows of a statement."""
     return connection.execute(scan.sql, scan.parameters).fetchall()
+
+
+def scanned(scan: Scan, rows: Sequence[tuple[Any, ...]]) -> Batch:
+    """The rows of a statement as a batch in which its slots are known."""
+    batch = Batch(len(rows))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(scan.slots)
+    for slot, values in zip(scan.slots, columns, strict=False):
+        decode = decoder(slot.type)
+        cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
+        batch.put(slot, Column(cells))
+    return batch
 
 
 def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> tuple[Batch, Sequence[int]]:
     """The rows as a batch, and the numbers of those that pass the filter that runs in Python, in their final order."""
-    batch = Batch(len(rows))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(plan.scan.slots)
-    for slot, values in zip(plan.scan.slots, columns, strict=False):
-        decode = decoder(slot.type)
-        cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
-        batch.put(slot, Column(cells))
+    batch = scanned(plan.scan, rows)
     if plan.where is not None:
         batch, _ = filter_batch(plan.where, batch, lambda condition, rest: _values(session, condition, rest))
     kept: Sequence[int] = range(batch.count)
@@ -150,11 +172,17 @@ def _values(session: Session, expr: Expr, batch: Batch) -> list[Any]:
     column = column_of(expr, batch, session.context)
     if column.failures:
         row = min(column.failures)
-        failure = column.failures[row]
-        raise InvalidExpression(
-            f"`{expr}` failed in row {row}: {failure.error.type}: {failure.error.message}. Inputs: {failure.inputs}"
-        ) from failure.exception
+        raise failed_query(expr, row, column.failures[row])
     return column.values
+
+
+def failed_query(expr: Expr, row: int, failure: Failure) -> InvalidExpression:
+    """The error for a cell that failed in a query, caused by the user's exception."""
+    error = InvalidExpression(
+        f"`{expr}` failed in row {row}: {failure.error.type}: {failure.error.message}. Inputs: {failure.inputs}"
+    )
+    error.__cause__ = failure.exception
+    return error
 
 
 def _ordered(rows: Sequence[int], items: Sequence[OrderItem], keys: Sequence[list[Any]]) -> list[int]:

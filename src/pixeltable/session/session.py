@@ -1,10 +1,11 @@
 """A session: settings, the database, and the catalog as this process last saw it."""
 
+import functools
 import os
 import threading
 import uuid
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pixeltable.catalog import loading, store
 from pixeltable.catalog.records import TableRecord
@@ -40,9 +41,14 @@ Result = TypeVar("Result")
 
 
 class Session:
-    """Everything that outlives a call. Safe to share between threads."""
+    """Everything that outlives a call. Safe to share between threads.
 
-    def __init__(self, settings: Settings, sections: Sections | None = None) -> None:
+    `run_query` runs the queries of functions: it needs a session, so the one who makes the session brings it along.
+    """
+
+    def __init__(
+        self, settings: Settings, run_query: Callable[..., list[Any]], sections: Sections | None = None
+    ) -> None:
         self.settings = settings
         self.sections = load_sections(settings) if sections is None else sections
         self.home = settings.home
@@ -65,6 +71,7 @@ class Session:
         )
         self.memo = Memo(self.database, settings.memo_size_mb << 20)
         self.in_flight = InFlight()
+        self._run_query = functools.partial(run_query, self)
         self.context = self._new_context()
         try:
             self.database.read(migrate)
@@ -79,6 +86,7 @@ class Session:
             self.settings.zone, self.find_function, self.settings.batch_size, Engine(),
             memo=memo, in_flight=self.in_flight,
             pools=Pools(Rates(self.sections), Quota(self.database)), clients=Clients(self.sections),
+            run_query=self._run_query,
         )  # fmt: skip
 
     def after_fork(self) -> None:

@@ -1,15 +1,17 @@
 """Giving a similarity its index and its vector."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from pixeltable.catalog.records import IndexRecord, TableRecord
-from pixeltable.exceptions import InvalidArgument, InvalidExpression, UnknownIndex, Unsupported
-from pixeltable.exec.batch import Batch
+from pixeltable.exceptions import Error, InvalidArgument, InvalidExpression, UnknownIndex, Unsupported
+from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
-from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.expr import Expr, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.properties import Similarity, VectorScore
+from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
 from pixeltable.plan.query import QuerySpec
 from pixeltable.session.compute import is_vector
@@ -45,14 +47,20 @@ def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) 
 
 
 def _score(session: Session, table: TableRecord, node: Similarity, vectors: dict[Any, Literal]) -> VectorScore:
-    index = _index(table, node)
-    key = (index.id, node.modality, repr(node.query.value))
+    index = searched_index(table, node)
+    key = (index.id, node.modality, structure(node.query))
     if key not in vectors:
         vectors[key] = _vector(session, index, node)
     return VectorScore(node.source, index.id, index.metric, vectors[key])
 
 
-def _index(table: TableRecord, node: Similarity) -> IndexRecord:
+def searched_index(table: TableRecord, node: Similarity) -> IndexRecord:
+    """The index that a similarity is about.
+
+    Raises:
+        UnknownIndex: there is none.
+        InvalidArgument: there are several, and none is named.
+    """
     found = [index for index in table.indexes if index.column == node.source.column and index.status == "ready"]
     if node.index is not None:
         found = [index for index in found if index.name == node.index]
@@ -69,8 +77,21 @@ def _index(table: TableRecord, node: Similarity) -> IndexRecord:
 
 
 def _vector(session: Session, index: IndexRecord, node: Similarity) -> Literal:
+    assert isinstance(node.query, Literal)
+    (value,) = query_vectors(session, index, node, [node.query.value])
+    if isinstance(value, Error):
+        raise value
+    return Literal(value, ArrayType(shape=value.shape, dtype=value.dtype.name))
+
+
+def query_vectors(session: Session, index: IndexRecord, node: Similarity, queries: Sequence[Any]) -> list[Any]:
+    """The vectors to search an index by, embedded together; an Error in the place of one that is none.
+
+    Raises:
+        Unsupported: the index embeds nothing of that modality.
+    """
     if node.modality == "vector":
-        value = _as_array(node.query.value)
+        found = [_as_array(query) for query in queries]
     else:
         template = dict(index.embeddings).get(node.modality)
         if template is None:
@@ -78,12 +99,16 @@ def _vector(session: Session, index: IndexRecord, node: Similarity) -> Literal:
             raise Unsupported(
                 f"index {index.name!r} cannot be searched with {node.modality}=...", hint=f"It supports {known}."
             )
-        value = _embedded(session, template, node)
-    if not is_vector(value, index.dimensions):
-        raise InvalidArgument(
-            f"index {index.name!r} has vectors of {index.dimensions} finite numbers, which the query is not: {value}"
-        )
-    return Literal(value, ArrayType(shape=value.shape, dtype=value.dtype.name))
+        found = _embedded(session, template, node, queries)
+    return [_checked(index, value) for value in found]
+
+
+def _checked(index: IndexRecord, value: Any) -> Any:
+    if isinstance(value, Error) or is_vector(value, index.dimensions):
+        return value
+    return InvalidArgument(
+        f"index {index.name!r} has vectors of {index.dimensions} finite numbers, which the query is not: {value}"
+    )
 
 
 def _as_array(value: Any) -> Any:
@@ -93,14 +118,23 @@ def _as_array(value: Any) -> Any:
         return value
 
 
-def _embedded(session: Session, template: Expr, node: Similarity) -> Any:
-    call = rebuild(template, lambda inner: node.query if isinstance(inner, ColumnRef) else None)
-    column = column_of(call, Batch(1), session.context)
-    if column.failures:
-        failure = column.failures[0]
-        raise InvalidExpression(
-            f"the query {node.query} could not be embedded: {failure.error.type}: {failure.error.message}"
-        ) from failure.exception
-    if column.values[0] is None:
-        raise InvalidArgument(f"the query {node.query} has no embedding")
-    return column.values[0]
+def _embedded(session: Session, template: Expr, node: Similarity, queries: Sequence[Any]) -> list[Any]:
+    source = Variable("query", node.query.type)
+    call = rebuild(template, lambda inner: source if isinstance(inner, ColumnRef) else None)
+    batch = Batch(len(queries))
+    batch.put(source, Column(list(queries)))
+    column = column_of(call, batch, session.context)
+    return [
+        _not_embedded(query, column.failures.get(row)) if value is None else value
+        for row, (query, value) in enumerate(zip(queries, column.values, strict=True))
+    ]
+
+
+def _not_embedded(query: Any, failure: Failure | None) -> Error:
+    if failure is None:
+        return InvalidArgument(f"the query {query!r} has no embedding")
+    error = InvalidExpression(
+        f"the query {query!r} could not be embedded: {failure.error.type}: {failure.error.message}"
+    )
+    error.__cause__ = failure.exception
+    return error

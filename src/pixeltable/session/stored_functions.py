@@ -9,7 +9,7 @@ from pixeltable.udfs import pickles
 
 def store_functions(session: Session, connection: Connection, expr: Expr) -> None:
     """Store what another process needs to evaluate `expr`, in the caller's transaction."""
-    for node in expr.walk():
+    for node in expr.walk_records():
         if isinstance(node, Call) and node.function.path.startswith("local:"):
             stored = pickles.dump(session.find_function(node.function), session.signing_key())
             connection.execute(

@@ -39,8 +39,18 @@ _SCALARS: dict[type, ColumnType] = {
 }
 
 
+class StandIn:
+    """Base of objects that stand for a plain value wherever a value is expected."""
+
+    __slots__ = ()
+
+    def stands_for(self) -> Any:
+        """The value."""
+        raise NotImplementedError
+
+
 def plain(value: Any) -> Any:
-    """`value` with enum members, paths and numpy scalars replaced by what they stand for.
+    """`value` with enum members, paths, numpy scalars and other stand-ins replaced by what they stand for.
 
     >>> plain(np.int64(4)), plain(b"x")
     (4, b'x')
@@ -49,6 +59,8 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, enum.Enum):
         return plain(value.value)
+    if isinstance(value, StandIn):
+        return value.stands_for()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):

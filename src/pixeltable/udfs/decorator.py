@@ -3,13 +3,20 @@
 from collections.abc import Callable
 from typing import Any, overload
 
-from pixeltable.exceptions import Unsupported
+from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.udfs.function import Function, FunctionOptions, Parallel, declare
 from pixeltable.udfs.retry import Retry
+
+CONVERTERS: dict[type, Callable[[Any, Any, str | None], Function]] = {}
+"""From a class to what makes a function of an object of it, a result and a description; filled by who defines it."""
 
 
 @overload
 def udf(fn: Callable[..., Any], /) -> Function: ...
+
+
+@overload
+def udf(table: Any, /, *, return_value: Any = None, description: str | None = None) -> Function: ...
 
 
 @overload
@@ -46,8 +53,14 @@ def udf(
     retry: Retry | None = None,
     timeout_s: float | None = None,
     parallel: Parallel | None = None,
+    return_value: Any = None,
+    description: str | None = None,
 ) -> Function | Callable[[Callable[..., Any]], Function]:
     """Declare a function for use in expressions. All parameters and the return value need type hints.
+
+    Of a table, `udf(table)` makes the function that computes its columns: its parameters are the columns that are not
+    computed, None by default where they accept null, and its result is a Json object of all columns. Nothing is
+    inserted.
 
     Args:
         batch_size: the function takes and returns `Batch[T]`, lists of up to this many rows; parameters that are no
@@ -65,6 +78,8 @@ def udf(
         timeout_s: seconds after which a call counts as failed with a TimeoutError.
         parallel: "threads" if calls may run side by side in threads, "processes" to run them in processes of their own;
             without it calls of a plain function follow one another.
+        return_value: of a table: what the function yields instead, an expression over the table or a dict of such.
+        description: of a table: what a model is told about the function.
 
     Raises:
         InvalidType: a hint is missing or names no column type.
@@ -84,6 +99,11 @@ def udf(
         is_method=is_method, is_property=is_property, display_name=display_name, deterministic=is_deterministic,
         memo=memo, retry=retry, timeout_s=timeout_s, parallel=parallel, resource_pool=resource_pool,
     )  # fmt: skip
+    convert = CONVERTERS.get(type(fn))
+    if convert is not None:
+        return convert(fn, return_value, description)
+    if return_value is not None or description is not None:
+        raise InvalidArgument("@udf(return_value=..., description=...) is for tables: pxt.udf(table, ...)")
     if fn is not None:
         return declare(fn, batch_size=batch_size, options=options)
     return lambda fn: declare(fn, batch_size=batch_size, options=options)

@@ -18,7 +18,7 @@ from pixeltable.udfs.arguments import bind, fit, show_parameters
 from pixeltable.udfs.code import code_hash
 from pixeltable.udfs.paths import function_path, overload_path
 from pixeltable.udfs.retry import Retry, check_limits
-from pixeltable.udfs.signature import read_signature
+from pixeltable.udfs.signature import Signature, read_signature
 
 Kind = typing.Literal["plain", "batched", "async", "async-batched"]
 Parallel = typing.Literal["threads", "processes"]
@@ -61,13 +61,14 @@ class Function:
         batch_size: int | None = None,
         options: FunctionOptions = FunctionOptions(),
         primary: "Function | None" = None,
+        signature: Signature | None = None,
     ) -> None:
         functools.update_wrapper(self, body)
         self.body: Callable[..., Any] = body
         self.options = options
         self.batch_size = batch_size
         self.name = options.display_name or body.__name__
-        signature = read_signature(body, name=self.name)
+        signature = signature or read_signature(body, name=self.name)
         self.parameters = signature.parameters
         self.returns = signature.returns
         self.sql: Callable[..., Any] | None = None
@@ -130,7 +131,7 @@ class Function:
     def __repr__(self) -> str:
         return f"<udf {self.name}{self.signature}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Call:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Expr:
         """The expression that calls this function on the arguments.
 
         Raises:
@@ -139,7 +140,11 @@ class Function:
         """
         return build_call(self, args, kwargs)
 
-    def using(self, **constants: Any) -> "BoundFunction":
+    def node(self, args: tuple[Expr, ...]) -> Expr:
+        """The expression of a call with these arguments, one for each parameter."""
+        return Call(self.spec, args, self.result_type(args))
+
+    def using(self, /, **constants: Any) -> "BoundFunction":
         """This function with some arguments fixed.
 
         Raises:
@@ -241,10 +246,10 @@ class BoundFunction:
     def signature(self) -> str:
         return f"{show_parameters(self.parameters)} -> {self.function.returns}"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Call:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Expr:
         return build_call(self.function, args, kwargs, constants=self.constants)
 
-    def using(self, **constants: Any) -> "BoundFunction":
+    def using(self, /, **constants: Any) -> "BoundFunction":
         """As `Function.using`, in addition to what is fixed."""
         merged = {**self.constants, **constants}
         for name, value in constants.items():
@@ -267,7 +272,7 @@ class BoundFunction:
 
 def build_call(
     function: Function, args: Sequence[Any], kwargs: Mapping[str, Any], *, constants: Mapping[str, Any] | None = None
-) -> Call:
+) -> Expr:
     """A call of the first overload that accepts the arguments; `constants` are arguments fixed before."""
     if len(function.overloads) == 1:
         return _call_overload(function, args, kwargs, constants or {})
@@ -286,7 +291,7 @@ def build_call(
 
 def _call_overload(
     function: Function, args: Sequence[Any], kwargs: Mapping[str, Any], constants: Mapping[str, Any]
-) -> Call:
+) -> Expr:
     given = bind([p for p in function.parameters if p.name not in constants], args, kwargs, function=function.name)
     values = {**constants, **given}
     if not values.keys() <= _names(function):
@@ -295,7 +300,7 @@ def _call_overload(
         fit(values.get(parameter.name, parameter.default), parameter, function=function.name)
         for parameter in function.parameters
     )
-    return Call(function.spec, fitted, function.result_type(fitted))
+    return function.node(fitted)
 
 
 def _names(function: Function) -> set[str]:

@@ -2,6 +2,7 @@
 
 import inspect
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
@@ -39,18 +40,51 @@ def read_signature(fn: FunctionType, *, name: str) -> Signature:
         InvalidArgument: a parameter's name is reserved, or its default is no value of its type.
         Unsupported: a parameter that cannot be passed by its name.
     """
-    try:
-        hints = typing.get_type_hints(fn, include_extras=True)
-    except (NameError, TypeError, SyntaxError, AttributeError) as error:
-        raise InvalidType(f"function {name!r}: its type hints cannot be resolved: {error}", hint=_HINTS) from None
-    parameters = tuple(_read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
-    if "return" not in hints:
-        raise InvalidType(f"function {name!r}: the return value has no type hint", hint=_HINTS)
-    returns, batched = _read_type(hints["return"], f"function {name!r}: return value")
+    hints = read_hints(fn, name=name)
+    parameters = tuple(read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
+    returns, batched = read_result(hints, name)
     return Signature(parameters, returns, batched)
 
 
-def _read_parameter(parameter: inspect.Parameter, hints: dict[str, Any], name: str) -> Parameter:
+def read_parameters(fn: FunctionType, *, name: str, param_types: Sequence[Any] | None = None) -> tuple[Parameter, ...]:
+    """The parameters of a function whose result needs no annotation; `param_types`, in order, replace annotations.
+
+    Raises:
+        InvalidType, InvalidArgument, Unsupported: as `read_signature`.
+    """
+    declared = list(inspect.signature(fn).parameters.values())
+    if param_types is None:
+        hints = read_hints(fn, name=name)
+    elif len(param_types) == len(declared):
+        hints = {parameter.name: hint for parameter, hint in zip(declared, param_types, strict=True)}
+    else:
+        raise InvalidArgument(
+            f"function {name!r}: param_types has {len(param_types)} types for {len(declared)} parameters"
+        )
+    return tuple(read_parameter(parameter, hints, name) for parameter in declared)
+
+
+def read_hints(fn: FunctionType, *, name: str) -> dict[str, Any]:
+    """The annotations of a function, those written as text evaluated.
+
+    Raises:
+        InvalidType: one of them names nothing.
+    """
+    try:
+        return typing.get_type_hints(fn, include_extras=True)
+    except (NameError, TypeError, SyntaxError, AttributeError) as error:
+        raise InvalidType(f"function {name!r}: its type hints cannot be resolved: {error}", hint=_HINTS) from None
+
+
+def read_result(hints: dict[str, Any], name: str) -> tuple[ColumnType, bool]:
+    """The type that the annotations give for the return value, and whether it is a Batch of it."""
+    if "return" not in hints:
+        raise InvalidType(f"function {name!r}: the return value has no type hint", hint=_HINTS)
+    return _read_type(hints["return"], f"function {name!r}: return value")
+
+
+def read_parameter(parameter: inspect.Parameter, hints: dict[str, Any], name: str) -> Parameter:
+    """One parameter of the function called `name`; see `read_signature`."""
     subject = f"function {name!r}, parameter {parameter.name!r}"
     if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
         raise Unsupported(f"{subject}: *args and **kwargs are not supported", hint="Name each parameter.")
