@@ -71,7 +71,7 @@ def test_only_plain_functions_can_be_declared(fn: Any) -> None:
         udf(fn)
 
 
-@pytest.mark.parametrize("keyword", ["substitute_fn", "type_substitutions"])
+@pytest.mark.parametrize("keyword", ["substitute_fn"])
 def test_keywords_without_effect_are_refused_by_name(keyword: str) -> None:
     with pytest.raises(Unsupported, match=keyword):
         udf(**{keyword: plain})  # type: ignore[call-overload]

@@ -1,11 +1,12 @@
 """`@udf`, which turns a Python function into a `Function`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.udfs.function import Function, FunctionOptions, Parallel, declare
 from pixeltable.udfs.retry import Retry
+from pixeltable.udfs.signature import Substitution
 
 CONVERTERS: dict[type, Callable[[Any, Any, str | None], Function]] = {}
 """From a class to what makes a function of an object of it, a result and a description; filled by who defines it."""
@@ -28,7 +29,7 @@ def udf(
     is_property: bool = False,
     is_deterministic: bool = True,
     resource_pool: str | None = None,
-    type_substitutions: Any = None,
+    type_substitutions: Sequence[Substitution] | None = None,
     display_name: str | None = None,
     memo: bool = False,
     retry: Retry | None = None,
@@ -47,7 +48,7 @@ def udf(
     is_property: bool = False,
     is_deterministic: bool = True,
     resource_pool: str | None = None,
-    type_substitutions: Any = None,
+    type_substitutions: Sequence[Substitution] | None = None,
     display_name: str | None = None,
     memo: bool = False,
     retry: Retry | None = None,
@@ -70,6 +71,8 @@ def udf(
         is_deterministic: False if equal arguments may give different results.
         resource_pool: `request-rate:<name>`, for an async function whose calls are limited: the number a minute is set
             as `rate_limit` in the section `[<name>]` of the configuration file, and is 600 without that.
+        type_substitutions: for each signature what takes the place of the type variables in the hints, such as
+            `({T: str}, {T: int})`; the first that accepts the arguments of a call holds.
         display_name: the name that expressions and messages show.
         memo: remember results, so that equal arguments are computed once: in a batch, in other rows, columns and
             sessions. For what is slow or costs money. A function that is not deterministic is remembered only for the
@@ -84,7 +87,7 @@ def udf(
     Raises:
         InvalidType: a hint is missing or names no column type.
         InvalidArgument: the function cannot be declared like this.
-        Unsupported: `substitute_fn` or `type_substitutions` is given.
+        Unsupported: `substitute_fn` is given.
 
     >>> @udf
     ... def repeat(text: str, times: int = 2) -> str:
@@ -94,7 +97,7 @@ def udf(
     >>> repeat.body("ab")
     'abab'
     """
-    reject_unsupported(substitute_fn=substitute_fn, type_substitutions=type_substitutions)
+    reject_unsupported(substitute_fn=substitute_fn)
     options = FunctionOptions(
         is_method=is_method, is_property=is_property, display_name=display_name, deterministic=is_deterministic,
         memo=memo, retry=retry, timeout_s=timeout_s, parallel=parallel, resource_pool=resource_pool,
@@ -106,7 +109,8 @@ def udf(
         raise InvalidArgument("@udf(return_value=..., description=...) is for tables: pxt.udf(table, ...)")
     if fn is not None:
         return declare(fn, batch_size=batch_size, options=options)
-    return lambda fn: declare(fn, batch_size=batch_size, options=options)
+    given = tuple(type_substitutions or ())
+    return lambda fn: declare(fn, batch_size=batch_size, options=options, substitutions=given)
 
 
 def reject_unsupported(**keywords: Any) -> None:

@@ -18,7 +18,7 @@ from pixeltable.udfs.arguments import bind, fit, show_parameters
 from pixeltable.udfs.code import code_hash
 from pixeltable.udfs.paths import function_path, overload_path
 from pixeltable.udfs.retry import Retry, check_limits
-from pixeltable.udfs.signature import Signature, read_signature
+from pixeltable.udfs.signature import Signature, Substitution, read_signature
 
 Kind = typing.Literal["plain", "batched", "async", "async-batched"]
 Parallel = typing.Literal["threads", "processes"]
@@ -155,12 +155,20 @@ class Function:
     def overload(self, body: Callable[..., Any]) -> "Function":
         """Add a signature, tried after those before it; for use as a decorator."""
         # An overload with Batch hints takes the batch size of the first; the others run row by row.
-        size = self.batch_size if read_signature(_python_function(body), name=self.name).batched else None
-        added = Function(_python_function(body), batch_size=size, options=self.options, primary=self)
+        return self._add(_python_function(body), read_signature(_python_function(body), name=self.name))
+
+    def _add(self, body: FunctionType, signature: Signature) -> "Function":
+        size = self.batch_size if signature.batched else None
+        added = Function(body, batch_size=size, options=self.options, primary=self, signature=signature)
         added.name = self.name
         self._overloads.append(added)
         expose(added, as_function=self)
         return self
+
+    def substitute(self, substitution: Substitution) -> "Function":
+        """Add the signature in which types take the place of type variables; the body is the same."""
+        assert isinstance(self.body, FunctionType)
+        return self._add(self.body, read_signature(self.body, name=self.name, substitution=substitution))
 
     def to_sql(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set how the function is written in SQL; for use as a decorator.
@@ -307,14 +315,24 @@ def _names(function: Function) -> set[str]:
     return {parameter.name for parameter in function.parameters}
 
 
-def declare(fn: Any, *, batch_size: int | None, options: FunctionOptions) -> Function:
-    """A Function for a Python function, reachable as a method or property where the options say so."""
-    function = Function(_python_function(fn), batch_size=batch_size, options=options)
+def declare(
+    fn: Any, *, batch_size: int | None, options: FunctionOptions, substitutions: Sequence[Substitution] = ()
+) -> Function:
+    """A Function for a Python function, reachable as a method or property where the options say so.
+
+    `substitutions` give it a signature each, by the types that take the place of type variables.
+    """
+    body = _python_function(fn)
+    name = options.display_name or body.__name__
+    first = read_signature(body, name=name, substitution=substitutions[0]) if substitutions else None
+    function = Function(body, batch_size=batch_size, options=options, signature=first)
     # Declared again under the same path (a module was reloaded): what was found there before is out of date.
     previous = LIVE.pop(f"{fn.__module__}.{fn.__qualname__}", None)
     for overload in previous.overloads if previous else ():
         LIVE.pop(overload.spec.path, None)
     expose(function, as_function=function)
+    for substitution in substitutions[1:]:
+        function.substitute(substitution)
     return function
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
@@ -23,6 +23,10 @@ _HINTS = (
 )
 
 
+Substitution = Mapping[Any, Any]
+"""From type variables to the types that take their place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What a function takes and returns, one row at a time; `batched` if it returns a Batch of it."""
@@ -32,8 +36,8 @@ class Signature:
     batched: bool
 
 
-def read_signature(fn: FunctionType, *, name: str) -> Signature:
-    """The signature that the function's annotations describe.
+def read_signature(fn: FunctionType, *, name: str, substitution: Substitution | None = None) -> Signature:
+    """The signature that the function's annotations describe; `substitution` has the types of its type variables.
 
     Raises:
         InvalidType: an annotation is missing, unknown or names nothing.
@@ -41,6 +45,8 @@ def read_signature(fn: FunctionType, *, name: str) -> Signature:
         Unsupported: a parameter that cannot be passed by its name.
     """
     hints = read_hints(fn, name=name)
+    if substitution is not None:
+        hints = {parameter: _substituted(hint, substitution) for parameter, hint in hints.items()}
     parameters = tuple(read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
     returns, batched = read_result(hints, name)
     return Signature(parameters, returns, batched)
@@ -62,6 +68,13 @@ def read_parameters(fn: FunctionType, *, name: str, param_types: Sequence[Any] |
             f"function {name!r}: param_types has {len(param_types)} types for {len(declared)} parameters"
         )
     return tuple(read_parameter(parameter, hints, name) for parameter in declared)
+
+
+def _substituted(hint: Any, substitution: Substitution) -> Any:
+    if isinstance(hint, typing.TypeVar):
+        return substitution.get(hint, hint)
+    variables = getattr(hint, "__parameters__", ())
+    return hint[tuple(substitution.get(variable, variable) for variable in variables)] if variables else hint
 
 
 def read_hints(fn: FunctionType, *, name: str) -> dict[str, Any]:
