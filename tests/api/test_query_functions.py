@@ -99,6 +99,12 @@ CASES: dict[str, tuple[Callable[..., pxt.Query], tuple[Any, ...]]] = {
     "python select": (lambda t, name: t.where(t.customer == name).select(shout(t.item), shout(name)), NAMES),
     "text by code point": (lambda t, name: t.where(t.customer < name).select(t.n), ("Zed", "ann", "é")),
     "json": (lambda t, name: t.where(t.customer == name).select(x={"to": name, "n": [t.n]}), NAMES),
+    "look-up in order": (lambda t, x: t.where((t.customer == x) & (t.n != 2)).order_by(t.item, asc=False), NAMES),
+    "second of a look-up": (lambda t, x: t.where(x == t.customer).order_by(t.item).limit(1, 1), NAMES),
+    "look-up by a number": (lambda t, k: t.where(t.n * 2 == k + 1).select(t.n, x=k), NUMBERS),
+    "look-up and python order": (lambda t, x: t.where(t.customer == x).order_by(shout(t.item)).limit(2), NAMES),
+    "look-up limited by a parameter": (lambda t, k: t.where(t.n % 2 == k % 2).limit(k).select(t.n), NUMBERS),
+    "newest": (lambda t, k: t.where(t.n >= k).order_by(t.n, asc=False).limit(1), NUMBERS),
     "without parameters": (lambda t, _: t.select(t.n), NUMBERS),
 }
 

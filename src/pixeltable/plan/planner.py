@@ -54,7 +54,7 @@ class QueryPlan:
     wanted: int | None = None
 
 
-class _Pusher:
+class Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
     def __init__(self, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None) -> None:
@@ -85,18 +85,18 @@ def plan_query(
     spec: QuerySpec, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None
 ) -> QueryPlan:
     """The plan of a query whose similarities are resolved; `variables` are what its parameters are in SQL."""
-    push = _Pusher(table, pushdown=pushdown, variables=variables)
+    push = Pusher(table, pushdown=pushdown, variables=variables)
     outputs = select_outputs(spec, table)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
-    conditions, where = _split(predicate, push)
+    conditions, where = split_predicate(predicate, push)
     ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
-    keys = _order_keys(ordering, spec, push)
+    keys = order_keys(ordering, spec, push)
     in_sql = where is None and keys is not None
     rest = [expr for _, expr in outputs] + ([where] if where is not None else [])
     if keys is None:
         rest += [item.expr for item in ordering]
-    slots = tuple(_slots(rest, push))
-    columns = [_slot_sql(slot, push) for slot in slots]
+    slots = tuple(slots_of(rest, push))
+    columns = [slot_sql(slot, push) for slot in slots]
 
     def statement(*, nearest_only: bool) -> Scan:
         source = _nearest_first(push.scope, ordering) if nearest_only else push.scope.from_clause()
@@ -109,7 +109,7 @@ def plan_query(
         return compile_scan(query, slots)
 
     limited = spec.limit is not None or spec.variable_limit is not None
-    by_vector = in_sql and limited and _leads_with_nearest(ordering)
+    by_vector = in_sql and limited and leads_with_nearest(ordering)
     return QueryPlan(
         scan=statement(nearest_only=by_vector),
         outputs=outputs,
@@ -124,9 +124,9 @@ def plan_query(
 
 def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
     """A statement that counts, or None where the rows have to be looked at in Python."""
-    push = _Pusher(table, pushdown=pushdown)
+    push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
-    conditions, where = _split(predicate, push)
+    conditions, where = split_predicate(predicate, push)
     if where is not None:
         return None
     rows = sa.select(push.scope.rows.c.row).select_from(push.scope.from_clause()).where(*conditions)
@@ -141,7 +141,7 @@ def _number(fixed: int | None, variable: Variable | None, scope: Scope) -> Sql |
     return fixed if variable is None else scope.variables[variable.name]
 
 
-def _split(predicate: Expr | None, push: _Pusher) -> tuple[list[Sql], Expr | None]:
+def split_predicate(predicate: Expr | None, push: Pusher) -> tuple[list[Sql], Expr | None]:
     """The conjuncts that run in SQL, and the conjunction of the others."""
     parts = predicate.parts if isinstance(predicate, And) else () if predicate is None else (predicate,)
     conditions: list[Sql] = []
@@ -155,7 +155,7 @@ def _split(predicate: Expr | None, push: _Pusher) -> tuple[list[Sql], Expr | Non
     return conditions, None if not rest else rest[0] if len(rest) == 1 else And(tuple(rest))
 
 
-def _order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: _Pusher) -> list[Any] | None:
+def order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> list[Any] | None:
     """The ORDER BY of a statement; None if a key has to be computed in Python."""
     keys: list[Any] = []
     for item in ordering:
@@ -167,7 +167,7 @@ def _order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: _Pusher) -
             keys.append(sql.asc())  # as written, since only this form can use an index; null comes last
         else:
             keys.append(sql.asc() if item.ascending else sql.desc())
-    if ordering and _leads_with_nearest(ordering):
+    if ordering and leads_with_nearest(ordering):
         return keys
     return [*keys, *_row_order(spec, push.scope)]
 
@@ -181,7 +181,8 @@ def _is_nearest_first(item: OrderItem) -> bool:
     return isinstance(item.expr, VectorScore) and item.ascending == (item.expr.metric == "l2")
 
 
-def _leads_with_nearest(ordering: Sequence[OrderItem]) -> bool:
+def leads_with_nearest(ordering: Sequence[OrderItem]) -> bool:
+    """Whether the rows nearest to a vector come first, so that a vector index can find them."""
     return bool(ordering) and _is_nearest_first(ordering[0])
 
 
@@ -197,7 +198,7 @@ def _nearest_first(scope: Scope, ordering: Sequence[OrderItem]) -> sa.FromClause
     return joined
 
 
-def _slots(exprs: Sequence[Expr], push: _Pusher) -> Iterable[Expr]:
+def slots_of(exprs: Sequence[Expr], push: Pusher) -> Iterable[Expr]:
     """The largest parts of the expressions that run in SQL, each once."""
     found: dict[Any, Expr] = {}
 
@@ -215,7 +216,8 @@ def _slots(exprs: Sequence[Expr], push: _Pusher) -> Iterable[Expr]:
     return found.values()
 
 
-def _slot_sql(slot: Expr, push: _Pusher) -> Sql:
+def slot_sql(slot: Expr, push: Pusher) -> Sql:
+    """A part of an expression that is known to run in SQL."""
     sql = push.sql(slot)
     assert sql is not None
     return sql
@@ -259,17 +261,17 @@ def plan_rows(
     `heaps` are read for their `op_in` alone. `lacking` restricts to rows that have no entry in that heap, `after` to
     rows beyond an id.
     """
-    push = _Pusher(table, pushdown=pushdown)
+    push = Pusher(table, pushdown=pushdown)
     scope = push.scope
-    conditions, rest = _split(where, push)
+    conditions, rest = split_predicate(where, push)
     refs = {ref.column: ref for ref in columns}
     if rest is not None:
         refs |= {node.column: node for node in rest.walk() if isinstance(node, ColumnRef)}
     stored = tuple(ref for ref in refs.values())
-    cells = [_slot_sql(ref, push) for ref in stored]
+    cells = [slot_sql(ref, push) for ref in stored]
     walked = () if rest is None else rest.walk()
     properties = tuple(node for node in walked if isinstance(node, CellProperty | VectorScore))
-    scores = [_slot_sql(node, push) for node in properties]
+    scores = [slot_sql(node, push) for node in properties]
     failing = tuple(ref for ref in stored if scope.record(ref).is_computed)
     errors = [scope.errors(scope.record(ref)) for ref in failing]
     for heap in heaps:
