@@ -258,7 +258,7 @@ def test_values_are_the_rows_own(orders: pxt.Table, people: pxt.Table) -> None:
     assert found[4] == ["a", "abc", "bb"]
 
 
-def test_a_query_over_a_table_that_is_gone_is_refused_and_stored_results_stay(
+def test_a_query_over_a_table_that_is_gone_fails_its_cells_and_stored_results_stay(
     orders: pxt.Table, people: pxt.Table
 ) -> None:
     @pxt.query(return_scalar=True)
@@ -267,13 +267,27 @@ def test_a_query_over_a_table_that_is_gone_is_refused_and_stored_results_stay(
 
     people.add_computed_column(items=items(people.name))
     pxt.drop_table(orders)
-    message = refusal(lambda: people.insert(name="ann", k=7), RequestError, "INVALID_STATE")
+    message = refusal(lambda: people.insert(name="ann", k=7), RequestError, "INVALID_EXPRESSION")
     assert "query 'items' over table" in message
     assert "was dropped" in message
-    assert people.collect()["items"][0] == ["b"]
-    assert people.count() == 5
+    people.insert([{"name": "ann", "k": 7}], on_error="ignore")
+    found = people.order_by(people.k).select(people.items, people.items.errortype).collect()
+    assert found["items"][0] == ["b"]
+    assert found[5] == {"items": None, "items_errortype": "InvalidState"}
     people.drop_column("items")
     people.insert(name="ann", k=7)
+
+
+def test_a_column_over_a_query_that_cannot_run_is_not_added(orders: pxt.Table, people: pxt.Table) -> None:
+    @pxt.query
+    def of(name: str):
+        return orders.where(orders.customer == name)
+
+    call = of(people.name)
+    pxt.drop_table(orders)
+    refusal(lambda: people.add_computed_column(x=call), RequestError, "INVALID_EXPRESSION")
+    people.insert(name="ann", k=7)
+    people.add_computed_column(x=people.k + 1)
 
 
 def test_a_query_over_a_column_that_is_gone_is_refused(orders: pxt.Table, people: pxt.Table) -> None:
@@ -282,7 +296,8 @@ def test_a_query_over_a_column_that_is_gone_is_refused(orders: pxt.Table, people
         return orders.where(orders.customer == name).select(orders.item)
 
     orders.drop_column("item")
-    refusal(lambda: people.select(items(people.name)).collect(), RequestError, "INVALID_STATE")
+    message = refusal(lambda: people.select(items(people.name)).collect(), RequestError, "INVALID_EXPRESSION")
+    assert "has no column 'item'" in message
 
 
 def test_a_column_added_later_and_a_new_path_do_not_matter(ns: str, orders: pxt.Table, people: pxt.Table) -> None:

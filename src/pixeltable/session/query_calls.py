@@ -42,10 +42,7 @@ def run_query_call(session: Session, node: QueryCall, columns: Sequence[Sequence
     """The results of a query for columns of arguments; equal arguments are queried once.
 
     A row with a null for a parameter that accepts none yields null. Where the query fails for the arguments of a row,
-    or they are not of their types, a Failure stands.
-
-    Raises:
-        InvalidState: the table of the query, or a column of it, is gone.
+    they are not of their types, or its table is gone, a Failure stands.
     """
     values: list[Any] = [None] * count
     rows_of: dict[Any, list[int]] = {}
@@ -112,10 +109,9 @@ def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Se
             found = on_current_schema(session, node.query.table, node.table, together)
         return [_one_by_one(session, node, arguments) for arguments in sets] if found is None else found
     except NotFoundError as error:
-        raise InvalidState(
-            f"query {node.name!r} over table {node.table!r} cannot be run any more: {error.message}",
-            hint="Declare it again, over what is there now.",
-        ) from error
+        gone = InvalidState(f"query {node.name!r} over table {node.table!r} cannot be run any more: {error.message}")
+        gone.__cause__ = error
+        return [gone] * len(sets)
 
 
 def _one_by_one(session: Session, node: QueryCall, arguments: Arguments) -> Answer:
