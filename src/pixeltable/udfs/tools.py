@@ -62,9 +62,8 @@ class Tool(StandIn):
 
 def _described(function: Function | BoundFunction) -> dict[str, dict[str, Any]]:
     """A JSON Schema for each parameter: from its annotation, which knows more than the type, where there is one."""
-    base = function.function if isinstance(function, BoundFunction) else function
     try:
-        hints = typing.get_type_hints(base.body, include_extras=True)
+        hints = typing.get_type_hints(_base(function).body, include_extras=True)
     except (NameError, TypeError, SyntaxError, AttributeError):
         hints = {}  # made by hand, or with `param_types`
     schemas = {}
@@ -147,6 +146,8 @@ def tool(fn: Function | BoundFunction, name: str | None = None, description: str
     """
     if not isinstance(fn, Function | BoundFunction):
         raise InvalidArgument(f"a tool is made of a function such as @pxt.udf declares, got {type(fn).__name__} {fn!r}")
+    if inspect.isclass(_base(fn).body):
+        raise InvalidArgument(f"{fn.name!r} is an aggregate, which takes many rows, so it cannot be a tool")
     found = Tool(fn, name or fn.name, _docstring(fn) if description is None else description)
     plain_name = found.name.replace("_", "").replace("-", "")
     if not (plain_name.isascii() and plain_name.isalnum() and len(found.name) <= 64):
@@ -161,8 +162,12 @@ def tool(fn: Function | BoundFunction, name: str | None = None, description: str
 
 
 def _docstring(fn: Function | BoundFunction) -> str | None:
-    base = fn.function if isinstance(fn, BoundFunction) else fn
-    return inspect.cleandoc(base.__doc__) if base.__doc__ else None
+    text = _base(fn).__doc__
+    return inspect.cleandoc(text) if text else None
+
+
+def _base(fn: Function | BoundFunction) -> Function:
+    return fn.function if isinstance(fn, BoundFunction) else fn
 
 
 def tools(*fns: Function | BoundFunction | Tool) -> Tools:
