@@ -146,6 +146,13 @@ def test_a_table_function_can_yield_an_expression(t: pxt.Table, agent: pxt.Table
     assert t.collect()["both"][2] == {"a": "C!", "b": 2}
 
 
+def test_parameters_without_a_default_come_first(ns: str, t: pxt.Table) -> None:
+    mixed = pxt.create_table(f"{ns}/mixed", {"a": pxt.Int | None, "b": pxt.Int, "c": pxt.Int | None, "d": pxt.Int})
+    function = pxt.udf(mixed)
+    assert function.signature == "(b: Int, d: Int, a: Int | None = None, c: Int | None = None) -> Json"
+    assert t.limit(1).select(r=function(1, 2, c=3)).collect()["r"] == [{"a": None, "b": 1, "c": 3, "d": 2}]
+
+
 def test_a_table_function_stays_what_it_was(t: pxt.Table, agent: pxt.Table) -> None:
     function = pxt.udf(agent, return_value=agent.loud)
     agent.add_computed_column(more=agent.n)

@@ -181,6 +181,11 @@ def test_a_parameter_that_accepts_null_is_compared_as_null(orders: pxt.Table, pe
     assert [len(rows) for rows in found] == [1, 3, 5, 0, 3]
 
 
+def test_a_query_without_parameters(orders: pxt.Table, people: pxt.Table) -> None:
+    first = pxt.query(lambda: orders.limit(1).select(orders.n))
+    assert people.limit(2).select(r=first()).collect()["r"] == [[{"n": 0}], [{"n": 0}]]
+
+
 def test_a_query_within_a_query(orders: pxt.Table, people: pxt.Table) -> None:
     @pxt.query(return_scalar=True)
     def items(customer: str):

@@ -22,7 +22,9 @@ def table_function(record: TableRecord, return_value: Any, description: str | No
         ForeignColumn: `return_value` refers to another table.
         Unsupported: it refers to what only stored rows have: similarities, error properties.
     """
-    given = [column for column in record.ready_columns if not column.is_computed]
+    columns = record.ready_columns
+    # Those without a default come first, as in any function.
+    given = sorted((column for column in columns if not column.is_computed), key=lambda column: column.type.nullable)
     parameters = tuple(Parameter(column.name, column.type, column.type.nullable) for column in given)
     values: dict[int, Expr] = {column.id: Variable(column.name, column.type) for column in given}
 
@@ -31,11 +33,10 @@ def table_function(record: TableRecord, return_value: Any, description: str | No
             raise Unsupported(f"`{node}` can only be read from a table, so it cannot be part of a function")
         return values[node.column] if isinstance(node, ColumnRef) else None
 
-    for column in record.ready_columns:  # a column's definition refers only to columns before it
+    for column in columns:  # a column's definition refers only to columns before it
         if column.expr is not None:
             values[column.id] = rebuild(column.expr, inline)
     if return_value is None:
-        columns = record.ready_columns
         result: Expr = JsonObject(tuple(c.name for c in columns), tuple(values[c.id] for c in columns))
     else:
         result = rebuild(bind(as_expr(return_value), record, role="return_value"), inline)

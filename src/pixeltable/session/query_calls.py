@@ -60,8 +60,9 @@ def run_query_call(session: Session, node: QueryCall, columns: Sequence[Sequence
             sets.append(arguments)
         rows_of.setdefault(key, []).append(row)
     for rows, answer in zip(rows_of.values(), _answers(session, node, sets), strict=True):
-        for row in rows:  # each with a copy of its own, since a function may change what it is given
-            values[row] = failure_of(answer) if isinstance(answer, Error) else copy.deepcopy(answer)
+        values[rows[0]] = failure_of(answer) if isinstance(answer, Error) else answer
+        for row in rows[1:]:  # with a copy of its own, since a function may change what it is given
+            values[row] = copy.deepcopy(values[rows[0]]) if isinstance(answer, list) else values[rows[0]]
     return values
 
 

@@ -60,8 +60,8 @@ def udf(
     """Declare a function for use in expressions. All parameters and the return value need type hints.
 
     Of a table, `udf(table)` makes the function that computes its columns: its parameters are the columns that are not
-    computed, None by default where they accept null, and its result is a Json object of all columns. Nothing is
-    inserted.
+    computed, first those that accept no null, the others None by default. Its result is a Json object of all columns.
+    Nothing is inserted.
 
     Args:
         batch_size: the function takes and returns `Batch[T]`, lists of up to this many rows; parameters that are no
@@ -102,7 +102,7 @@ def udf(
         is_method=is_method, is_property=is_property, display_name=display_name, deterministic=is_deterministic,
         memo=memo, retry=retry, timeout_s=timeout_s, parallel=parallel, resource_pool=resource_pool,
     )  # fmt: skip
-    convert = CONVERTERS.get(type(fn))
+    convert = next((convert for kind, convert in CONVERTERS.items() if isinstance(fn, kind)), None)
     if convert is not None:
         return convert(fn, return_value, description)
     if return_value is not None or description is not None:
