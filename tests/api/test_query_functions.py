@@ -104,6 +104,10 @@ CASES: dict[str, tuple[Callable[..., pxt.Query], tuple[Any, ...]]] = {
     "look-up by a number": (lambda t, k: t.where(t.n * 2 == k + 1).select(t.n, x=k), NUMBERS),
     "look-up and python order": (lambda t, x: t.where(t.customer == x).order_by(shout(t.item)).limit(2), NAMES),
     "look-up limited by a parameter": (lambda t, k: t.where(t.n % 2 == k % 2).limit(k).select(t.n), NUMBERS),
+    "text": (lambda t, x: t.where(t.customer + x == "ann" + x).select(t.customer.upper() + x), NAMES),
+    "functions": (lambda t, x: t.where(t.customer.contains(x) & (t.item.upper() != x)).select(t.n), NAMES),
+    "numbers": (lambda t, k: t.where((t.n / 2 > k) | (t.n % 2 == k) | (-t.n < k - 101.5)).select(t.n), NUMBERS),
+    "too large": (lambda t, k: t.where(t.n + 2**62 + k * 2**61 > 0).select(t.n), (1, 4, 8)),
     "newest": (lambda t, k: t.where(t.n >= k).order_by(t.n, asc=False).limit(1), NUMBERS),
     "without parameters": (lambda t, _: t.select(t.n), NUMBERS),
 }
@@ -116,7 +120,7 @@ def by_hand(run: Callable[[Any], pxt.Query], arguments: tuple[Any, ...]) -> list
 @pytest.mark.parametrize("case", CASES)
 def test_the_result_is_that_of_the_query_run_by_hand(ns: str, orders: pxt.Table, case: str) -> None:
     body, arguments = CASES[case]
-    kind = pxt.Int if arguments is NUMBERS else pxt.String
+    kind = pxt.Int if isinstance(arguments[0], int) else pxt.String
     t = pxt.create_table(f"{ns}/args", {"x": kind | None})
     t.insert([{"x": x} for x in arguments])
 
@@ -328,6 +332,7 @@ def test_the_default_name_is_that_of_the_function(orders: pxt.Table, people: pxt
     )  # fmt: skip
     assert str(of(people.name)) == "of(name)"
     assert of.body("ann").count() == 3
+    assert of.body("ann").parameters() == {}
 
 
 @pytest.mark.parametrize("returned", [3, None, "rows", "collected"])
