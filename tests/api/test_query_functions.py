@@ -108,6 +108,7 @@ CASES: dict[str, tuple[Callable[..., pxt.Query], tuple[Any, ...]]] = {
     "functions": (lambda t, x: t.where(t.customer.contains(x) & (t.item.upper() != x)).select(t.n), NAMES),
     "numbers": (lambda t, k: t.where((t.n / 2 > k) | (t.n % 2 == k) | (-t.n < k - 101.5)).select(t.n), NUMBERS),
     "too large": (lambda t, k: t.where(t.n + 2**62 + k * 2**61 > 0).select(t.n), (1, 4, 8)),
+    "the last limit": (lambda t, k: t.limit(k, k).limit(2).select(t.n), NUMBERS),
     "newest": (lambda t, k: t.where(t.n >= k).order_by(t.n, asc=False).limit(1), NUMBERS),
     "without parameters": (lambda t, _: t.select(t.n), NUMBERS),
 }

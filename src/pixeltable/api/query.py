@@ -98,18 +98,15 @@ class Query:
         Raises:
             InvalidArgument: a number is no int, or negative.
         """
-        fixed: dict[str, int | None] = {"limit": None, "offset": None}
-        variable: dict[str, Variable] = {}
-        for clause, name, value in (("limit", "n", n), ("offset", "offset", offset)):
-            if clause == "offset" and value is None:
-                continue
+        clauses: dict[str, Any] = {"limit": None, "offset": None, "variable_limit": None, "variable_offset": None}
+        for clause, name, value in (("limit", "n", n), ("offset", "offset", 0 if offset is None else offset)):
             if isinstance(value, Variable) and isinstance(value.type, IntType):
-                variable[f"variable_{clause}"] = value
+                clauses[f"variable_{clause}"] = value
             elif type(value) is not int or value < 0:
                 raise InvalidArgument(f"limit(): {name} must be a non-negative int, got {value!r}")
-            else:
-                fixed[clause] = value
-        return self._with(**fixed, **variable)
+            elif offset is not None or clause == "limit":
+                clauses[clause] = value
+        return self._with(**clauses)
 
     def parameters(self) -> dict[str, ColumnType]:
         """The names and types of the function's parameters that the query depends on; empty for other queries."""
