@@ -18,6 +18,8 @@ class OrderItem:
 class QuerySpec:
     """The clauses of a query over the table of id `table`; `select` None means all columns.
 
+    With `group_by`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows.
+
     `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse.
     """
 
@@ -27,4 +29,5 @@ class QuerySpec:
     order_by: tuple[OrderItem, ...] = ()
     limit: int | None = None
     offset: int | None = None
+    group_by: tuple[Expr, ...] = ()
     row_order: Literal["inserted", "newest"] = "inserted"
