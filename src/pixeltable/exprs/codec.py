@@ -25,8 +25,8 @@ FORMAT = 1
 NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
-        Aggregate, And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull, JsonList,
-        JsonObject, JsonPath, Literal, Negate, Not, Or, Repeat, Similarity, VectorScore,
+        Aggregate, And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull,
+        JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, Repeat, Similarity, VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr
 
 
@@ -12,6 +13,14 @@ class OrderItem:
 
     expr: Expr
     ascending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Rows that are equal in all `keys` become one, which has `aggregates`; without keys all rows become one."""
+
+    keys: tuple[Expr, ...]
+    aggregates: tuple[Aggregate, ...]
 
 
 @dataclass(frozen=True, slots=True)

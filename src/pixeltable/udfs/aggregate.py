@@ -59,7 +59,13 @@ class AggregateFunction(Function):
     """
 
     def __init__(
-        self, cls: type[Aggregator], options: AggregateOptions, substitutions: Sequence[Substitution], number: int = 0
+        self,
+        cls: type[Aggregator],
+        options: AggregateOptions,
+        substitutions: Sequence[Substitution],
+        *,
+        number: int = 0,
+        primary: "AggregateFunction | None" = None,
     ) -> None:
         # Not by way of Function.__init__, which reads the signature of one function; a class has three.
         functools.update_wrapper(self, cls, updated=())
@@ -75,14 +81,12 @@ class AggregateFunction(Function):
         self.constants = _constants(cls, hints, taken=self.arguments)
         self.parameters = (*self.arguments, *self.constants)
         self.returns = read_result(_method_hints(cls, "value", hints), f"{self.name}.value")[0]
-        self._primary: AggregateFunction | None = None
+        self._primary = primary
         self._overloads = [self]
-        if number == 0:
-            self._overloads += [
-                AggregateFunction(cls, options, substitutions, other) for other in range(1, len(substitutions))
-            ]
-        for further in self._overloads[1:]:
-            further._primary = self
+        further = range(1, len(substitutions)) if primary is None else ()
+        self._overloads += [
+            AggregateFunction(cls, options, substitutions, number=other, primary=self) for other in further
+        ]
 
     @functools.cached_property
     def spec(self) -> FunctionSpec:
@@ -128,7 +132,8 @@ class AggregateFunction(Function):
             return (() if order_by is None else (as_expr(order_by),)), args
         if order_by is not None or not args:
             raise InvalidArgument(
-                f"{self.name}() takes the order of its rows as its first argument", hint=f"Write {self.name}(t.pos, ...)."
+                f"{self.name}() takes the order of its rows as its first argument",
+                hint=f"{self.name}(t.pos, ...)",
             )
         return (as_expr(args[0]),), args[1:]
 
@@ -148,13 +153,13 @@ class AggregateFunction(Function):
     def _resolve(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> "tuple[AggregateFunction, tuple[Expr, ...]]":
         """The first overload that takes arguments of just these types, else the first to which they can be fitted."""
         if len(self._overloads) == 1:
-            return self, self._fit(args, kwargs)
+            return self, self.fitted(args, kwargs)
         known = [found for found in self._overloads if isinstance(found, AggregateFunction)]
         attempts: list[tuple[AggregateFunction, tuple[Expr, ...]]] = []
         errors: list[Error] = []
         for function in known:
             try:
-                attempts.append((function, function._fit(args, kwargs)))
+                attempts.append((function, function.fitted(args, kwargs)))
             except Error as error:
                 errors.append(error)
         exact = (attempt for attempt in attempts if _is_exact(*attempt))
@@ -170,7 +175,8 @@ class AggregateFunction(Function):
             f"{self.name}({given}): no signature accepts these arguments", hint=f"Signatures: {signatures}"
         )
 
-    def _fit(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Expr, ...]:
+    def fitted(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Expr, ...]:
+        """The arguments of a call, one expression for each parameter, if this signature accepts them."""
         given = bind(self.parameters, args, kwargs, function=self.name)
         return tuple(fit(given.get(p.name, p.default), p, function=self.name) for p in self.parameters)
 
@@ -296,7 +302,9 @@ def _check_class(cls: Any) -> None:
         if not isinstance(method, FunctionType):
             raise InvalidArgument(f"aggregate {cls.__name__!r}: {name} is no plain method")
         if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
-            raise InvalidArgument(f"aggregate {cls.__name__!r}: {name}() must be a plain method, not async or a generator")
+            raise InvalidArgument(
+                f"aggregate {cls.__name__!r}: {name}() must be a plain method, not async or a generator"
+            )
     if len(_own_parameters(cls, "value")) or not len(_own_parameters(cls, "update")):
         raise InvalidArgument(f"aggregate {cls.__name__!r}: update() takes the arguments of a row, value() takes none")
     if hasattr(cls, "merge") and len(_own_parameters(cls, "merge")) != 1:
@@ -356,6 +364,4 @@ def _constants(cls: type[Aggregator], hints: Substitution, *, taken: Sequence[Pa
             f"aggregate {cls.__name__!r}: both __init__() and update() have a parameter {min(clash)!r}",
             hint=f"Parameters of update(): {show_parameters(taken)}",
         )
-    return tuple(
-        Parameter(p.name, p.type, p.has_default, p.default, keyword_only=True) for p in parameters
-    )
+    return tuple(Parameter(p.name, p.type, p.has_default, p.default, keyword_only=True) for p in parameters)
