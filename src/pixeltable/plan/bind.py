@@ -2,7 +2,7 @@
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
-from pixeltable.exprs.aggregate import Aggregate, aggregates_in
+from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
@@ -17,19 +17,22 @@ def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
         UnknownColumn: it refers to a column that was dropped.
         RequestError: it holds an aggregate.
     """
-    for aggregate in aggregates_in(expr):
-        _refuse(aggregate, role)
+    refuse_aggregates(expr, role=role)
     return bind_item(expr, table, role=role)
 
 
-def _refuse(aggregate: Aggregate, role: str) -> None:
-    if aggregate.is_window(grouping=False):
-        raise Unsupported(
-            f"{role}: the window `{aggregate}` is not supported here yet", hint="Use it in select() or order_by()."
-        )
-    raise InvalidExpression(
-        f"{role} is about single rows, but `{aggregate}` is an aggregate", hint="Use it in select() or order_by()."
-    )
+def refuse_aggregates(expr: Expr, *, role: str) -> None:
+    """Check that an expression is over one row.
+
+    Raises:
+        InvalidExpression: it holds an aggregate.
+        Unsupported: it holds a window.
+    """
+    hint = "Use it in select() or order_by()."
+    for aggregate in aggregates_in(expr):
+        if aggregate.is_window(grouping=False):
+            raise Unsupported(f"{role}: the window `{aggregate}` is not supported here yet", hint=hint)
+        raise InvalidExpression(f"{role} is about single rows, but `{aggregate}` is an aggregate", hint=hint)
 
 
 def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
