@@ -96,11 +96,6 @@ class AggregateFunction(Function):
         LIVE[path] = self
         return FunctionSpec(path, self.name, self.parameters, self.returns, class_hash(cls))
 
-    @property
-    def can_merge(self) -> bool:
-        """Whether the rows of a group may be aggregated in parts."""
-        return hasattr(self.body, "merge")
-
     def __repr__(self) -> str:
         return f"<uda {self.name}{self.signature}>"
 
