@@ -12,7 +12,7 @@ from pixeltable.exceptions import InvalidExpression, Unsupported
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.context import Context
 from pixeltable.exec.evaluate import evaluate, instant
-from pixeltable.exec.order import ordered
+from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.query import Grouping
@@ -96,7 +96,7 @@ def _representative(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """An aggregate over a batch: its arguments and order by column, and rows that a null leaves out."""
+    """An aggregate over a batch: arguments and sort keys by column, and the rows that a null leaves out."""
 
     node: Aggregate
     function: AggregateFunction
@@ -137,20 +137,29 @@ class _Run:
         fed = rows if not self.skipped else [row for row in rows if row not in self.skipped]
         inputs: tuple[Any, ...] = ()
         try:
-            for inputs in zip(*([column[row] for row in fed] for column in self.columns), strict=True):
+            for inputs in self._inputs(fed):
                 update(*inputs)
         except Exception as error:  # the user's code; it becomes the query's error
             raise self._failure(group, error, inputs) from error
         return state
 
-    def running(self, rows: Rows, group: int) -> Iterator[tuple[int, Any]]:
-        """Each row, and the value of the rows up to it."""
+    def running(self, group: int, rows: Rows) -> Values:
+        """For each row the value of the rows up to it."""
         state = self._guarded(group, self._new)
-        update = self._update(state)
-        for row in rows:
-            if row not in self.skipped:
-                self._guarded(group, update, *(column[row] for column in self.columns))
-            yield row, self._guarded(group, state.value)
+        update, value = self._update(state), state.value
+        values: Values = []
+        inputs: tuple[Any, ...] = ()
+        try:
+            for row, inputs in zip(rows, self._inputs(rows), strict=True):
+                if row not in self.skipped:
+                    update(*inputs)
+                values.append(value())
+        except Exception as error:  # the user's code; it becomes the query's error
+            raise self._failure(group, error, inputs) from error
+        return values
+
+    def _inputs(self, rows: Rows) -> Iterator[tuple[Any, ...]]:
+        return zip(*([column[row] for row in rows] for column in self.columns), strict=True)
 
     def _new(self) -> Any:
         names = [parameter.name for parameter in self.node.function.parameters[len(self.node.args) :]]
@@ -208,7 +217,7 @@ def _run_of(node: Aggregate, columns: Sequence[Values], context: Context, name_o
         if parameter.type is not None and not parameter.type.nullable
     )
     skipped = frozenset(row for column in strict for row, value in enumerate(column) if value is None)
-    order = list(columns[first : first + len(node.order_by)])
+    order = [sort_keys(column) for column in columns[first : first + len(node.order_by)]]
     return _Run(node, function, arguments, order, skipped, name_of)
 
 
@@ -220,7 +229,7 @@ def _(node: Aggregate, columns: Sequence[Values], count: int, context: Context) 
     groups = rows_by_key(keys, count)
     run = _run_of(node, columns, context, _naming(node.group_by, keys, groups))
     values: Values = [None] * count
-    for number, rows in enumerate(groups):
-        for row, value in run.running(run.in_order(rows), number):
+    for number, rows in enumerate(map(run.in_order, groups)):
+        for row, value in zip(rows, run.running(number, rows), strict=True):
             values[row] = value
     return _checked(node, values, context, lambda row: f" in row {row}")

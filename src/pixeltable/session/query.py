@@ -14,7 +14,7 @@ from pixeltable.exec.aggregate import group_batch
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
-from pixeltable.exec.order import ordered
+from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.grouping import is_grouped, plan_group_count, plan_select
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
@@ -140,7 +140,7 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
         evaluated(window, batch)  # known to the batch from now on, whichever rows are taken out of it
     kept: Sequence[int] = range(batch.count)[:: -1 if plan.newest_first else 1]
     if plan.order_by:
-        kept = ordered(kept, [(evaluated(item.expr, batch), item.ascending) for item in plan.order_by])
+        kept = ordered(kept, [(sort_keys(evaluated(item.expr, batch)), item.ascending) for item in plan.order_by])
     start = plan.offset or 0
     stop = None if plan.limit is None else start + plan.limit
     return batch, kept[start:stop]
