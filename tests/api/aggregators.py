@@ -99,3 +99,15 @@ class concatenated(pxt.Aggregator):
 
     def merge(self, other: "concatenated") -> None:
         self.numbers += other.numbers
+
+
+@pxt.uda(allows_window=True, requires_order_by=True)
+class ordered_last(pxt.Aggregator):
+    def __init__(self) -> None:
+        self.latest: int | None = None
+
+    def update(self, n: int) -> None:
+        self.latest = n
+
+    def value(self) -> int | None:
+        return self.latest

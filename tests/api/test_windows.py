@@ -3,7 +3,7 @@ import pytest
 import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable import RequestError
-from tests.api.aggregators import last, picky, position
+from tests.api.aggregators import last, ordered_last, picky, position
 from tests.api.library import twice
 from tests.api.refusals import refusal
 
@@ -121,3 +121,10 @@ def test_not_over_arrays(ns: str) -> None:
     t = pxt.create_table(f"{ns}/u", {"n": pxt.Int, "a": pxt.Array[(2,), pxt.Float]})
     refusal(lambda: pxtf.sum(t.n, group_by=t.a), RequestError, "TYPE_MISMATCH")
     refusal(lambda: pxtf.sum(t.n, order_by=t.a), RequestError, "TYPE_MISMATCH")
+
+
+def test_of_an_aggregate_that_requires_an_order(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/u", {"n": pxt.Int, "k": pxt.Int, "g": pxt.Int})
+    t.insert([{"n": 1, "k": 3, "g": 1}, {"n": 2, "k": 1, "g": 1}, {"n": 3, "k": 2, "g": 2}])
+    assert t.select(w=ordered_last(t.k, t.n)).collect()["w"] == [1]
+    assert window(t.select(w=ordered_last(t.k, t.n, group_by=t.g))) == [1, 2, 3]

@@ -37,7 +37,7 @@ class GroupedSql:
             column = self.columns.get(structure(item.expr))
             if column is None or not isinstance(item.expr.type, IN_SQL):
                 return None
-            column = _by_code_point(column) if isinstance(item.expr.type, StringType) else column
+            column = column.collate("C") if isinstance(item.expr.type, StringType) else column
             keys.append(column.asc() if item.ascending else column.desc())
         return keys if self.first is None else [*keys, self.first]
 
@@ -135,7 +135,3 @@ def _sql_rule(node: Aggregate) -> Any:
         return registry.find(node.function).sql
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates it finds out
-
-
-def _by_code_point(text: Sql) -> Sql:
-    return text.collate("C")

@@ -178,8 +178,9 @@ class AggregateFunction(Function):
     def to_sql(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set how the aggregate is written in SQL; for use as a decorator.
 
-        The rule takes an SQL element for each argument and constant, and by the name of `row` one that ascends in the
-        order of insertion. It returns an element that leaves out nulls, or None where SQL means something else.
+        The rule takes an SQL element for each argument, the values of the constants, and by the name of `row` an
+        element that ascends in the order of insertion. It returns an element that leaves out nulls, or None where SQL
+        means something else.
         """
         for function in self._overloads:
             function.sql = rule
