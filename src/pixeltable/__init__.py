@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Video,
     )
     from pixeltable.types.status import UpdateStatus
+    from pixeltable.udfs.aggregate import Aggregator, uda
     from pixeltable.udfs.decorator import udf
     from pixeltable.udfs.function import Function
     from pixeltable.udfs.retry import Retry
@@ -81,6 +82,7 @@ _HOMES = {
     "types.cell_error": "CellError",
     "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
+    "udfs.aggregate": "Aggregator uda",
     "udfs.decorator": "udf",
     "udfs.function": "Function",
     "udfs.retry": "Retry",
@@ -90,6 +92,7 @@ _SUBMODULES = ("exceptions", "functions", "types")
 
 __all__ = [
     "UUID",
+    "Aggregator",
     "AlreadyExistsError",
     "Array",
     "Audio",
@@ -142,6 +145,7 @@ __all__ = [
     "memo_stats",
     "move",
     "types",
+    "uda",
     "udf",
 ]
 

@@ -8,13 +8,14 @@ from functools import cache
 from typing import Any
 
 from pixeltable.catalog.records import TableRecord
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import CellProperty, VectorScore
 from pixeltable.plan.alchemy import Sql, postgresql, sa
-from pixeltable.plan.bind import bind, bind_predicate
-from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.bind import bind, bind_item, bind_predicate
+from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
 from pixeltable.plan.scope import Scope
 from pixeltable.plan.sql import to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
@@ -37,7 +38,10 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
-    """A statement and what Python does with its rows: filter, order, cut, then evaluate `outputs`.
+    """A statement and what Python does with its rows: filter, group, order, cut, then evaluate `outputs`.
+
+    `grouping` is there if Python groups the rows, `windows` have to see all rows before any is cut off; rows that are
+    left in no other order are then taken in reverse if `newest_first` is set.
 
     `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
     fewer rows than `wanted`.
@@ -51,9 +55,12 @@ class QueryPlan:
     offset: int | None = None
     exact: Scan | None = None
     wanted: int | None = None
+    grouping: Grouping | None = None
+    windows: tuple[Aggregate, ...] = ()
+    newest_first: bool = False
 
 
-class _Pusher:
+class Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
     def __init__(self, table: TableRecord, *, pushdown: bool) -> None:
@@ -77,15 +84,15 @@ def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr
         chosen: Iterable[tuple[str, Expr]] = ((column.name, table.ref(column)) for column in table.ready_columns)
     else:
         chosen = spec.select
-    return tuple((name, bind(expr, table, role="select()")) for name, expr in chosen)
+    return tuple((name, bind_item(expr, table, role="select()")) for name, expr in chosen)
 
 
 def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
-    """The plan of a query whose similarities are resolved."""
-    push = _Pusher(table, pushdown=pushdown)
+    """The plan of a query over single rows, whose similarities are resolved; see `grouping.plan_select` for any."""
+    push = Pusher(table, pushdown=pushdown)
     outputs = select_outputs(spec, table)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
-    conditions, where = _split(predicate, push)
+    conditions, where = split_predicate(predicate, push)
     ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
     keys = _order_keys(ordering, spec, push)
     in_sql = where is None and keys is not None
@@ -119,9 +126,9 @@ def plan_query(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryP
 
 def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
     """A statement that counts, or None where the rows have to be looked at in Python."""
-    push = _Pusher(table, pushdown=pushdown)
+    push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
-    conditions, where = _split(predicate, push)
+    conditions, where = split_predicate(predicate, push)
     if where is not None:
         return None
     rows = sa.select(push.scope.rows.c.row).select_from(push.scope.from_clause()).where(*conditions)
@@ -132,7 +139,7 @@ def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan |
     return compile_scan(count, ())
 
 
-def _split(predicate: Expr | None, push: _Pusher) -> tuple[list[Sql], Expr | None]:
+def split_predicate(predicate: Expr | None, push: Pusher) -> tuple[list[Sql], Expr | None]:
     """The conjuncts that run in SQL, and the conjunction of the others."""
     parts = predicate.parts if isinstance(predicate, And) else () if predicate is None else (predicate,)
     conditions: list[Sql] = []
@@ -146,7 +153,7 @@ def _split(predicate: Expr | None, push: _Pusher) -> tuple[list[Sql], Expr | Non
     return conditions, None if not rest else rest[0] if len(rest) == 1 else And(tuple(rest))
 
 
-def _order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: _Pusher) -> list[Any] | None:
+def _order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> list[Any] | None:
     """The ORDER BY of a statement; None if a key has to be computed in Python."""
     keys: list[Any] = []
     for item in ordering:
@@ -188,7 +195,7 @@ def _nearest_first(scope: Scope, ordering: Sequence[OrderItem]) -> sa.FromClause
     return joined
 
 
-def _slots(exprs: Sequence[Expr], push: _Pusher) -> Iterable[Expr]:
+def _slots(exprs: Sequence[Expr], push: Pusher) -> Iterable[Expr]:
     """The largest parts of the expressions that run in SQL, each once."""
     found: dict[Any, Expr] = {}
 
@@ -206,7 +213,7 @@ def _slots(exprs: Sequence[Expr], push: _Pusher) -> Iterable[Expr]:
     return found.values()
 
 
-def _slot_sql(slot: Expr, push: _Pusher) -> Sql:
+def _slot_sql(slot: Expr, push: Pusher) -> Sql:
     sql = push.sql(slot)
     assert sql is not None
     return sql
@@ -250,9 +257,9 @@ def plan_rows(
     `heaps` are read for their `op_in` alone. `lacking` restricts to rows that have no entry in that heap, `after` to
     rows beyond an id.
     """
-    push = _Pusher(table, pushdown=pushdown)
+    push = Pusher(table, pushdown=pushdown)
     scope = push.scope
-    conditions, rest = _split(where, push)
+    conditions, rest = split_predicate(where, push)
     refs = {ref.column: ref for ref in columns}
     if rest is not None:
         refs |= {node.column: node for node in rest.walk() if isinstance(node, ColumnRef)}

@@ -305,12 +305,16 @@ def _names(function: Function) -> set[str]:
 def declare(fn: Any, *, batch_size: int | None, options: FunctionOptions) -> Function:
     """A Function for a Python function, reachable as a method or property where the options say so."""
     function = Function(_python_function(fn), batch_size=batch_size, options=options)
-    # Declared again under the same path (a module was reloaded): what was found there before is out of date.
-    previous = LIVE.pop(f"{fn.__module__}.{fn.__qualname__}", None)
-    for overload in previous.overloads if previous else ():
-        LIVE.pop(overload.spec.path, None)
+    forget_previous(f"{fn.__module__}.{fn.__qualname__}")
     expose(function, as_function=function)
     return function
+
+
+def forget_previous(path: str) -> None:
+    """Drop what was declared under a path before (its module was reloaded): it is out of date."""
+    previous = LIVE.pop(path, None)
+    for overload in previous.overloads if previous else ():
+        LIVE.pop(overload.spec.path, None)
 
 
 def expose(function: Function, *, as_function: Function) -> None:

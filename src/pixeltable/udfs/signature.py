@@ -39,18 +39,33 @@ def read_signature(fn: FunctionType, *, name: str) -> Signature:
         InvalidArgument: a parameter's name is reserved, or its default is no value of its type.
         Unsupported: a parameter that cannot be passed by its name.
     """
-    try:
-        hints = typing.get_type_hints(fn, include_extras=True)
-    except (NameError, TypeError, SyntaxError, AttributeError) as error:
-        raise InvalidType(f"function {name!r}: its type hints cannot be resolved: {error}", hint=_HINTS) from None
-    parameters = tuple(_read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
-    if "return" not in hints:
-        raise InvalidType(f"function {name!r}: the return value has no type hint", hint=_HINTS)
-    returns, batched = _read_type(hints["return"], f"function {name!r}: return value")
+    hints = read_hints(fn, name=name)
+    parameters = tuple(read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
+    returns, batched = read_result(hints, name)
     return Signature(parameters, returns, batched)
 
 
-def _read_parameter(parameter: inspect.Parameter, hints: dict[str, Any], name: str) -> Parameter:
+def read_hints(fn: FunctionType, *, name: str) -> dict[str, Any]:
+    """The annotations of a function, those written as text evaluated.
+
+    Raises:
+        InvalidType: one of them names nothing.
+    """
+    try:
+        return typing.get_type_hints(fn, include_extras=True)
+    except (NameError, TypeError, SyntaxError, AttributeError) as error:
+        raise InvalidType(f"function {name!r}: its type hints cannot be resolved: {error}", hint=_HINTS) from None
+
+
+def read_result(hints: dict[str, Any], name: str) -> tuple[ColumnType, bool]:
+    """The type that the annotations give for the return value, and whether it is a Batch of it."""
+    if "return" not in hints:
+        raise InvalidType(f"function {name!r}: the return value has no type hint", hint=_HINTS)
+    return _read_type(hints["return"], f"function {name!r}: return value")
+
+
+def read_parameter(parameter: inspect.Parameter, hints: dict[str, Any], name: str) -> Parameter:
+    """One parameter of the function called `name`; see `read_signature`."""
     subject = f"function {name!r}, parameter {parameter.name!r}"
     if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
         raise Unsupported(f"{subject}: *args and **kwargs are not supported", hint="Name each parameter.")
