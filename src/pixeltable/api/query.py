@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pixeltable.api.arguments import name_of
 from pixeltable.api.progress import watched
 from pixeltable.api.results import ResultSet
 from pixeltable.api.table_text import html_table, text_table
@@ -181,7 +182,7 @@ class Query:
         self._require_filter_only("recompute_columns")
         if not columns:
             raise InvalidArgument("recompute_columns() needs at least one column", hint="Pass its name.")
-        names = tuple(column.name if isinstance(column, ColumnRef) else column for column in columns)
+        names = tuple(name_of(column, self._table) for column in columns)
         selection = Selection(names, self._spec.where, errors_only, cascade)
         with watched(self._session, f"Recomputing {self._name}") as tally:
             return recompute(self._session, self._spec.table, self._name, selection, tally=tally)
