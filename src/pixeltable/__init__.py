@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Video,
     )
     from pixeltable.types.status import UpdateStatus
+    from pixeltable.udfs.aggregate import Aggregator, uda
     from pixeltable.udfs.decorator import udf
     from pixeltable.udfs.expressions import expr_udf
     from pixeltable.udfs.function import Function
@@ -85,6 +86,7 @@ _HOMES = {
     "types.cell_error": "CellError",
     "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
+    "udfs.aggregate": "Aggregator uda",
     "udfs.decorator": "udf",
     "udfs.expressions": "expr_udf",
     "udfs.function": "Function",
@@ -96,6 +98,7 @@ _SUBMODULES = ("exceptions", "functions", "types")
 
 __all__ = [
     "UUID",
+    "Aggregator",
     "AlreadyExistsError",
     "Array",
     "Audio",
@@ -156,6 +159,7 @@ __all__ = [
     "tool",
     "tools",
     "types",
+    "uda",
     "udf",
 ]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import pixeltable.exec
 import pixeltable.exprs
 from pixeltable.exec.evaluate import evaluate
 from pixeltable.exprs import codec
@@ -21,8 +22,9 @@ from tests.exprs.examples import EXAMPLES
 
 
 def import_all_nodes() -> None:
-    for module in pkgutil.walk_packages(pixeltable.exprs.__path__, "pixeltable.exprs."):
-        importlib.import_module(module.name)
+    for package in (pixeltable.exprs, pixeltable.exec):  # nodes, and the modules with rules for them
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
 
 
 def is_current(cls: type) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 
 import pixeltable as pxt
 import pixeltable.functions as pxtf
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, Parameter
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
@@ -42,6 +43,7 @@ _i, _s, _b, _j, _a = (COLUMNS[name] for name in "isbja")
 _query = Literal(np.array([0.25, 0.5], dtype="float32"), ArrayType(shape=(2,), dtype="float32"))
 
 EXAMPLES: dict[type[Expr], Expr] = {
+    Aggregate: pxtf.sum(_i, group_by=_s, order_by=COLUMNS["ts"]),
     And: _b & COLUMNS["c"],
     Arithmetic: _i + 1,
     ArrayItem: _a[0, 1:],

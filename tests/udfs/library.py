@@ -1,6 +1,6 @@
 """Functions that are found again by importing this module."""
 
-from pixeltable.func import Batch, udf
+from pixeltable.func import Aggregator, Batch, uda, udf
 
 
 @udf
@@ -32,3 +32,17 @@ def add_all(xs: Batch[int], *, n: int = 1) -> Batch[int]:
 
 
 not_a_function = 3
+
+
+@uda
+class longest(Aggregator):
+    def __init__(self, at_least: int = 0) -> None:
+        self.best = ""
+        self.at_least = at_least
+
+    def update(self, text: str) -> None:
+        if len(text) >= max(self.at_least, len(self.best) + 1):
+            self.best = text
+
+    def value(self) -> str:
+        return self.best

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pixeltable.api.arguments import name_of
 from pixeltable.api.progress import watched
 from pixeltable.api.results import ResultSet
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState, TypeMismatch, Unsupported
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonPath
@@ -16,7 +18,8 @@ from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.variable import Variable
-from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.bind import bind_item, bind_predicate
+from pixeltable.plan.grouping import bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session import change
@@ -64,8 +67,8 @@ class Query:
                 raise Unsupported(f"select() has two items called {name!r}", hint="Choose another keyword.")
         chosen = (*zip(names, exprs, strict=True), *((name, as_expr(item)) for name, item in named.items()))
         for _, expr in chosen:
-            bind(expr, self._table, role="select()")
-        return self._with(select=tuple(chosen))
+            bind_item(expr, self._table, role="select()")
+        return self._checked(select=tuple(chosen))
 
     def where(self, predicate: Any) -> "Query":
         """Keep the rows for which a Bool expression is true; null counts as false.
@@ -87,10 +90,37 @@ class Query:
         """
         items = tuple(OrderItem(as_expr(expr), asc) for expr in exprs)
         for item in items:
-            bind(item.expr, self._table, role="order_by()")
+            bind_item(item.expr, self._table, role="order_by()")
             if isinstance(item.expr.type, ArrayType | MediaType):
                 raise TypeMismatch(f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order")
         return self._with(order_by=(*self._spec.order_by, *items))
+
+    def group_by(self, *exprs: Any) -> "Query":
+        """Yield one row for each group of rows that are equal in all expressions; nulls are equal to one another.
+
+        What is selected and ordered by is made of these expressions and of aggregates. Groups come in the order of
+        their first rows, unless `order_by` says otherwise.
+
+        Raises:
+            InvalidState: the query is grouped already.
+            InvalidArgument: there is no expression.
+            InvalidExpression: an item of the select list is neither made of the expressions nor an aggregate.
+        """
+        if self._spec.group_by:
+            raise InvalidState("the query has a group_by() already", hint="Give all expressions in one call.")
+        if not exprs:
+            raise InvalidArgument("group_by() takes at least one expression")
+        keys = tuple(as_expr(expr) for expr in exprs)
+        for key in keys:
+            bind_key(key, self._table)
+        return self._checked(group_by=keys)
+
+    def _checked(self, **clauses: Any) -> "Query":
+        """As `_with`; what the groups of rows have no value for is refused as soon as both clauses are there."""
+        spec = replace(self._spec, **clauses)
+        if spec.select is not None and spec.group_by:
+            check_groups(spec, self._table)
+        return Query(self._session, spec, self._name)
 
     def limit(self, n: Any, offset: Any = None) -> "Query":
         """At most `n` rows, after the first `offset`: ints, or parameters of the function that a query is made for.
@@ -130,6 +160,8 @@ class Query:
     def _require_row_order(self, method: str) -> None:
         if self._spec.order_by or self._spec.limit is not None:
             raise Unsupported(f"{method}() cannot be used with order_by() or limit()", hint="Use limit(n).collect().")
+        if is_grouped(self._spec):
+            raise Unsupported(f"{method}() cannot be used on groups of rows", hint="Use limit(n).collect().")
 
     def show(self, n: int = 20) -> ResultSet:
         """At most `n` rows of the result."""
@@ -161,16 +193,16 @@ class Query:
         self._require_filter_only("recompute_columns")
         if not columns:
             raise InvalidArgument("recompute_columns() needs at least one column", hint="Pass its name.")
-        names = tuple(column.name if isinstance(column, ColumnRef) else column for column in columns)
+        names = tuple(name_of(column, self._table) for column in columns)
         selection = Selection(names, self._spec.where, errors_only, cascade)
         with watched(self._session, f"Recomputing {self._name}") as tally:
             return recompute(self._session, self._spec.table, self._name, selection, tally=tally)
 
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec
-        if spec.select is not None or spec.order_by or spec.limit is not None:
+        if spec.select is not None or spec.order_by or spec.limit is not None or spec.group_by:
             raise Unsupported(
-                f"{method}() cannot be used with select(), order_by() or limit()", hint="Use where() alone."
+                f"{method}() cannot be used with select(), group_by(), order_by() or limit()", hint="Use where() alone."
             )
 
     @property
@@ -188,6 +220,8 @@ class Query:
         clauses = [("From", self._name)]
         if self._spec.where is not None:
             clauses.append(("Where", str(self._spec.where)))
+        if self._spec.group_by:
+            clauses.append(("Group By", ", ".join(map(str, self._spec.group_by))))
         if self._spec.order_by:
             keys = (f"{item.expr} {'asc' if item.ascending else 'desc'}" for item in self._spec.order_by)
             clauses.append(("Order By", ", ".join(keys)))
@@ -233,7 +267,7 @@ def _stem(expr: Expr) -> str | None:
         return expr.name
     if isinstance(expr, Literal):
         return "literal"
-    if isinstance(expr, Call):
+    if isinstance(expr, Call | Aggregate):
         return expr.function.name.rpartition(".")[2]
     if isinstance(expr, QueryCall):
         return expr.name

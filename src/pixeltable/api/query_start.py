@@ -31,6 +31,10 @@ class QueryStart:
         """A query in an order; see `Query.order_by`."""
         return self._query().order_by(*exprs, asc=asc)
 
+    def group_by(self, *exprs: Any) -> Query:
+        """A query that yields a row for each group of rows; see `Query.group_by`."""
+        return self._query().group_by(*exprs)
+
     def limit(self, n: Any, offset: Any = None) -> Query:
         """A query for at most `n` rows; see `Query.limit`."""
         return self._query().limit(n, offset)

@@ -343,7 +343,7 @@ InsertableTable = Table
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
     "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
-    "distinct", "estimate", "forget", "group_by", "join", "rename_column", "restore",
+    "distinct", "estimate", "forget", "join", "rename_column", "restore",
     "sample", "stale", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from pixeltable.exceptions import InvalidState
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
 from pixeltable.exprs.expr import RECORDS, Expr, field_values
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
@@ -26,8 +27,9 @@ FORMAT = 1
 NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
-        And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull, JsonList,
-        JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, Similarity, ToolCalls, Variable, VectorScore,
+        Aggregate, And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull,
+        JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, Similarity, ToolCalls, Variable,
+        VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}

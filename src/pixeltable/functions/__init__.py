@@ -1,17 +1,20 @@
-"""The function library: one module for each subject, imported when it is first named."""
+"""The function library: one module for each subject, imported when it is first named; aggregates are names here."""
 
 import importlib
 import pkgutil
 from typing import Any
 
+_AGGREGATES = frozenset({"count", "make_list", "max", "mean", "min", "sum"})
 _MODULES = frozenset(found.name for found in pkgutil.iter_modules(__path__))
 
 
 def __getattr__(name: str) -> Any:
+    if name in _AGGREGATES:
+        return getattr(importlib.import_module(f"{__name__}.aggregates"), name)
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f"{__name__}.{name}")
 
 
 def __dir__() -> list[str]:
-    return sorted(_MODULES)
+    return sorted(_MODULES | _AGGREGATES)

@@ -1,7 +1,8 @@
 """Checking an expression against the table it is used on, and replacing what is only a name for something else."""
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
-from pixeltable.exceptions import ForeignColumn, TypeMismatch, UnknownColumn, Unsupported
+from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
+from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
@@ -9,12 +10,33 @@ from pixeltable.types.column_type import BoolType
 
 
 def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
-    """The expression with unstored columns replaced by their definitions.
+    """An expression over one row, with unstored columns replaced by their definitions.
 
     Raises:
         ForeignColumn: it refers to a column of another table.
         UnknownColumn: it refers to a column that was dropped.
+        RequestError: it holds an aggregate.
     """
+    refuse_aggregates(expr, role=role)
+    return bind_item(expr, table, role=role)
+
+
+def refuse_aggregates(expr: Expr, *, role: str) -> None:
+    """Check that an expression is over one row.
+
+    Raises:
+        InvalidExpression: it holds an aggregate.
+        Unsupported: it holds a window.
+    """
+    hint = "Use it in select() or order_by()."
+    for aggregate in aggregates_in(expr):
+        if aggregate.is_window(grouping=False):
+            raise Unsupported(f"{role}: the window `{aggregate}` is not supported here yet", hint=hint)
+        raise InvalidExpression(f"{role} is about single rows, but `{aggregate}` is an aggregate", hint=hint)
+
+
+def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
+    """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
     foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table != table.id}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)

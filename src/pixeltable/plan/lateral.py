@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.aggregate import aggregates_in
+from pixeltable.exprs.expr import Expr, exprs_in_record, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import And, Comparison
 from pixeltable.exprs.variable import Variable
@@ -69,6 +70,8 @@ def plan_lateral(
 
     A similarity is a VectorScore whose vector is a Variable.
     """
+    if any(True for expr in exprs_in_record(spec) for _ in aggregates_in(expr)):
+        return None
     others = (field for field in fields(spec) if field.name not in _CLAUSES)
     if any(structure(getattr(spec, field.name)) != structure(field.default) for field in others):
         return None

@@ -8,14 +8,15 @@ from functools import cache
 from typing import Any
 
 from pixeltable.catalog.records import TableRecord
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import CellProperty, VectorScore
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.alchemy import Sql, postgresql, sa
-from pixeltable.plan.bind import bind, bind_predicate
-from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.bind import bind, bind_item, bind_predicate
+from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
 from pixeltable.plan.scope import Scope
 from pixeltable.plan.sql import to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
@@ -38,7 +39,10 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
-    """A statement and what Python does with its rows: filter, order, cut, then evaluate `outputs`.
+    """A statement and what Python does with its rows: filter, group, order, cut, then evaluate `outputs`.
+
+    `grouping` is there if Python groups the rows, `windows` have to see all rows before any is cut off; rows that are
+    left in no other order are then taken in reverse if `newest_first` is set.
 
     `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
     fewer rows than `wanted`.
@@ -52,6 +56,9 @@ class QueryPlan:
     offset: int | None = None
     exact: Scan | None = None
     wanted: int | None = None
+    grouping: Grouping | None = None
+    windows: tuple[Aggregate, ...] = ()
+    newest_first: bool = False
 
 
 class Pusher:
@@ -78,13 +85,16 @@ def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr
         chosen: Iterable[tuple[str, Expr]] = ((column.name, table.ref(column)) for column in table.ready_columns)
     else:
         chosen = spec.select
-    return tuple((name, bind(expr, table, role="select()")) for name, expr in chosen)
+    return tuple((name, bind_item(expr, table, role="select()")) for name, expr in chosen)
 
 
 def plan_query(
     spec: QuerySpec, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None
 ) -> QueryPlan:
-    """The plan of a query whose similarities are resolved; `variables` are what its parameters are in SQL."""
+    """The plan of a query over single rows, whose similarities are resolved; see `grouping.plan_select` for any.
+
+    `variables` are what the parameters of the query are in SQL.
+    """
     push = Pusher(table, pushdown=pushdown, variables=variables)
     outputs = select_outputs(spec, table)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)

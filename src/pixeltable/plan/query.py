@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal as Choice
 
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild_record, record
 from pixeltable.exprs.leaves import Literal
 from pixeltable.exprs.variable import Variable
@@ -19,10 +20,20 @@ class OrderItem:
     ascending: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Rows that are equal in all `keys` become one, which has `aggregates`; without keys all rows become one."""
+
+    keys: tuple[Expr, ...]
+    aggregates: tuple[Aggregate, ...]
+
+
 @record
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
     """The clauses of a query over the table of id `table`; `select` None means all columns.
+
+    With `group_by`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows.
 
     In the query of a function Variables stand for its parameters: in expressions, and in place of the two numbers.
 
@@ -35,6 +46,7 @@ class QuerySpec:
     order_by: tuple[OrderItem, ...] = ()
     limit: int | None = None
     offset: int | None = None
+    group_by: tuple[Expr, ...] = ()
     row_order: Choice["inserted", "newest"] = "inserted"
     variable_limit: Variable | None = None
     variable_offset: Variable | None = None

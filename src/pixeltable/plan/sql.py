@@ -8,6 +8,7 @@ from functools import cache, reduce, singledispatch
 from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
@@ -36,6 +37,7 @@ from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs import registry
 
 PYTHON_ONLY: dict[type[Expr], str] = {
+    Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
     Cast: "conversion follows the rules of insert, which are Python's",
     JsonList: "it may hold values that have no JSON form in SQL",
@@ -48,7 +50,8 @@ PYTHON_ONLY: dict[type[Expr], str] = {
 }
 """Nodes without a rule here, and why."""
 
-_IN_SQL = (StringType, IntType, FloatType, BoolType, TimestampType, DateType, UUIDType)
+IN_SQL = (StringType, IntType, FloatType, BoolType, TimestampType, DateType, UUIDType)
+"""Types whose values SQL has, compares and orders as Python does."""
 
 
 @singledispatch
@@ -80,7 +83,7 @@ def _(node: Variable, scope: Scope) -> Sql | None:
 
 def _has_sql(node: Literal) -> bool:
     """Whether SQL has the value: not an int beyond 64 bits, nor text that holds NUL or a lone surrogate."""
-    if not isinstance(node.type, _IN_SQL):
+    if not isinstance(node.type, IN_SQL):
         return False
     try:
         conform(node.type, [node.value], zone=datetime.UTC)
@@ -164,7 +167,7 @@ _COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {
 def _(node: Comparison, scope: Scope) -> Sql | None:
     kinds = {type(node.left.type), type(node.right.type)}
     operands = _all((node.left, node.right), scope)
-    if operands is None or not kinds <= {*_IN_SQL, BinaryType}:
+    if operands is None or not kinds <= {*IN_SQL, BinaryType}:
         return None
     left, right = operands
     if kinds == {IntType, FloatType}:

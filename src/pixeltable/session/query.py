@@ -1,21 +1,23 @@
 """Answering queries: one statement on one snapshot, then what Python has to add, with no connection held."""
 
-import datetime
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from pixeltable.catalog.loading import read_epoch
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidExpression, Unsupported
+from pixeltable.exec.aggregate import group_batch
 from pixeltable.exec.batch import Batch, Column, Failure
-from pixeltable.exec.evaluate import column_of, instant
+from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
+from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
 from pixeltable.lazy import psycopg
-from pixeltable.plan.planner import QueryPlan, Scan, plan_count, plan_query
-from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.grouping import is_grouped, plan_group_count, plan_select
+from pixeltable.plan.planner import QueryPlan, Scan, plan_count
+from pixeltable.plan.query import QuerySpec
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
 from pixeltable.storage.cells import decoder
@@ -46,7 +48,7 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
 
     def run(table: TableRecord, pushdown: bool) -> Answer:
         resolved = resolve_similarities(session, spec, table)
-        plan = plan_query(resolved, table, pushdown=pushdown)
+        plan = plan_select(resolved, table, pushdown=pushdown)
         rows = _fetch(session, table, plan)
         return _finish(session, plan, rows)
 
@@ -59,11 +61,14 @@ def count(session: Session, spec: QuerySpec, name: str) -> int:
 
     def run(table: TableRecord, pushdown: bool) -> int:
         resolved = resolve_similarities(session, spec, table)
-        scan = plan_count(resolved, table, pushdown=pushdown)
+        grouped = is_grouped(resolved)
+        if resolved.group_by or not grouped:
+            resolved = replace(resolved, select=(), order_by=())
+        scan = (plan_group_count if grouped else plan_count)(resolved, table, pushdown=pushdown)
         if scan is not None:
             ((found,),) = validated(session, table, lambda connection: execute(connection, scan))
             return int(found)
-        plan = plan_query(replace(resolved, select=(), order_by=()), table, pushdown=pushdown)
+        plan = plan_select(resolved, table, pushdown=pushdown)
         return len(_surviving(session, plan, _fetch(session, table, plan))[1])
 
     return on_current_schema(session, spec.table, name, run)
@@ -147,11 +152,16 @@ def scanned(scan: Scan, rows: Sequence[tuple[Any, ...]]) -> Batch:
 def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> tuple[Batch, Sequence[int]]:
     """The rows as a batch, and the numbers of those that pass the filter that runs in Python, in their final order."""
     batch = scanned(plan.scan, rows)
+    evaluated = partial(_values, session)
     if plan.where is not None:
-        batch, _ = filter_batch(plan.where, batch, lambda condition, rest: _values(session, condition, rest))
-    kept: Sequence[int] = range(batch.count)
+        batch, _ = filter_batch(plan.where, batch, evaluated)
+    if plan.grouping is not None:
+        batch = group_batch(plan.grouping, batch, session.context, evaluated)
+    for window in plan.windows:
+        evaluated(window, batch)  # known to the batch from now on, whichever rows are taken out of it
+    kept: Sequence[int] = range(batch.count)[:: -1 if plan.newest_first else 1]
     if plan.order_by:
-        kept = _ordered(kept, plan.order_by, [_values(session, item.expr, batch) for item in plan.order_by])
+        kept = ordered(kept, [(sort_keys(evaluated(item.expr, batch)), item.ascending) for item in plan.order_by])
     start = plan.offset or 0
     stop = None if plan.limit is None else start + plan.limit
     return batch, kept[start:stop]
@@ -159,7 +169,7 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
 
 def _finish(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> Answer:
     batch, kept = _surviving(session, plan, rows)
-    if len(kept) < batch.count or plan.order_by:
+    if len(kept) < batch.count or plan.order_by or plan.newest_first:
         batch = batch.take(kept)
     return Answer(
         {name: _values(session, expr, batch) for name, expr in plan.outputs},
@@ -183,30 +193,3 @@ def failed_query(expr: Expr, row: int, failure: Failure) -> InvalidExpression:
     )
     error.__cause__ = failure.exception
     return error
-
-
-def _ordered(rows: Sequence[int], items: Sequence[OrderItem], keys: Sequence[list[Any]]) -> list[int]:
-    """Sorted by the last key first, since sorting is stable; null and NaN where SQL puts them."""
-    ordered = list(rows)
-    for item, values in reversed(list(zip(items, keys, strict=True))):
-        ordered.sort(key=lambda row: _sort_key(values[row]), reverse=not item.ascending)
-    return ordered
-
-
-_RANKS = {str: 0, int: 1, float: 1, bool: 3, list: 4, dict: 5}
-"""The order of Json values of different types; as in PostgreSQL, but for null, which is last as in every column."""
-
-
-def _sort_key(value: Any) -> tuple[int, Any]:
-    kind = type(value)
-    if value is None:
-        return (9, 0)
-    if value != value:
-        return (2, 0)  # NaN, beyond all numbers
-    if kind is datetime.datetime:
-        value = instant(value)
-    if kind is list:
-        return (_RANKS[list], [_sort_key(item) for item in value])
-    if kind is dict:
-        return (_RANKS[dict], [(key, _sort_key(value[key])) for key in sorted(value)])
-    return (_RANKS.get(kind, 0), value.bytes if kind is uuid.UUID else value)

@@ -1,5 +1,6 @@
 """Keeping the functions that a stored expression calls: those without a module are stored by value, signed."""
 
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.session.session import Session
@@ -10,7 +11,7 @@ from pixeltable.udfs import pickles
 def store_functions(session: Session, connection: Connection, expr: Expr) -> None:
     """Store what another process needs to evaluate `expr`, in the caller's transaction."""
     for node in expr.walk_records():
-        if isinstance(node, Call) and node.function.path.startswith("local:"):
+        if isinstance(node, Call | Aggregate) and node.function.path.startswith("local:"):
             stored = pickles.dump(session.find_function(node.function), session.signing_key())
             connection.execute(
                 "INSERT INTO pixeltable.functions (path, body, signature) VALUES (%s, %s, %s) "

@@ -19,6 +19,7 @@ from pixeltable.exceptions import (
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import as_expr
 from pixeltable.ids import Path, check_column_name
+from pixeltable.plan.bind import refuse_aggregates
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
@@ -115,6 +116,8 @@ def _check_spec(spec: ColumnSpec) -> None:
         raise InvalidSchema(
             f"column {spec.name!r} is computed from other columns", hint="Add it with add_computed_column()."
         )
+    if spec.expr is not None:
+        refuse_aggregates(spec.expr, role=f"column {spec.name!r}")
     if spec.expr is None and not spec.stored:
         raise InvalidSchema(f"column {spec.name!r}: only computed columns can have stored=False")
     if spec.primary_key and spec.type.nullable:

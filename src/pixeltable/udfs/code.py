@@ -28,6 +28,39 @@ def captured_hash(fn: FunctionType) -> str:
     return _digest([*map(_source, members), *(text for member in members for text in _captured(member))])
 
 
+def class_hash(cls: type) -> str:
+    """As `code_hash`, of the methods of a class and of its bases in the same module, and of its data."""
+    return _digest([*map(_source, _class_functions(cls)), *_class_data(cls)])
+
+
+def captured_class_hash(cls: type) -> str:
+    """As `captured_hash`, for a class."""
+    members = _class_functions(cls)
+    captured = [text for member in members for text in _captured(member)]
+    return _digest([*map(_source, members), *captured, *_class_data(cls)])
+
+
+def _class_functions(cls: type) -> list[FunctionType]:
+    """The methods, and the functions that those refer to, each once."""
+    found: dict[FunctionType, None] = {}
+    for value in _class_members(cls).values():
+        method = getattr(value, "__func__", getattr(value, "fget", value))  # of a class or static method, or a property
+        if isinstance(method, FunctionType):
+            found |= dict.fromkeys(_reachable(method))
+    return list(found)
+
+
+def _class_data(cls: type) -> list[str]:
+    return [f"{name}={value!r}" for name, value in _class_members(cls).items() if _is_data(value)]
+
+
+def _class_members(cls: type) -> dict[str, Any]:
+    """What the class and its bases in the same module define, by name in order; of the same name the first counts."""
+    bases = [base for base in reversed(cls.__mro__) if base.__module__ == cls.__module__]
+    members = {name: value for base in bases for name, value in vars(base).items()}
+    return {name: value for name, value in sorted(members.items()) if not name.startswith("__") or name == "__init__"}
+
+
 def _digest(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()[:16]
 

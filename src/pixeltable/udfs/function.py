@@ -326,14 +326,18 @@ def declare(
     name = options.display_name or body.__name__
     first = read_signature(body, name=name, substitution=substitutions[0]) if substitutions else None
     function = Function(body, batch_size=batch_size, options=options, signature=first)
-    # Declared again under the same path (a module was reloaded): what was found there before is out of date.
-    previous = LIVE.pop(f"{fn.__module__}.{fn.__qualname__}", None)
-    for overload in previous.overloads if previous else ():
-        LIVE.pop(overload.spec.path, None)
+    forget_previous(f"{fn.__module__}.{fn.__qualname__}")
     expose(function, as_function=function)
     for substitution in substitutions[1:]:
         function.substitute(substitution)
     return function
+
+
+def forget_previous(path: str) -> None:
+    """Drop what was declared under a path before (its module was reloaded): it is out of date."""
+    previous = LIVE.pop(path, None)
+    for overload in previous.overloads if previous else ():
+        LIVE.pop(overload.spec.path, None)
 
 
 def expose(function: Function, *, as_function: Function) -> None:

@@ -3,7 +3,7 @@
 import sys
 from types import FunctionType
 
-from pixeltable.udfs.code import captured_hash
+from pixeltable.udfs.code import captured_class_hash, captured_hash
 
 LOCAL = "local:"
 
@@ -14,6 +14,12 @@ def function_path(fn: FunctionType) -> str:
     return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn)}"
 
 
+def class_path(cls: type) -> str:
+    """As `function_path`, for the class of an aggregate."""
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return name if is_importable(cls) else f"{LOCAL}{name}:{captured_class_hash(cls)}"
+
+
 def overload_path(primary: str, fn: FunctionType, number: int) -> str:
     """The path of the `number`th overload of the function at `primary`."""
     if primary.startswith(LOCAL):
@@ -21,8 +27,8 @@ def overload_path(primary: str, fn: FunctionType, number: int) -> str:
     return f"{primary}#{number}"
 
 
-def is_importable(fn: FunctionType) -> bool:
-    """Whether another process gets the same function by importing its module."""
+def is_importable(fn: FunctionType | type) -> bool:
+    """Whether another process gets the same function or class by importing its module."""
     module = sys.modules.get(fn.__module__)
     # Only what the import system loaded has a spec; notebooks and consoles make their modules by hand.
     found = module is not None and getattr(module, "__spec__", None) is not None

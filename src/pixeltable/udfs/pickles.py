@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import ForeignPickle, UnknownFunction, Unsupported
+from pixeltable.udfs.aggregate import AggregateFunction
 from pixeltable.udfs.function import Function
 from pixeltable.udfs.paths import LOCAL
 from pixeltable.udfs.registry import find
@@ -88,3 +89,4 @@ def _reduce(function: Function) -> Any:
 
 
 copyreg.pickle(Function, _reduce)
+copyreg.pickle(AggregateFunction, _reduce)

@@ -1,0 +1,173 @@
+"""Queries that group rows or run windows over them: in one statement where SQL can, else what Python needs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import InvalidExpression, TypeMismatch, Unsupported
+from pixeltable.exprs.aggregate import Aggregate, aggregates_in
+from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.alchemy import sa
+from pixeltable.plan.bind import bind, bind_item, bind_predicate
+from pixeltable.plan.group_sql import GroupedSql, grouped_sql
+from pixeltable.plan.planner import Pusher, QueryPlan, Scan, compile_scan, plan_query, select_outputs
+from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
+from pixeltable.types.column_type import ArrayType, MediaType
+
+
+def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+    """The plan of a query whose similarities are resolved."""
+    if is_grouped(spec):
+        return _plan_groups(spec, table, pushdown=pushdown)
+    if any(True for expr in _items(spec) for _ in aggregates_in(expr)):
+        return _plan_windows(spec, table, pushdown=pushdown)
+    return plan_query(spec, table, pushdown=pushdown)
+
+
+def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
+    """A statement that counts the groups of a grouped query, or None where Python groups them."""
+    found = _Grouped(spec, table).sql(table) if pushdown else None
+    if found is None:
+        return None
+    groups = found.query.limit(spec.limit).offset(spec.offset).subquery()
+    return compile_scan(sa.select(sa.func.count()).select_from(groups), ())
+
+
+def is_grouped(spec: QuerySpec) -> bool:
+    """Whether the query yields rows for groups: it has a group_by(), or an aggregate."""
+    found = (aggregate for expr in _items(spec) for aggregate in aggregates_in(expr))
+    return bool(spec.group_by) or any(not aggregate.is_window(grouping=False) for aggregate in found)
+
+
+def _items(spec: QuerySpec) -> Iterator[Expr]:
+    yield from (expr for _, expr in spec.select or ())
+    yield from (item.expr for item in spec.order_by)
+
+
+def bind_key(expr: Expr, table: TableRecord) -> Expr:
+    """A bound expression by which rows can be grouped.
+
+    Raises:
+        TypeMismatch: its values are arrays or media.
+    """
+    if isinstance(expr.type, ArrayType | MediaType):
+        raise TypeMismatch(f"group_by(): `{expr}` has type `{expr.type}`, by which rows cannot be grouped")
+    return bind(expr, table, role="group_by()")
+
+
+def check_groups(spec: QuerySpec, table: TableRecord) -> None:
+    """Refuse a query whose items have no single value in a group.
+
+    Raises:
+        InvalidExpression: an item is neither a key nor an aggregate.
+        Unsupported: an item is a window.
+    """
+    _Grouped(spec, table)
+
+
+class _Grouped:
+    """A grouped query, bound and checked."""
+
+    def __init__(self, spec: QuerySpec, table: TableRecord) -> None:
+        self.spec = spec
+        self.outputs = select_outputs(spec, table)
+        self.ordering = _bound_order(spec, table)
+        keys = tuple(bind_key(key, table) for key in spec.group_by)
+        exprs = [*(expr for _, expr in self.outputs), *(item.expr for item in self.ordering)]
+        self.grouping = Grouping(keys, _distinct(exprs))
+        self._known = {structure(key) for key in keys}
+        for name, expr in self.outputs:
+            self._check(f"select(): {name!r}", expr)
+        for item in self.ordering:
+            self._check(f"order_by(): `{item.expr}`", item.expr)
+
+    def _check(self, role: str, node: Expr) -> None:
+        if structure(node) in self._known:
+            return
+        if isinstance(node, ColumnRef):
+            raise InvalidExpression(
+                f"{role} has no single value in a group: `{node}` is neither grouped by nor in an aggregate",
+                hint=f"Add it to group_by(), or aggregate it: pxtf.max({node}), pxtf.make_list({node}).",
+            )
+        if not isinstance(node, Aggregate):
+            for child in node.children():
+                self._check(role, child)
+        elif node.is_window(grouping=bool(self.spec.group_by)):
+            raise Unsupported(
+                f"{role}: the window `{node}` cannot be used in a query that aggregates rows",
+                hint="Run it in a query of its own.",
+            )
+
+    def sql(self, table: TableRecord) -> GroupedSql | None:
+        """The statement that groups, if there is one."""
+        where = None if self.spec.where is None else bind_predicate(self.spec.where, table)
+        return grouped_sql(self.grouping, where, Pusher(table, pushdown=True))
+
+
+def _distinct(exprs: Sequence[Expr]) -> tuple[Aggregate, ...]:
+    return tuple({structure(node): node for expr in exprs for node in aggregates_in(expr)}.values())
+
+
+def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+    grouped = _Grouped(spec, table)
+    found = grouped.sql(table) if pushdown else None
+    if found is None:
+        return _plan_in_python(grouped, table, pushdown=pushdown)
+    order = found.order(grouped.ordering)
+    in_sql = order is not None
+    query = found.query.order_by(*(order if order is not None else found.order(()) or ()))
+    if in_sql:
+        query = query.limit(spec.limit).offset(spec.offset)
+    return QueryPlan(
+        scan=compile_scan(query, (*grouped.grouping.keys, *grouped.grouping.aggregates)),
+        outputs=grouped.outputs,
+        order_by=() if in_sql else grouped.ordering,
+        limit=None if in_sql else spec.limit,
+        offset=None if in_sql else spec.offset,
+    )
+
+
+def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+    """A statement for the rows, with what the keys and aggregates need of them."""
+    grouping = grouped.grouping
+    inputs = [*grouping.keys, *(child for aggregate in grouping.aggregates for child in aggregate.children())]
+    rows = plan_query(_rows_of(grouped.spec, inputs), table, pushdown=pushdown)
+    spec = grouped.spec
+    return replace(
+        rows,
+        outputs=grouped.outputs,
+        grouping=grouping,
+        order_by=grouped.ordering,
+        limit=spec.limit,
+        offset=spec.offset,
+    )
+
+
+def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+    """A statement for all rows: none is cut off before the windows have seen it."""
+    outputs = select_outputs(spec, table)
+    ordering = _bound_order(spec, table)
+    exprs = [*(expr for _, expr in outputs), *(item.expr for item in ordering)]
+    rows = plan_query(_rows_of(spec, exprs), table, pushdown=pushdown)
+    return replace(
+        rows,
+        outputs=outputs,
+        windows=_distinct(exprs),
+        order_by=ordering,
+        limit=spec.limit,
+        offset=spec.offset,
+        newest_first=spec.row_order == "newest",
+    )
+
+
+def _rows_of(spec: QuerySpec, exprs: Sequence[Expr]) -> QuerySpec:
+    """The query for the rows before they are grouped, ordered and cut, in the order of insertion."""
+    select = tuple((f"x{number}", expr) for number, expr in enumerate(exprs))
+    return replace(spec, select=select, order_by=(), group_by=(), limit=None, offset=None, row_order="inserted")
+
+
+def _bound_order(spec: QuerySpec, table: TableRecord) -> tuple[OrderItem, ...]:
+    return tuple(OrderItem(bind_item(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)

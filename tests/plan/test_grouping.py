@@ -1,0 +1,172 @@
+"""Grouping means in SQL what it means in Python: the same groups, in the same order, with the same values."""
+
+import datetime
+import itertools
+import math
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+import pixeltable as pxt
+import pixeltable.functions as pxtf
+from pixeltable.types.conform import INT_MAX, INT_MIN
+from tests.api.refusals import refusal
+from tests.engines import examples
+from tests.plan.groups import groups_in_sql, in_python, in_sql, shown, table_of
+from tests.plan.test_engines_agree import bools, dates, floats, texts, timestamps, uuids
+
+SMALL_INTS = st.none() | st.integers(-3, 3)
+BIG_INTS = st.none() | st.integers(-(2**55), 2**55)
+EDGE_FLOATS = [0.0, -0.0, math.nan, math.inf, -math.inf, 0.1, 0.2, 1e16, None]
+
+VALUES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
+    "i": (pxt.Int | None, SMALL_INTS), "n": (pxt.Int | None, BIG_INTS), "b": (pxt.Bool | None, bools),
+    "x": (pxt.Float | None, st.sampled_from(EDGE_FLOATS) | floats.filter(lambda x: x is None or abs(x) < 1e300)),
+    "s": (pxt.String | None, texts), "t": (pxt.Timestamp | None, timestamps), "d": (pxt.Date | None, dates),
+    "u": (pxt.UUID | None, uuids),
+}  # fmt: skip
+TYPES = {name: kind for name, (kind, _) in VALUES.items()} | {"g": pxt.Int | None}
+ROWS = [
+    {**dict(zip(VALUES, row, strict=True)), "g": group}
+    for row, group in zip(
+        examples(st.tuples(*(strategy for _, strategy in VALUES.values())), 150),
+        itertools.cycle([3, None, 1, 2, 1]),
+        strict=False,
+    )
+]
+# What few random values are: equal in one key, or all null.
+ROWS += [dict.fromkeys(TYPES) | {"g": 9}, {**ROWS[0], "x": -0.0}, {**ROWS[0], "x": 0.0}, {**ROWS[1], "g": 7}]
+
+
+@pytest.fixture
+def t(ns: str) -> pxt.Table:
+    return table_of(f"{ns}/t", TYPES, ROWS)
+
+
+def agree(query: pxt.Query) -> None:
+    assert shown(in_sql(query)) == shown(in_python(query))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_count_min_max(name: str, t: pxt.Table) -> None:
+    items = {"n": pxtf.count(t[name]), "low": pxtf.min(t[name]), "high": pxtf.max(t[name])}
+    agree(t.group_by(t.g).select(t.g, **items))
+    agree(t.select(**items))
+
+
+@pytest.mark.parametrize("name", ["i", "n", "x"])
+def test_sum_and_mean(name: str, t: pxt.Table) -> None:
+    items = {"total": pxtf.sum(t[name]), "average": pxtf.mean(t[name])}
+    agree(t.group_by(t.g).select(t.g, **items))
+    agree(t.select(**items))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_keys_of_every_type(name: str, t: pxt.Table) -> None:
+    agree(t.group_by(t[name]).select(key=t[name], rows=pxtf.count(t.g)))
+
+
+def test_keys_that_are_expressions(t: pxt.Table) -> None:
+    keys = {"a": t.i % 2, "b": t.s.len(), "c": t.x > 0, "d": t.x * 0, "e": t.s == None}  # noqa: E711  # null test
+    for name, key in keys.items():
+        agree(t.group_by(key).select(**{name: key}, n=pxtf.count(t.i)))
+    agree(t.group_by(*keys.values()).select(**keys, n=pxtf.count(1)))
+
+
+def test_arguments_that_are_expressions(t: pxt.Table) -> None:
+    items = {"a": pxtf.sum(t.s.len()), "b": pxtf.mean(t.i / 2), "c": pxtf.max(t.s + "!"), "d": pxtf.count(None)}
+    agree(t.group_by(t.g).select(**items))
+
+
+def test_expressions_of_aggregates(t: pxt.Table) -> None:
+    agree(t.group_by(t.g).select(a=pxtf.sum(t.i) + t.g, b=pxtf.count(t.i) / pxtf.count(1), c={"n": pxtf.max(t.i)}))
+
+
+def test_filter_order_and_limit(t: pxt.Table) -> None:
+    query = t.where(t.i > -2).group_by(t.i).select(t.i, n=pxtf.count(t.s))
+    for key, ascending in itertools.product([t.i, pxtf.count(t.s), pxtf.max(t.s), pxtf.min(t.x)], [True, False]):
+        agree(query.order_by(key, asc=ascending))
+        agree(query.order_by(key, asc=ascending).limit(2, offset=1))
+    agree(query.order_by(-pxtf.count(t.s)).limit(3))
+    agree(query.limit(3, offset=1))
+
+
+def test_groups_come_in_the_order_of_their_first_rows(t: pxt.Table) -> None:
+    query = t.group_by(t.g).select(t.g, n=pxtf.count(1))
+    expected = [3, None, 1, 2, 9, 7]
+    assert [row["g"] for row in in_sql(query)] == [row["g"] for row in in_python(query)] == expected
+
+
+@pytest.mark.parametrize("on", [in_sql, in_python])
+def test_no_rows_are_no_groups_but_one_row_of_aggregates(on: Any, ns: str) -> None:
+    t = table_of(f"{ns}/t", TYPES, [])
+    items = {"n": pxtf.count(t.x), "total": pxtf.sum(t.x), "average": pxtf.mean(t.i), "low": pxtf.min(t.s)}
+    assert on(t.select(**items)) == [{"n": 0, "total": None, "average": None, "low": None}]
+    assert on(t.group_by(t.g).select(**items)) == []
+
+
+@pytest.mark.parametrize("on", [in_sql, in_python])
+def test_minus_zero_is_the_same_group_as_zero_and_nan_as_nan(on: Any, ns: str) -> None:
+    t = table_of(f"{ns}/t", {"x": pxt.Float}, [{"x": x} for x in (-0.0, math.nan, 0.0, math.nan)])
+    assert shown(on(t.group_by(t.x).select(t.x, n=pxtf.count(1)))) == ["{'x': 0.0, 'n': 2}", "{'x': nan, 'n': 2}"]
+
+
+@pytest.mark.parametrize("on", [in_sql, in_python])
+def test_a_mean_of_ints_is_a_float(on: Any, ns: str) -> None:
+    t = table_of(f"{ns}/t", {"n": pxt.Int}, [{"n": 1}, {"n": 3}])
+    assert shown(on(t.select(m=pxtf.mean(t.n)))) == ["{'m': 2.0}"]
+
+
+def test_a_sum_of_ints_is_exact(ns: str) -> None:
+    t = table_of(f"{ns}/t", {"n": pxt.Int}, [{"n": n} for n in (INT_MAX, INT_MAX, INT_MIN, INT_MIN, 5)])
+    agree(t.select(n=pxtf.sum(t.n)))
+    assert in_sql(t.select(n=pxtf.sum(t.n))) == [{"n": 3}]
+
+
+def test_a_sum_beyond_64_bits_is_refused(ns: str) -> None:
+    t = table_of(f"{ns}/t", {"n": pxt.Int}, [{"n": INT_MAX}, {"n": 1}])
+    query = t.select(n=pxtf.sum(t.n))
+    for on in (in_sql, in_python):
+        message = refusal(lambda on=on: on(query), pxt.RequestError, "INVALID_EXPRESSION")
+        assert "`sum(n)`: its value does not fit its type Int | None: 9223372036854775808 is out of" in message
+
+
+def test_a_sum_of_floats_beyond_their_range_is_infinite(ns: str) -> None:
+    t = table_of(f"{ns}/t", {"x": pxt.Float}, [{"x": 1e308}, {"x": 1e308}])
+    agree(t.select(total=pxtf.sum(t.x), average=pxtf.mean(t.x)))
+    assert in_sql(t.select(x=pxtf.sum(t.x))) == [{"x": math.inf}]
+
+
+def test_floats_are_added_in_the_order_of_rows_also_after_updates(ns: str) -> None:
+    numbers = [0.1 * n for n in range(200)]
+    t = table_of(f"{ns}/t", {"n": pxt.Int, "x": pxt.Float}, [{"n": n, "x": x} for n, x in enumerate(numbers)])
+    t.update({"x": t.x + 0.0}, where=t.n % 3 == 0)  # which moves their entries
+    agree(t.select(s=pxtf.sum(t.x), m=pxtf.mean(t.x)))
+    total = 0.0
+    for number in numbers:
+        total += number
+    assert in_sql(t.select(s=pxtf.sum(t.x))) == [{"s": total}]
+
+
+def test_instants_in_the_hour_that_comes_twice_are_two_groups(ns: str) -> None:
+    first = datetime.datetime(2024, 11, 3, 5, 30, tzinfo=datetime.UTC)  # 01:30 in New York, and again an hour later
+    times = [first, first + datetime.timedelta(hours=1), first]
+    t = table_of(f"{ns}/t", {"t": pxt.Timestamp}, [{"t": time} for time in times])
+    agree(t.group_by(t.t).select(t.t, n=pxtf.count(1)))
+    agree(t.select(low=pxtf.min(t.t), high=pxtf.max(t.t)))
+
+
+PYTHON_ONLY = {
+    "a Json key": lambda t: t.group_by(t.j).select(n=pxtf.count(1)),
+    "a Json argument": lambda t: t.select(n=pxtf.sum(t.j)),
+    "a condition without SQL": lambda t: t.where(t.s.upper() == "A").select(n=pxtf.count(1)),
+    "an aggregate without SQL": lambda t: t.select(n=pxtf.make_list(t.n)),
+    "an order within": lambda t: t.group_by(t.n).select(n=pxtf.sum(t.n, order_by=t.s)),
+}
+
+
+@pytest.mark.parametrize("name", PYTHON_ONLY)
+def test_what_has_no_sql_is_grouped_in_python(name: str, ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"j": pxt.Json, "s": pxt.String, "n": pxt.Int})
+    assert not groups_in_sql(PYTHON_ONLY[name](t))
