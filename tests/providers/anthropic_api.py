@@ -3,25 +3,19 @@
 Source: https://docs.anthropic.com/en/api/messages and, for the headers, .../api/rate-limits.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.providers.loopback import Answer, Received, Route, json_answer
 
 KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
-
-
-def limits() -> dict[str, str]:
-    """The headers of an answer; times are absolute, a minute from now."""
-    reset = (datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="seconds").replace("+00:00", "Z")
-    found = {"request-id": "req_0123456789"}
-    for number, kind in enumerate(KINDS, start=1):
-        found |= {
-            f"anthropic-ratelimit-{kind}-limit": str(1000 * number),
-            f"anthropic-ratelimit-{kind}-remaining": str(1000 * number - 1),
-            f"anthropic-ratelimit-{kind}-reset": reset,
-        }
-    return found
+LIMITS = {"request-id": "req_0123456789", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}
+"""The headers of an answer; all limits are back a minute after the server's date."""
+for _number, _kind in enumerate(KINDS, start=1):
+    LIMITS |= {
+        f"anthropic-ratelimit-{_kind}-limit": str(1000 * _number),
+        f"anthropic-ratelimit-{_kind}-remaining": str(1000 * _number - 1),
+        f"anthropic-ratelimit-{_kind}-reset": "2015-10-21T07:29:00Z",
+    }
 
 
 def messages(request: Received) -> Answer:
