@@ -33,11 +33,6 @@ def recording(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.fixture
-def picture(openai_server: Loopback) -> Loopback:
-    return openai_server
-
-
 def opened(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
 

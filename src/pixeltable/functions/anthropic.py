@@ -56,8 +56,9 @@ async def messages(
         "/v1/messages", model_kwargs, model=model, max_tokens=max_tokens, messages=await _with_blocks(messages),
         tools=_tools(tools), tool_choice=_choice(tool_choice),
     )  # fmt: skip
+    client = ANTHROPIC.client(_client)
     with ANTHROPIC.failures():
-        response = await post(ANTHROPIC.client(_client), request, learn=_learn_limits)
+        response = await post(client, request, learn=_learn_limits)
     answer = read_object(response, provider=ANTHROPIC.name)
     _report_usage(answer, model)
     return answer

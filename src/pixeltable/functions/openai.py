@@ -276,8 +276,9 @@ async def _json(request: Request, model: str) -> Json:
 
 
 async def _post(request: Request) -> Any:
+    client = OPENAI.client(_client)
     with OPENAI.failures():
-        return await post(OPENAI.client(_client), request, learn=learn_limits)
+        return await post(client, request, learn=learn_limits)
 
 
 def _client(sdk: Any, values: Mapping[str, Any]) -> Any:
