@@ -23,7 +23,10 @@ HELLO = [{"role": "user", "content": "hello"}]
 SCHEMA = {
     "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False,
 }  # fmt: skip
-TOOLS = [{"name": "weather", "description": "Says it", "parameters": SCHEMA}, {"name": "x", "description": None, "parameters": SCHEMA}]  # fmt: skip
+TOOLS = [
+    {"name": "weather", "description": "Says it", "parameters": SCHEMA},
+    {"name": "x", "description": None, "parameters": SCHEMA},
+]
 
 
 def choice(**given: Any) -> dict[str, Any]:

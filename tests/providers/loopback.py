@@ -1,4 +1,4 @@
-"""An HTTP server of ours on the loopback interface, in a thread: routes, a journal, faults on demand, a real limiter."""
+"""An HTTP server of ours on the loopback interface: routes, a journal, faults on demand, a limiter that means it."""
 
 import asyncio
 import contextlib

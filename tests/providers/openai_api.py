@@ -79,7 +79,7 @@ def embeddings(request: Received) -> Answer:
     )  # fmt: skip
 
 
-def speech(request: Received) -> Answer:
+def speech(_: Received) -> Answer:
     return Answer(body=MP3, content_type="audio/mpeg")
 
 
@@ -91,11 +91,11 @@ def transcriptions(request: Received) -> Answer:
     return json_answer({"text": "spoken words", "usage": usage})
 
 
-def translations(request: Received) -> Answer:
+def translations(_: Received) -> Answer:
     return json_answer({"text": "words in English"})
 
 
-def images(request: Received) -> Answer:
+def images(_: Received) -> Answer:
     usage = {"input_tokens": 50, "output_tokens": 50, "total_tokens": 100}
     return json_answer({"created": 1713833628, "data": [{"b64_json": PNG}], "usage": usage})
 

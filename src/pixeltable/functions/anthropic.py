@@ -1,7 +1,7 @@
 """Anthropic: messages, with images and tools.
 
-The key is `ANTHROPIC_API_KEY`, or `api_key` in `[anthropic]` of the configuration file; `base_url` there leads to another
-server. Errors are those of `pixeltable.exceptions.ExternalServiceError`.
+The key is `ANTHROPIC_API_KEY`, or `api_key` in `[anthropic]` of the configuration file; `base_url` there leads to
+another server. Errors are those of `pixeltable.exceptions.ExternalServiceError`.
 """
 
 from collections.abc import Mapping, Sequence

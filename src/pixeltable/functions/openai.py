@@ -1,8 +1,8 @@
 """OpenAI, Azure OpenAI, and servers that speak their API: chat, vision, vectors, speech, images, moderation.
 
-The key is `OPENAI_API_KEY`, or `api_key` in `[openai]` of the configuration file; `base_url` and `api_version` there lead to
-other servers and to Azure. Every function takes `model_kwargs`, further fields of the request, and returns the service's
-JSON unchanged, unless it says otherwise. Errors are those of `pixeltable.exceptions.ExternalServiceError`.
+The key is `OPENAI_API_KEY`, or `api_key` in `[openai]` of the configuration file; `base_url` and `api_version` there
+lead to other servers and to Azure. Every function takes `model_kwargs`, further fields of the request, and returns the
+service's JSON unchanged, unless it says otherwise. Errors are of `pixeltable.exceptions.ExternalServiceError`.
 """
 
 import asyncio
@@ -44,8 +44,10 @@ OPENAI = Provider(
     "openai",
     package="openai",
     extra="openai",
-    options=("base_url", "api_version", "max_connections", "max_keepalive_connections", "read_timeout", "write_timeout"),
-)
+    options=(
+        "base_url", "api_version", "max_connections", "max_keepalive_connections", "read_timeout", "write_timeout",
+    ),
+)  # fmt: skip
 
 DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
 """Lengths of the vectors of known models. Source: https://platform.openai.com/docs/guides/embeddings."""
@@ -215,7 +217,8 @@ async def image_variations(image: Picture, *, model: str, model_kwargs: Options 
         https://platform.openai.com/docs/api-reference/images/createVariation
     """
     files = {"image": ("image.png", (await png_file(image)).data, "image/png")}
-    return await _json(_with_files(arrange("/images/variations", _inline(model, model_kwargs), model=model), files), model)
+    request = arrange("/images/variations", _inline(model, model_kwargs), model=model)
+    return await _json(_with_files(request, files), model)
 
 
 @udf(memo=True, retry=PROVIDER_RETRY)

@@ -94,7 +94,7 @@ def estimated_tokens(value: Any) -> int:
     """About how many tokens a prompt is: text by its length, images and files at a flat rate.
 
     >>> estimated_tokens("four words of text"), estimated_tokens([{"role": "user", "content": "four words of text"}])
-    (5, 10)
+    (5, 9)
     >>> estimated_tokens({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}})
     1000
     """

@@ -24,9 +24,9 @@ def chat_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]
     >>> chat_tools([{"name": "now", "description": None, "parameters": {"type": "object"}}])
     [{'type': 'function', 'function': {'name': 'now', 'parameters': {'type': 'object'}}}]
     """
-    return tools and [
-        dict(tool) if "type" in tool else {"type": "function", "function": _present(tool)} for tool in tools
-    ]
+    if tools is None:
+        return None
+    return [dict(tool) if "type" in tool else {"type": "function", "function": _present(tool)} for tool in tools]
 
 
 def response_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
@@ -35,9 +35,9 @@ def response_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, 
     >>> response_tools([{"name": "now", "description": "The time", "parameters": {}}])
     [{'type': 'function', 'name': 'now', 'description': 'The time', 'parameters': {}, 'strict': False}]
     """
-    return tools and [
-        dict(tool) if "type" in tool else {"type": "function", **_present(tool), "strict": False} for tool in tools
-    ]
+    if tools is None:
+        return None
+    return [dict(tool) if "type" in tool else {"type": "function", **_present(tool), "strict": False} for tool in tools]
 
 
 def _present(tool: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _choice(choice: Mapping[str, Any] | None, named: dict[str, Any]) -> dict[str
 
 
 def tool_calls(response: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The tools a model wants called, from an answer of Chat Completions or of Responses: name to arguments of each call.
+    """The calls of tools that a model asks for, in an answer of Chat Completions or Responses: their arguments by tool.
 
     Raises:
         InvalidData: the arguments of a call are no JSON, as when the answer was cut off at its maximum length.
