@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 import pixeltable as pxt
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.leaves import Literal
 from pixeltable.functions import anthropic, openai
+from tests.functions.asking import ask
 from tests.providers import anthropic_api, openai_api
-from tests.providers.loopback import Received
+from tests.providers.loopback import Loopback, Received
+
+pytest.importorskip("openai")
+pytest.importorskip("anthropic")
 
 REQUEST = b'{"model": "m", "messages": [], "tools": [{"name": "weather", "function": {"name": "weather"}}]}'
 
@@ -42,3 +48,31 @@ def test_results_stand_under_the_names_of_the_tools(ns: str, provider: Any, rout
     tools = pxt.tools(weather, ticket)
     found = answers.select(r=provider.invoke_tools(tools, answers.answer)).collect()
     assert list(found["r"]) == [{"weather": [f"sunny in {city}"], "ticket": None}, None]
+
+
+def constants(call: Call) -> dict[str, Any]:
+    """The arguments of a call without columns, as its body gets them."""
+    pairs = zip(call.function.parameters, call.args, strict=True)
+    return {parameter.name: argument.value for parameter, argument in pairs if isinstance(argument, Literal)}
+
+
+def test_tools_reach_openai_in_its_form(openai_server: Loopback) -> None:
+    tools = pxt.tools(weather)
+    messages = [{"role": "user", "content": "hello"}]
+    call = openai.chat_completions(messages, model="m", tools=tools, tool_choice=tools.choice(tool=weather))
+    ask(lambda: openai.chat_completions.body(**constants(call)))
+    [sent] = openai_server.last.json["tools"]
+    assert (sent["type"], sent["function"]["name"]) == ("function", "weather")
+    assert sent["function"]["parameters"]["required"] == ["city"]
+    assert openai_server.last.json["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+
+
+def test_tools_reach_anthropic_in_its_form(anthropic_server: Loopback) -> None:
+    tools = pxt.tools(weather)
+    messages = [{"role": "user", "content": "hello"}]
+    choice = tools.choice(required=True)
+    call = anthropic.messages(messages, model="m", max_tokens=9, tools=tools, tool_choice=choice)
+    ask(lambda: anthropic.messages.body(**constants(call)))
+    [sent] = anthropic_server.last.json["tools"]
+    assert (sent["name"], sent["input_schema"]["required"]) == ("weather", ["city"])
+    assert anthropic_server.last.json["tool_choice"] == {"type": "any"}
