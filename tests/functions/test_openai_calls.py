@@ -76,7 +76,7 @@ def test_report_has_usage_and_limits(openai_server: Loopback) -> None:  # noqa: 
     assert (report.model, report.input_tokens, report.output_tokens) == ("gpt-5", 9, 12)
     assert report.usage == {"tokens": 21}
     assert report.limits == {
-        "requests": LearntLimit(5000, 4999, 0.012), "tokens": LearntLimit(160_000, 159_976, 360.0),
+        "requests": LearntLimit(5000, 4999, 0.012), "tokens": LearntLimit(160_000, 159_976, 0.008),
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ LIMITS = {
     "x-ratelimit-remaining-requests": "4999",
     "x-ratelimit-remaining-tokens": "159976",
     "x-ratelimit-reset-requests": "12ms",
-    "x-ratelimit-reset-tokens": "6m0s",
+    "x-ratelimit-reset-tokens": "8ms",
     "x-request-id": "req_0123456789",
 }
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n made up").decode()
