@@ -84,17 +84,17 @@ def test_report_has_usage_and_limits(anthropic_server: Loopback) -> None:  # noq
     assert (report.model, report.input_tokens, report.output_tokens) == ("claude", 25 + 3 + 7, 15)
     assert report.usage == {"tokens": 43, "input_tokens": 28, "output_tokens": 15}
     assert report.limits == {
-        "requests": LearntLimit(1000, 999, 60.0),
-        "tokens": LearntLimit(2000, 1999, 60.0),
-        "input_tokens": LearntLimit(3000, 2999, 60.0),
-        "output_tokens": LearntLimit(4000, 3999, 60.0),
+        "requests": LearntLimit(100_000, 99_999, 60.0),
+        "tokens": LearntLimit(200_000, 199_999, 60.0),
+        "input_tokens": LearntLimit(300_000, 299_999, 60.0),
+        "output_tokens": LearntLimit(400_000, 399_999, 60.0),
     }
 
 
 def test_limits_are_learnt_from_refusals_too(anthropic_server: Loopback) -> None:
     report = CallReport()
     message_fails(anthropic_server, Answer(429, b"{}", LIMITS), report=report)
-    assert report.limits["requests"] == LearntLimit(1000, 999, 60.0)
+    assert report.limits["requests"] == LearntLimit(100_000, 99_999, 60.0)
 
 
 def test_prompt_and_longest_answer_make_the_estimate() -> None:

@@ -12,8 +12,8 @@ LIMITS = {"request-id": "req_0123456789", "date": "Wed, 21 Oct 2015 07:28:00 GMT
 """The headers of an answer; all limits are back a minute after the server's date."""
 for _number, _kind in enumerate(KINDS, start=1):
     LIMITS |= {
-        f"anthropic-ratelimit-{_kind}-limit": str(1000 * _number),
-        f"anthropic-ratelimit-{_kind}-remaining": str(1000 * _number - 1),
+        f"anthropic-ratelimit-{_kind}-limit": str(100_000 * _number),
+        f"anthropic-ratelimit-{_kind}-remaining": str(100_000 * _number - 1),
         f"anthropic-ratelimit-{_kind}-reset": "2015-10-21T07:29:00Z",
     }
 
