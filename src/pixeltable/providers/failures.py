@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixeltable.exceptions import (
+    Error,
     ProviderFailure,
     ProviderOverloaded,
     ProviderRefused,
@@ -63,6 +64,8 @@ def classify(error: BaseException, provider: str) -> ProviderFailure | None:
     """
     if isinstance(error, ProviderFailure):
         return error
+    if isinstance(error, Error):
+        return None  # ours, such as a missing key
     status = _status(error)
     if status is not None and 400 <= status < 600:
         return _by_status(error, provider, status)
