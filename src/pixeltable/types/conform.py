@@ -27,7 +27,7 @@ from pixeltable.types.column_type import (
     dtype_name,
     fits,
 )
-from pixeltable.types.json_text import column_texts, json_text, plain_column, plain_json
+from pixeltable.types.json_text import column_texts, is_plain_column, json_text, plain_json
 from pixeltable.types.literals import plain
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -221,9 +221,8 @@ def _to_bytes(value: Any) -> bytes:
 @_conform.register
 def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
     """In the form they will be read in."""
-    quick = plain_column(values)
-    if quick is not None:
-        return quick
+    if is_plain_column(values):
+        return values
     plain_values: list[Any] = []
     for value in values:
         try:

@@ -45,22 +45,29 @@ def plain_json(value: Any) -> Any:
     return value if _is_plain(value) else json.loads(json_text(value))
 
 
-def plain_column(values: list[Any]) -> list[Any] | None:
-    """As `plain_json`, for all values at once; None if one of them needs a closer look.
+def is_plain_column(values: list[Any]) -> bool:
+    """Whether `plain_json` would leave all values as they are; False also if one of them needs a closer look.
 
     What comes back from a round trip equal to what went in is plain, and has a text.
 
-    >>> plain_column([{"k": [1, None]}, None]), plain_column([(1,)]), plain_column([float("nan")])
-    ([{'k': [1, None]}, None], None, None)
+    >>> is_plain_column([{"k": [1, None]}, None]), is_plain_column([(1,)]), is_plain_column([float("nan")])
+    (True, False, False)
     """
+    return all(_is_plain_part(values[start : start + _PART]) for start in range(0, len(values), _PART))
+
+
+_PART = 1000
+"""Values that make the round trip together: few enough not to fill the memory with copies."""
+
+
+def _is_plain_part(values: list[Any]) -> bool:
     try:
-        texts = list(map(orjson.dumps, values))
+        texts = [orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS) for value in values]
     except (TypeError, ValueError, RecursionError):
-        return None
+        return False
     if _NEEDS_A_LOOK.search(b"".join(texts)):
-        return None
-    back = list(map(orjson.loads, texts))
-    return back if back == values else None
+        return False
+    return list(map(orjson.loads, texts)) == values
 
 
 def column_texts(values: list[Any]) -> list[str | None] | None:
