@@ -31,6 +31,8 @@ STAGE = (
     Case("processes", "parallel", 400, ("--kind", "processes")),
     Case("async", "parallel", 10_000, ("--kind", "async")),
     Case("memo", "parallel", 100, ("--kind", "memo")),
+    Case("provider", "provider", 2_000),
+    Case("provider_shared", "provider", 2_000, ("--processes", "2")),
     Case("memory_backfill", "memory", 1_000_000, ("--what", "backfill")),
     Case("lookup", "lookup", 100_000),
 )
