@@ -230,3 +230,21 @@ def test_a_key_may_be_computed(ns: str) -> None:
     refused(t, lambda: t.insert(a=2), RequestError, "CONSTRAINT_VIOLATION")
     t.delete()
     refused(t, lambda: t.insert([{"a": 1}, {"a": 2}]), RequestError, "CONSTRAINT_VIOLATION")
+
+
+DRAWN: list[int] = []
+
+
+@pxt.udf(is_deterministic=False)
+def drawn(n: int) -> int:
+    DRAWN.append(n)
+    return len(DRAWN)
+
+
+def test_a_function_that_is_not_deterministic_is_called_as_often_as_it_is_written(ns: str) -> None:
+    table = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    table.insert(n=1)
+    DRAWN.clear()
+    once = drawn(table.n)
+    (row,) = table.select(a=once, b=drawn(table.n), c=once + 10).collect()
+    assert row == {"a": 1, "b": 2, "c": 11}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.lazy import np
 from pixeltable.types.cell_error import CellError
@@ -42,6 +43,15 @@ def any_null(values: Sequence[Any]) -> bool:
     return type(None) in set(map(type, values))
 
 
+def key_of(expr: Expr) -> Any:
+    """What is equal for expressions that have the same value in a row: those built alike.
+
+    But each call of a function that is not deterministic, written twice, is two.
+    """
+    calls = tuple(id(node) for node in expr.walk() if isinstance(node, Call) and not node.function.deterministic)
+    return (structure(expr), calls) if calls else structure(expr)
+
+
 class Batch:
     """Rows, as columns that are known under the expression they are the value of.
 
@@ -55,18 +65,18 @@ class Batch:
 
     def put(self, expr: Expr, column: Column) -> None:
         """Make the value of an expression known."""
-        self._columns[structure(expr)] = column
+        self._columns[key_of(expr)] = column
 
     def get(self, expr: Expr) -> Column | None:
         """The value of an expression, if it is known."""
-        return self._columns.get(structure(expr))
+        return self._columns.get(key_of(expr))
 
     def column(self, key: Any) -> Column | None:
-        """As `get`, for the `structure` of an expression."""
+        """As `get`, by the key of an expression."""
         return self._columns.get(key)
 
     def set_column(self, key: Any, column: Column) -> None:
-        """As `put`, for the `structure` of an expression."""
+        """As `put`, by the key of an expression."""
         self._columns[key] = column
 
     @property

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixeltable.exec import lanes
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.batch import Batch, Column, key_of
 from pixeltable.exec.calls import Invocation, Values, place, prepare
 from pixeltable.exec.context import Context
 from pixeltable.exec.evaluate import Inputs, column_of, evaluate, inputs_of, spread
 from pixeltable.exec.event_loop import result_of
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr
 
 _ROWS_UNDER_WAY = 8192
 _BYTES_UNDER_WAY = 128 * 2**20
@@ -27,7 +27,7 @@ _BYTES_UNDER_WAY = 128 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """An expression to evaluate, and the key under which the batch shall hold its value: `structure` of a node, say.
+    """An expression to evaluate, and the key under which the batch shall hold its value: `key_of` a node, say.
 
     `finish` turns the evaluated cells into those that are kept; `context` is the one of the calls in this expression.
     """
@@ -101,7 +101,7 @@ def _steps(goals: Sequence[Goal]) -> list[_Step]:
         return number
 
     def visit(node: Expr, context: Context) -> int:
-        key = structure(node)
+        key = key_of(node)
         if key in numbers:
             return numbers[key]
         return add(key, node, tuple(visit(child, context) for child in node.children()), context)
