@@ -5,6 +5,7 @@ from typing import Any
 
 from pixeltable.exec.event_loop import EventLoop
 from pixeltable.exec.threads import Threads
+from pixeltable.exec.watcher import Watcher
 from pixeltable.exec.workers import Workers
 from pixeltable.lazy import asyncio
 
@@ -16,17 +17,19 @@ POOLED_CALLS = 4096
 
 
 class Engine:
-    """The event loop of async functions, threads, worker processes; what was learnt of functions by running them."""
+    """The event loop of async functions, threads, worker processes, who watches; what was learnt of functions."""
 
     def __init__(self) -> None:
         self.loop = EventLoop()
         self.threads = Threads()
         self.workers = Workers()
+        self.watcher = Watcher()
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._batch_limits: dict[str, int] = {}
 
     def close(self, *, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """End threads and processes; what still runs is cancelled. `last` is what the loop runs in the end."""
+        self.watcher.close()
         self.loop.close(last=last)
         self.threads.close()
         self.workers.close()

@@ -1,6 +1,7 @@
 """`Tally`: what an operation did so far, counted while it runs, for its receipt and for whoever shows progress."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -31,6 +32,9 @@ class Tally:
         self._failed = 0
         self.total: int | None = None
         """How many rows there are to do, once that is known."""
+
+        self.count_total: Callable[[], int | None] | None = None
+        """Finds that out where it has a price; called at most once, in another thread, if the operation lasts."""
 
     @property
     def calls(self) -> Calls:
