@@ -6,6 +6,7 @@ from typing import Any
 
 from pixeltable.api.arguments import name_of
 from pixeltable.api.progress import watched
+from pixeltable.api.receipts import announce
 from pixeltable.api.results import ResultSet
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.catalog.records import TableRecord
@@ -176,15 +177,19 @@ class Query:
         """Set columns of the rows the filter keeps; see `Table.update`."""
         self._require_filter_only("update")
         with watched(self._session, f"Updating {self._name}") as tally:
-            return change.update(
+            status = change.update(
                 self._session, self._spec.table, self._name, value_spec,
                 where=self._spec.where, cascade=cascade, return_rows=return_rows, tally=tally,
             )  # fmt: skip
+        announce(self._session, status)
+        return status
 
     def delete(self) -> UpdateStatus:
         """Delete the rows the filter keeps; see `Table.delete`."""
         self._require_filter_only("delete")
-        return change.delete(self._session, self._spec.table, self._name, where=self._spec.where)
+        status = change.delete(self._session, self._spec.table, self._name, where=self._spec.where)
+        announce(self._session, status)
+        return status
 
     def recompute_columns(
         self, *columns: str | ColumnRef, errors_only: bool = False, cascade: bool = True
@@ -196,7 +201,9 @@ class Query:
         names = tuple(name_of(column, self._table) for column in columns)
         selection = Selection(names, self._spec.where, errors_only, cascade)
         with watched(self._session, f"Recomputing {self._name}") as tally:
-            return recompute(self._session, self._spec.table, self._name, selection, tally=tally)
+            status = recompute(self._session, self._spec.table, self._name, selection, tally=tally)
+        announce(self._session, status)
+        return status
 
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
@@ -77,6 +78,7 @@ class _Filling:
         self._name = name
         self._abort = abort
         self._tally = tally
+        tally.count_total = partial(_rows_to_do, session, job, name, tally)
         self._pace = Pace(session.settings.batch_size)
         self._under_way: deque[tuple[_Page, int]] = deque()
         self._computed: list[_Part] = []
@@ -150,6 +152,20 @@ class _Filling:
             after = page.found.rows[-1]
             row_bytes = max(1, page.found.batch.size_bytes // len(page.found.rows))
             size = min(_LARGEST_PAGE, _PAGE_BYTES // row_bytes + 1) if size >= _FIRST_PAGE else size
+
+
+def _rows_to_do(session: Session, job: JobRecord, name: str, tally: Tally) -> int:
+    """Rows done with those that lack an entry; a few more than that while entries wait to be written."""
+    rows = _table_with_target(session, job, name).row_heap.current
+    statement = f"SELECT (SELECT count(*) FROM {rows}) - (SELECT count(*) FROM {job.heap.current})"
+
+    def count(connection: Connection) -> int:
+        with connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = '10s'")  # to know it is not worth more
+            row = connection.execute(statement).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    return tally.rows + session.database.read(count)
 
 
 def _goal(session: Session, job: JobRecord, name: str, tally: Tally) -> Goal:
