@@ -3,6 +3,7 @@
 import builtins
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,10 +20,10 @@ def watched(session: Session, title: str) -> AbstractContextManager[Tally]:
 
     The setting `progress` says where: `auto` on terminals and in notebooks, `on` also elsewhere, in lines of text.
     """
-    wanted = session.settings.progress
-    if wanted == "off" or (wanted == "auto" and terminal() is None and not _may_be_notebook()):
+    wanted, watcher = session.settings.progress, session.context.engine.watcher
+    if wanted == "off" or (wanted == "auto" and not _has_audience(watcher)):
         return nullcontext(Tally())
-    return _Watched(session.context.engine.watcher, title)
+    return _Watched(watcher, title, display_for_people if wanted == "auto" else display_in_any_case)
 
 
 class _Watched:
@@ -30,9 +31,9 @@ class _Watched:
 
     __slots__ = ("_watch", "_watcher")
 
-    def __init__(self, watcher: Watcher, title: str) -> None:
+    def __init__(self, watcher: Watcher, title: str, display: Callable[[], Display | None]) -> None:
         self._watcher = watcher
-        self._watch = Watch(title, Tally(), open_display, time.perf_counter())
+        self._watch = Watch(title, Tally(), display, time.perf_counter())
 
     def __enter__(self) -> Tally:
         self._watcher.enter(self._watch)
@@ -42,12 +43,25 @@ class _Watched:
         self._watcher.leave(self._watch)
 
 
-def open_display() -> Display:
-    """The display that suits where this process runs."""
+def display_for_people() -> Display | None:
+    """Bars on the terminal or in the notebook this process runs in; None if it runs in neither."""
     stream = terminal()
     if stream is not None:
         return TerminalBars(stream)
-    return NotebookBars() if _may_be_notebook() and NotebookBars.is_possible() else ProgressLines(sys.stderr)
+    return NotebookBars() if _may_be_notebook() and NotebookBars.is_possible() else None
+
+
+def display_in_any_case() -> Display:
+    """Bars for people, or else lines for a log."""
+    return display_for_people() or ProgressLines(sys.stderr)
+
+
+def _has_audience(watcher: Watcher) -> bool:
+    """Whether a person may be looking; asked again when streams change, since asking takes longer than all else."""
+    streams = (sys.stderr, sys.stdout)
+    if watcher.audience is None or watcher.audience[0] != streams:
+        watcher.audience = (streams, terminal() is not None or _may_be_notebook())
+    return watcher.audience[1]
 
 
 def _may_be_notebook() -> bool:

@@ -64,7 +64,7 @@ class Watch:
 
     title: str
     tally: Tally
-    display: Callable[[], Display]
+    display: Callable[[], Display | None]
     started: float
     number: int = 0
     due: bool = False
@@ -95,6 +95,9 @@ class Watcher:
     """The operations of a session; the thread is started with the first, and sleeps while there are none."""
 
     def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+        self.audience: tuple[tuple[object, object], bool] | None = None
+        """For whoever makes watches: the streams there were last, and whether a person looks at one of them."""
+
         self._patience_s = patience_s
         self._lock = threading.Lock()
         self._watches: dict[Watch, None] = {}
@@ -192,8 +195,10 @@ class _Show:
         self._shown = watches
 
     def _show(self, watches: list[Watch]) -> None:
-        if self._display is None:
+        if self._display is None and watches:
             self._display = watches[0].display()
+        if self._display is None:
+            return
         now = time.perf_counter()
         self._display.show([watch.sight(now) for watch in watches])
         if not watches:
