@@ -3,7 +3,6 @@
 import builtins
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -15,15 +14,19 @@ from pixeltable.exec.watcher import Display, Watch, Watcher
 from pixeltable.session.session import Session
 
 
-def watched(session: Session, title: str) -> AbstractContextManager[Tally]:
-    """Counts of an operation called `title`; if it lasts, it is shown until the context ends.
+def watched(session: Session, title: str, *, by_column: bool = False) -> AbstractContextManager[Tally]:
+    """Counts of an operation called `title`, also `by_column`; if it lasts, it is shown until the context ends.
 
     The setting `progress` says where: `auto` on terminals and in notebooks, `on` also elsewhere, in lines of text.
     """
+    tally = Tally()
+    if by_column:
+        tally.parts = {}
     wanted, watcher = session.settings.progress, session.context.engine.watcher
     if wanted == "off" or (wanted == "auto" and not _has_audience(watcher)):
-        return nullcontext(Tally())
-    return _Watched(watcher, title, display_for_people if wanted == "auto" else display_in_any_case)
+        return nullcontext(tally)
+    display = display_for_people if wanted == "auto" else display_in_any_case
+    return _Watched(watcher, Watch(title, tally, display, time.perf_counter()))
 
 
 class _Watched:
@@ -31,9 +34,9 @@ class _Watched:
 
     __slots__ = ("_watch", "_watcher")
 
-    def __init__(self, watcher: Watcher, title: str, display: Callable[[], Display | None]) -> None:
+    def __init__(self, watcher: Watcher, watch: Watch) -> None:
         self._watcher = watcher
-        self._watch = Watch(title, Tally(), display, time.perf_counter())
+        self._watch = watch
 
     def __enter__(self) -> Tally:
         self._watcher.enter(self._watch)

@@ -110,12 +110,12 @@ class Table(TableReports):
         if isinstance(source, str | bytes | Mapping) or (source is not None and not hasattr(source, "__iter__")):
             raise Unsupported(f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts.")
         mode = one_of("on_error", on_error, ("abort", "ignore"))
-        with watched(self._session, f"Inserting into {self._path}") as tally:
+        with watched(self._session, f"Inserting into {self._path}", by_column=print_stats) as tally:
             status = insert(
                 self._session, self._id, self._path, [kwargs] if source is None else source,
                 on_error=mode, return_rows=return_rows, tally=tally,
             )  # fmt: skip
-        announce(self._session, status, always=print_stats)
+        announce(self._session, status, parts=tally.parts)
         return status
 
     def compute(
@@ -237,11 +237,11 @@ class Table(TableReports):
         )  # fmt: skip
         mode = one_of("on_error", on_error, ("abort", "ignore"))
         choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
-        with watched(self._session, f"Computing {self._path}.{name}") as tally:
+        with watched(self._session, f"Computing {self._path}.{name}", by_column=print_stats) as tally:
             status = columns.add_computed_column(
                 self._session, self._id, self._path, new, on_error=mode, if_exists=choice, tally=tally
             )
-        announce(self._session, status, always=print_stats)
+        announce(self._session, status, parts=tally.parts)
         return status
 
     def drop_column(self, column: str | ColumnRef, if_not_exists: str = "error") -> None:

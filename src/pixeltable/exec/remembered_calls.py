@@ -79,7 +79,7 @@ def _batch(invocation: Invocation, context: Context) -> RememberedBatch:
         function=function.path,
         result=invocation.result,
         zone=context.zone,
-        operation=context.tally,
+        operation=context.tally.operation,
         bypass=not context.recall,
     )
     return remembered.batch(keys)

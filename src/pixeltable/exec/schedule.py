@@ -9,7 +9,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixeltable.exec import lanes
@@ -30,12 +30,27 @@ class Goal:
     """An expression to evaluate, and the key under which the batch shall hold its value: `key_of` a node, say.
 
     `finish` turns the evaluated cells into those that are kept; `context` is the one of the calls in this expression.
+    What counts how columns share in the work knows the goal by its `name`.
     """
 
     expr: Expr
     key: Any
     context: Context
     finish: Callable[[Column, Batch], Column] | None = None
+    name: str = ""
+
+    @property
+    def counted(self) -> "Goal":
+        """The goal, with what it does counted as its own share, if shares are wanted."""
+        part = self.context.tally.part(self.name)
+        return self if part is self.context.tally else replace(self, context=self.context.counting(part))
+
+    def finished(self, cells: Column, batch: Batch) -> Column:
+        """The cells that are kept of those evaluated."""
+        kept = cells if self.finish is None else self.finish(cells, batch)
+        if self.context.tally.operation is not self.context.tally:
+            self.context.tally.advance(batch.count, failed=len(kept.failures))
+        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,7 @@ def evaluate_batches(batches: Iterable[Batch], goals: Sequence[Goal]) -> Generat
     what is under way is cancelled; a caller that may stop early closes it (`contextlib.closing`).
     """
     source = iter(batches)
+    goals = [goal.counted for goal in goals]
     try:
         if any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk()):
             yield from _Scheduler(_steps(goals)).run(source)
@@ -83,8 +99,9 @@ def _is_remote(node: Expr, context: Context) -> bool:
 
 def _evaluate_goal(batch: Batch, goal: Goal) -> None:
     if batch.column(goal.key) is None:
-        cells = column_of(goal.expr, batch, goal.context)
-        batch.set_column(goal.key, cells if goal.finish is None else goal.finish(cells, batch))
+        goal.context.tally.begin()
+        batch.set_column(goal.key, goal.finished(column_of(goal.expr, batch, goal.context), batch))
+        goal.context.tally.end()
 
 
 def _steps(goals: Sequence[Goal]) -> list[_Step]:
@@ -158,6 +175,7 @@ class _Run:
     def _start(self, number: int) -> None:
         step = self._steps[number]
         assert isinstance(step.node, Call)
+        step.context.tally.begin()
         inputs = self._inputs(step)
         invocation = prepare(step.context.find(step.node.function), step.node, inputs.columns, inputs.count)
         future = self._away[number] = lanes.start(invocation, step.context)
@@ -170,20 +188,22 @@ class _Run:
             return False
         number = self._ready.popleft()
         step = self._steps[number]
+        step.context.tally.begin()
         if step.goal is None:
             inputs = self._inputs(step)
             self._settle(number, spread(evaluate(step.node, inputs.columns, inputs.count, step.context), inputs))
         else:
-            cells = self._columns[step.inputs[0]]
-            self._settle(number, cells if step.goal.finish is None else step.goal.finish(cells, self.batch))
+            self._settle(number, step.goal.finished(self._columns[step.inputs[0]], self.batch))
+        step.context.tally.end()
         return True
 
     def arrive(self, arrival: "_Arrival") -> None:
         """Take in the results of calls that were made elsewhere."""
         del self._away[arrival.number]
-        zone = self._steps[arrival.number].context.zone
-        values = place(arrival.invocation, result_of(arrival.future), zone=zone)
+        context = self._steps[arrival.number].context
+        values = place(arrival.invocation, result_of(arrival.future), zone=context.zone)
         self._settle(arrival.number, spread(values, arrival.inputs))
+        context.tally.end()
 
     def _inputs(self, step: _Step) -> Inputs:
         return inputs_of([self._columns[number] for number in step.inputs], self.batch.count)

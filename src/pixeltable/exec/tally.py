@@ -1,6 +1,7 @@
 """`Tally`: what an operation did so far, counted while it runs, for its receipt and for whoever shows progress."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,8 +34,16 @@ class Tally:
         self.total: int | None = None
         """How many rows there are to do, once that is known."""
 
+        self.parts: dict[str, Part] | None = None
+        """The shares of columns by name, where they are wanted: then an empty dict is put here at the beginning."""
+
         self.count_total: Callable[[], int | None] | None = None
         """Finds that out where it has a price; called at most once, in another thread, if the operation lasts."""
+
+    @property
+    def operation(self) -> "Tally":
+        """The counts of the whole operation."""
+        return self
 
     @property
     def calls(self) -> Calls:
@@ -60,3 +69,50 @@ class Tally:
         with self._lock:
             self._rows += rows
             self._failed += failed
+
+    def part(self, name: str) -> "Tally":
+        """The share of the column `name`, where shares are wanted; what is counted there counts here too."""
+        if self.parts is None:
+            return self
+        with self._lock:
+            return self.parts.setdefault(name, Part(self))
+
+    def begin(self) -> None:
+        """Work begins; what it does is nothing where no shares are wanted."""
+
+    def end(self) -> None:
+        """The work that `begin` announced is done."""
+
+
+class Part(Tally):
+    """The share that one column has in an operation. One thread begins and ends work."""
+
+    def __init__(self, operation: Tally) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        """How long there was work on the column; that on several at once counts for each of them."""
+
+        self._operation = operation
+        self._under_way = 0
+        self._since = 0.0
+
+    @property
+    def operation(self) -> Tally:
+        return self._operation
+
+    def add(self, calls: Calls) -> None:
+        """Count calls, also for the operation."""
+        super().add(calls)
+        self._operation.add(calls)
+
+    def begin(self) -> None:
+        """Work begins: calls under way at the same time count once."""
+        if not self._under_way:
+            self._since = time.perf_counter()
+        self._under_way += 1
+
+    def end(self) -> None:
+        """The work is done."""
+        self._under_way -= 1
+        if not self._under_way:
+            self.seconds += time.perf_counter() - self._since

@@ -108,6 +108,11 @@ class Watcher:
         self._number = 0
         self._pid = os.getpid()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread was started and has not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
     def enter(self, watch: Watch) -> None:
         """Look at an operation from now on."""
         with self._lock:

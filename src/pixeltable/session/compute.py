@@ -107,7 +107,7 @@ def column_goal(table: TableRecord, column: ColumnRecord, context: Context, *, a
     assert column.expr is not None
     expr = bind(column.expr, table, role=f"column {column.name!r}")
     within = replace(context, policy=column.policy) if column.policy is not None else context
-    return Goal(expr, structure(table.ref(column)), within, partial(_finish, column, context, abort))
+    return Goal(expr, structure(table.ref(column)), within, partial(_finish, column, context, abort), column.name)
 
 
 def _finish(column: ColumnRecord, context: Context, abort: bool, computed: Column, batch: Batch) -> Column:
@@ -151,7 +151,7 @@ def cell_failure(name: str, column: Column, *, first: int = 0) -> CellFailure:
 def index_goal(table: TableRecord, index: IndexRecord, context: Context) -> Goal:
     """The vectors of an index; null where the value is, or where embedding failed."""
     expr = bind(_vector_expr(table, index), table, role=f"index {index.name!r}")
-    return Goal(expr, vectors_key(index), context, partial(_checked_vectors, index))
+    return Goal(expr, vectors_key(index), context, partial(_checked_vectors, index), index.name)
 
 
 def _vector_expr(table: TableRecord, index: IndexRecord) -> Expr:

@@ -99,7 +99,12 @@ seconds=0.12)
         if not done and stats.computed_values:  # an index was built: no row is another one for it
             done.append(f"computed {_count(stats.computed_values, 'value')}")
         text = ", ".join(done) or "changed 0 rows"
-        return text.capitalize() + self._errors() + _pace(self.num_rows, self.seconds) + self._calls()
+        pace = (
+            _pace(self.num_rows, self.seconds)
+            if self.num_rows
+            else _pace(stats.computed_values, self.seconds, "values")
+        )
+        return text.capitalize() + self._errors() + pace + self._calls()
 
     def __add__(self, other: "UpdateStatus") -> "UpdateStatus":
         if not isinstance(other, UpdateStatus):
@@ -141,25 +146,29 @@ seconds=0.12)
         return text
 
     def _calls(self) -> str:
-        if not self.num_calls and not self.num_cached:
-            return ""
-        text = f"; {_count(self.num_calls, 'call')}, {self.num_cached} from cache"
-        if self.cost_usd is None:
-            return f"{text}, cost unknown"
-        return f"{text}, ${self.cost_usd:.4f}" if self.cost_usd else text
+        tokens = self.input_tokens + self.output_tokens
+        facts = [
+            _count(self.num_calls, "call") if self.num_calls else "",
+            f"{self.num_cached} from cache" if self.num_cached else "",
+            _count(self.num_retries, "retry", "retries") if self.num_retries else "",
+            _count(tokens, "token") if tokens else "",
+            "cost unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}" if self.cost_usd else "",
+        ]
+        said = ", ".join(fact for fact in facts if fact)
+        return f"; {said}" if said else ""
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def _pace(rows: int, seconds: float) -> str:
+def _pace(number: int, seconds: float, noun: str = "rows") -> str:
     if seconds <= 0:
         return ""
-    if not rows:
+    if not number:
         return f" in {seconds:.2f} s"
-    rate = rows / seconds
-    return f" in {seconds:.2f} s ({rate:.{0 if rate >= 10 else 2}f} rows/s)"
+    rate = number / seconds
+    return f" in {seconds:.2f} s ({rate:.{0 if rate >= 10 else 2}f} {noun}/s)"
 
 
 def _merge(first: Iterable[str], second: Iterable[str]) -> list[str]:
