@@ -29,7 +29,7 @@ def slow(n: int) -> int:
 
 @pxt.udf
 def vector(text: str) -> pxt.Array[(2,), pxt.Float]:
-    return np.ones(2)
+    return np.ones(2, dtype=np.float32)
 
 t = pxt.get_table("{path}")
 {body}

@@ -68,7 +68,7 @@ def test_sum_with_an_unknown_cost_is_unknown(a: float | None, b: float | None) -
         pytest.param(UpdateStatus(seconds=0.5), "Changed 0 rows with 0 errors in 0.50 s", id="no rate without rows"),
         pytest.param(
             UpdateStatus(row_count_stats=RowCountStats(computed_values=79), seconds=0.5),
-            "Computed 79 values with 0 errors in 0.50 s",
+            "Computed 79 values with 0 errors in 0.50 s (158 values/s)",
             id="values of an index",
         ),
         pytest.param(
@@ -83,8 +83,15 @@ def test_sum_with_an_unknown_cost_is_unknown(a: float | None, b: float | None) -
         ),
         pytest.param(
             UpdateStatus(row_count_stats=RowCountStats(upd_rows=2), num_calls=2, cost_usd=None),
-            "Updated 2 rows with 0 errors; 2 calls, 0 from cache, cost unknown",
+            "Updated 2 rows with 0 errors; 2 calls, cost unknown",
             id="unknown price",
+        ),
+        pytest.param(
+            UpdateStatus(
+                row_count_stats=RowCountStats(2), num_retries=1, num_cached=3, input_tokens=90, output_tokens=9
+            ),
+            "Inserted 2 rows with 0 errors; 3 from cache, 1 retry, 99 tokens",
+            id="retries and tokens",
         ),
     ],
 )
