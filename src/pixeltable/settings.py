@@ -83,7 +83,7 @@ class Settings:
     """Where local models run: `auto` takes a GPU if there is one; or `cpu`, `cuda`, `cuda:1`, `mps`."""
 
     progress: Literal["auto", "on", "off"] = "auto"
-    """Whether operations print what they did: `auto` prints on a terminal."""
+    """Whether operations show progress and print receipts: `auto` where a person looks, `on` everywhere."""
 
     @cached_property
     def zone(self) -> ZoneInfo:
