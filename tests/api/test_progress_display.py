@@ -1,6 +1,7 @@
 """How operations under way are shown: on terminals, in notebooks, in logs."""
 
 import builtins
+import gc
 import io
 import os
 import sys
@@ -14,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from pixeltable.api import progress
-from pixeltable.api.progress_bars import NotebookBars, TerminalBars, bars
+from pixeltable.api.progress_bars import NotebookBars, StandIn, TerminalBars, bars
 from pixeltable.api.progress_lines import ProgressLines
 from pixeltable.exec.tally import Calls
 from pixeltable.exec.watcher import Sight, Watcher
@@ -131,6 +132,22 @@ def test_an_unfinished_line_is_not_lost(terminal: Terminal) -> None:
     assert terminal.screen.shown == ["unfinished line"]
 
 
+def test_lines_of_threads_stay_whole(terminal: Terminal) -> None:
+    def write(text: str) -> None:
+        thread = threading.Thread(target=sys.stdout.write, args=(text,))
+        thread.start()
+        thread.join()
+
+    with streams(terminal, terminal):
+        display = TerminalBars(terminal)
+        display.show([sight()])
+        sys.stdout.write("one")
+        write("two\n")
+        sys.stdout.write("\n")
+        display.show([])
+    assert terminal.screen.shown == ["two", "one"]
+
+
 def test_a_question_is_seen(terminal: Terminal) -> None:
     with streams(terminal, terminal):
         display = TerminalBars(terminal)
@@ -151,6 +168,19 @@ def test_streams_are_given_back(terminal: Terminal) -> None:
         assert sys.stdout is sys.stderr is terminal
     kept.write("later\n")
     assert terminal.screen.shown == ["later"]
+
+
+def test_what_stands_in_for_a_stream_is_never_freed(terminal: Terminal) -> None:
+    stood_in = []
+    with streams(terminal, terminal):
+        for _ in range(2):
+            display = TerminalBars(terminal)
+            display.show([sight()])
+            stood_in.append(id(sys.stdout))
+            display.show([])
+            del display
+    assert len(set(stood_in)) == 1
+    assert sum(isinstance(thing, StandIn) for thing in gc.get_objects() if id(thing) in stood_in) == 1
 
 
 def test_a_stream_that_is_no_terminal_keeps_what_is_its_own(terminal: Terminal) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pixeltable.api.progress_facts import facts
@@ -75,8 +76,10 @@ class TerminalBars:
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         for name in ("stdout", "stderr"):
-            if is_terminal(getattr(sys, name)):  # what goes to a file goes there, bars or not
-                self._stand_ins.append(StandIn(name, console, self._lock))
+            stream = getattr(sys, name)
+            if is_terminal(stream):  # what goes to a file goes there, bars or not
+                self._stand_ins.append(stand_in_for(name, stream))
+                self._stand_ins[-1].step_in(console, self._lock)
         self._live.start()
         self._live.update(bars(sights), refresh=True)
 
@@ -98,60 +101,77 @@ def _is_taken() -> bool:
     return any(isinstance(stream, StandIn) or hasattr(stream, "rich_proxied_file") for stream in streams)
 
 
+@lru_cache(maxsize=8)
+def stand_in_for(name: str, stream: TextIO) -> "StandIn":
+    """What takes the place of a stream, always the same and never freed.
+
+    `print()` of CPython 3.11, for one, holds no reference to the stream it writes to: if another thread puts that out of
+    its place and it is freed, in the middle of a `print`, the process crashes.
+    """
+    return StandIn(name, stream)
+
+
 class StandIn:
     """In the place of `sys.stdout` or `sys.stderr` while bars are shown: whole lines are printed above them.
 
-    Once it has stepped out, and in a forked child, it passes on what it is given: someone may have kept it. The lock
-    is the one of the display.
+    While it is out of that place, and in a forked child, it passes on what it is given: someone may have kept it.
     """
 
-    def __init__(self, name: str, console: "Console", lock: threading.RLock) -> None:
+    def __init__(self, name: str, stream: TextIO) -> None:
         self._name = name
-        self._stream: TextIO = getattr(sys, name)
-        self._console = console
-        self._lock = lock
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._console: Console | None = None
         self._pid = os.getpid()
-        self._rest = ""
-        self._is_out = False
-        setattr(sys, name, self)
+        self._rests: dict[int, str] = {}
+        """What threads have written of lines that are not complete; `print` writes the end of a line by itself."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+    def step_in(self, console: "Console", lock: threading.RLock) -> None:
+        """Take the place; the lock is the one under which bars are drawn on the console."""
+        self._pid = os.getpid()
+        self._lock = lock
+        self._console = console
+        setattr(sys, self._name, self)
 
     def step_out(self) -> None:
         """Give the place back, unless someone else has it by now."""
         if getattr(sys, self._name) is self:
             setattr(sys, self._name, self._stream)
-        self._is_out = True
-        if self._rest:
-            self._stream.write(self._rest)
+        self._console = None
+        rests, self._rests = self._rests, {}
+        for rest in rests.values():
+            self._stream.write(rest)
 
     def write(self, text: str) -> int:
         """Print the lines that are complete."""
         if self._pid != os.getpid():  # where the lock may be held for ever
             return self._stream.write(text)
         with self._lock:
-            if self._is_out:
+            if self._console is None:
                 return self._stream.write(text)
-            lines, newline, rest = text.rpartition("\n")
+            lines, newline, rest = (self._rests.pop(threading.get_ident(), "") + text).rpartition("\n")
             if newline:
-                self._print(self._rest + lines)
-                self._rest = ""
-            self._rest += rest
+                self._print(lines)
+            if rest:
+                self._rests[threading.get_ident()] = rest
         return len(text)
 
     def flush(self) -> None:
         """Print what there is, also of a line that is not complete, such as a question."""
         if self._pid == os.getpid():
             with self._lock:
-                if self._rest and not self._is_out:
-                    self._print(self._rest)
-                    self._rest = ""
+                rest = self._rests.pop(threading.get_ident(), "")
+                if rest:
+                    self._print(rest)
         self._stream.flush()
 
     def _print(self, lines: str) -> None:
         from rich.text import Text
 
+        assert self._console is not None
         self._console.print(Text.from_ansi(lines), soft_wrap=True)
 
 
