@@ -105,8 +105,8 @@ def _is_taken() -> bool:
 def stand_in_for(name: str, stream: TextIO) -> "StandIn":
     """What takes the place of a stream, always the same and never freed.
 
-    `print()` of CPython 3.11, for one, holds no reference to the stream it writes to: if another thread puts that out of
-    its place and it is freed, in the middle of a `print`, the process crashes.
+    `print()` of CPython 3.11, for one, holds no reference to the stream it writes to: if another thread puts that out
+    of its place and it is freed, in the middle of a `print`, the process crashes.
     """
     return StandIn(name, stream)
 
