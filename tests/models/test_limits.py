@@ -6,6 +6,7 @@ import pytest
 
 from pixeltable.exceptions import InvalidConfiguration
 from pixeltable.models.cache import MODELS, ModelLimits
+from pixeltable.session.query_calls import run_query_call
 from pixeltable.session.session import Session
 from pixeltable.settings import Settings, load_settings
 
@@ -20,7 +21,7 @@ def restored() -> Iterator[None]:
 @pytest.mark.usefixtures("restored", "session_settings")
 def test_a_session_sets_the_limits() -> None:
     settings = load_settings({"model_idle_s": 5, "model_free_memory": 0.5, "model_device": "cpu"})
-    Session(settings).close()
+    Session(settings, run_query_call).close()
     assert MODELS.limits == ModelLimits(idle_s=5, free_memory=0.5, device="cpu")
 
 

@@ -8,8 +8,14 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
+_STUCK_S = 30.0
+
+
 class _Jumping(selectors.SelectSelector):
-    """A selector that does not wait: it moves the clock by as much as it was to wait."""
+    """A selector that does not wait: it moves the clock by as much as it was to wait.
+
+    With no timer to wait for, only another thread can go on: the loop's own, as it ends.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,8 +23,10 @@ class _Jumping(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everything waits, and nothing is planned"
+        if not ready and timeout is None:
+            ready = super().select(_STUCK_S)
+            assert ready, "everything waits, and nothing is planned"
+        elif not ready and timeout is not None:
             self.now_s += timeout
         return ready
 
