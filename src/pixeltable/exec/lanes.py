@@ -29,6 +29,8 @@ def timeout_of(function: Function, context: Context) -> float | None:
 
 def run(invocation: Invocation, context: Context) -> Values:
     """Make the calls, and wait for them."""
+    if lane_of(invocation.function, context) != "here":
+        context.engine.loop.refuse_to_wait()
     stops = Stops()
     try:
         return _run(invocation, context, stops)
@@ -39,6 +41,7 @@ def run(invocation: Invocation, context: Context) -> Values:
 
 def start(invocation: Invocation, context: Context) -> "Future[Values]":
     """Begin to make the calls of a function whose lane is not `here`; cancelling the future stops them."""
+    context.engine.loop.refuse_to_wait()
     if lane_of(invocation.function, context) == "loop" and not _is_remembered(invocation, context):
         return context.engine.loop.submit(async_calls.run(invocation, context))
     return aside_stoppable(lambda stops: _run(invocation, context, stops))

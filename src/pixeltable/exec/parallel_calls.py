@@ -8,6 +8,7 @@ from pixeltable.exec.aside import Stops
 from pixeltable.exec.batch import Failure
 from pixeltable.exec.calls import Invocation, Values
 from pixeltable.exec.engine import Engine
+from pixeltable.exec.event_loop import result_of
 from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
 from pixeltable.exec.workers import shares
 
@@ -23,7 +24,7 @@ def rows_in_threads(invocation: Invocation, engine: Engine, stops: Stops, *, tim
 
 def _waited(engine: Engine, future: "Future[Values]") -> Values:
     try:
-        return future.result()
+        return result_of(future)
     finally:
         engine.threads.warn()
 
@@ -39,7 +40,7 @@ def batches_in_threads(
         return checked_batch(body(*arguments(invocation, part)), invocation, part)
 
     values: Values = [None] * invocation.count
-    waiting = list(parts(invocation, engine.batch_limit(function.spec.path, largest)))
+    waiting = list(parts(invocation, lambda: engine.batch_limit(function.spec.path, largest)))
     while waiting:
         calls = [(part,) for part in waiting]
         future = engine.threads.submit(call, calls, timeout_s, at_once=at_once, name=function.name)
@@ -69,13 +70,13 @@ def in_processes(
         chunks = shares(rows, workers.count)
     else:
         size = engine.batch_limit(function.spec.path, largest)
-        chunks = [rows[part.start : part.stop] for part in parts(invocation, size)]
+        chunks = [rows[part.start : part.stop] for part in parts(invocation, lambda: size)]
     names = invocation.calling.names
     futures = [workers.submit(function, chunk, timeout_s, names=names) for chunk in chunks]
     for future in futures:
         stops.add(partial(workers.abandon, future))
     try:
-        return [value for future in futures for value in future.result()]
+        return [value for future in futures for value in result_of(future)]
     except BaseException:
         stops.stop()
         raise

@@ -2,7 +2,7 @@
 
 The expressions become one graph in which each distinct node is a step. A call that runs elsewhere (on the event loop,
 in other threads or processes) is started as soon as its arguments are known; meanwhile the caller's thread evaluates
-what else is ready, in this batch and in those after it. How much is under way is bounded, in rows and in bytes.
+what else is ready, in this batch and in those after it. How much is under way is bounded, in rows, bytes and batches.
 """
 
 import queue
@@ -23,6 +23,8 @@ from pixeltable.exprs.expr import Expr
 
 _ROWS_UNDER_WAY = 8192
 _BYTES_UNDER_WAY = 128 * 2**20
+_BATCHES_UNDER_WAY = 256
+"""Each can take a thread, which waits for its calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,8 @@ class _Scheduler:
             self._cancel()
 
     def _has_room(self) -> bool:
+        if len(self._runs) >= _BATCHES_UNDER_WAY:
+            return False
         rows = sum(run.batch.count for run in self._runs)
         return rows < _ROWS_UNDER_WAY and sum(run.size_bytes for run in self._runs) < _BYTES_UNDER_WAY
 

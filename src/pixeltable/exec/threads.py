@@ -21,6 +21,10 @@ _MAX_ABANDONED = 256
 """As many threads may be lost to functions that do not come back; then rows with a timeout fail without being run."""
 
 
+_SERVING: "contextvars.ContextVar[Threads | None]" = contextvars.ContextVar("pixeltable_threads", default=None)
+"""The pool of whose thread the caller is part: it is that thread, or one that the thread waits for."""
+
+
 class _Call:
     """The rows of one `submit`, handed out one by one. Numbers change under the lock of the pool."""
 
@@ -133,7 +137,7 @@ class Threads:
         with self._mutex:
             closed = self._closed
             if not closed:
-                if any(seat.thread is threading.current_thread() for seat in self._seats):
+                if _SERVING.get() is self:
                     self._nested.add(call.future)
                 self._calls = [*(other for other in self._calls if other.has_rows), call]
                 self._bring_thread()
@@ -211,8 +215,7 @@ class Threads:
     def _serve(self, seat: _Seat) -> None:
         while (call := self._next_call(seat)) is not None:
             # A context can be entered once at a time.
-            turn = self._timed_turn if call.timeout_s is not None else self._turn
-            call.context.copy().run(turn, seat, call)
+            call.context.copy().run(self._take_turn, seat, call)
             if seat.abandoned:
                 return
             self._leave(seat, call)
@@ -230,6 +233,11 @@ class Threads:
                 self._work.wait()
             self._seats.discard(seat)
             return None
+
+    def _take_turn(self, seat: _Seat, call: _Call) -> None:
+        _SERVING.set(self)
+        turn = self._timed_turn if call.timeout_s is not None else self._turn
+        turn(seat, call)
 
     def _turn(self, seat: _Seat, call: _Call) -> None:
         started = time.monotonic()
