@@ -113,9 +113,7 @@ def test_a_result_of_another_type_fails_its_row_alone(engine: Engine, lane: str,
 
 
 @each_lane
-def test_a_coroutine_returned_by_mistake_is_named(
-    engine: Engine, lane: str, recwarn: pytest.WarningsRecorder
-) -> None:
+def test_a_coroutine_returned_by_mistake_is_named(engine: Engine, lane: str, recwarn: pytest.WarningsRecorder) -> None:
     async def answer() -> int:
         return 1
 
@@ -139,9 +137,7 @@ def test_in_threads_anything_raised_fails_its_row(engine: Engine, lane: str, err
 
 @pytest.mark.parametrize("lane", ["plain", "batched", "async", "batched async"])
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), Odd("x")], ids=repr)
-def test_elsewhere_what_is_no_exception_reaches_the_caller(
-    engine: Engine, lane: str, error: BaseException
-) -> None:
+def test_elsewhere_what_is_no_exception_reaches_the_caller(engine: Engine, lane: str, error: BaseException) -> None:
     def body(x: int) -> int:
         if x == 3:
             raise error

@@ -8,7 +8,7 @@ from typing import Any
 from pixeltable.exceptions import ProviderFailure, ProviderRejected
 from pixeltable.exec.admission import Admission, is_pooled
 from pixeltable.exec.batch import Failure, failure_of
-from pixeltable.exec.calls import Invocation, Values
+from pixeltable.exec.calls import Ended, Invocation, Values
 from pixeltable.exec.context import Context
 from pixeltable.exec.engine import CONCURRENT_CALLS
 from pixeltable.exec.event_loop import Leaving
@@ -75,7 +75,6 @@ class _Caller:
                 calls = Calls(made=1, input_tokens=report.input_tokens, output_tokens=report.output_tokens)
                 self.context.tally.add(calls)
 
-
     async def _in_time(self, start: Callable[[], Awaitable[Any]]) -> Any:
         limit = asyncio.timeout(self.timeout_s)
         try:
@@ -100,10 +99,6 @@ def _caller(invocation: Invocation, context: Context) -> _Caller:
         admission=Admission(invocation.calling, context.pools) if pooled and context.pools is not None else None,
         context=context,
     )
-
-
-Ended = Callable[[int, Any], None]
-"""Called with the number of a row and its result, when its call has ended."""
 
 
 async def run(invocation: Invocation, context: Context, *, ended: Ended | None = None) -> Values:

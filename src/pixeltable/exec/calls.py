@@ -19,6 +19,13 @@ from pixeltable.udfs.function import Function
 
 Values = list[Any]
 
+Ended = Callable[[int, Any], None]
+"""Called with the number of a row and its result, in any thread, when its call has ended."""
+
+
+def unheard(row: int, value: object) -> None:
+    """An `Ended` where nobody wants to be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calling:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pixeltable.exceptions import PixeltableWarning
 from pixeltable.exec.bodies import Row, Values, call_row, failed_row
+from pixeltable.exec.calls import Ended, unheard
 
 _TURN_S = 0.005
 """How long a thread stays with one call while there are others."""
@@ -29,9 +30,11 @@ class _Call:
     """The rows of one `submit`, handed out one by one. Numbers change under the lock of the pool."""
 
     def __init__(
-        self, run: Callable[..., Any], rows: Sequence[Row], timeout_s: float | None, at_once: int, name: str
-    ) -> None:
+        self, run: Callable[..., Any], rows: Sequence[Row], timeout_s: float | None, at_once: int, name: str,
+        ended: Ended,
+    ) -> None:  # fmt: skip
         self.run = run
+        self.ended = ended
         self.name = name
         self.rows = rows
         self.timeout_s = timeout_s
@@ -123,14 +126,16 @@ class Threads:
         *,
         at_once: int | None = None,
         name: str = "function",
+        ended: Ended = unheard,
     ) -> "Future[Values]":
         """Have `run` called with each row: one value or `Failure` for each, in their order.
 
         At most `at_once` rows run at a time. A row that takes longer than `timeout_s` fails, with a message that says
         `name`; its thread is left to itself, since nothing can stop it. To cancel the future, at any time, keeps
-        further rows from being started.
+        further rows from being started. `ended` is told the place and result of each row that is
+        done, by its thread.
         """
-        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name)
+        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name, ended)
         if not rows:
             call.answer()
             return call.future
@@ -244,7 +249,8 @@ class Threads:
         for place in call.places:
             if not seat.done:
                 self._share(call)
-            call.values[place] = call.result(place)
+            value = call.values[place] = call.result(place)
+            call.ended(place, value)
             seat.done += 1
             if call.stopped or (len(self._calls) > 1 and time.monotonic() - started > _TURN_S):
                 return
@@ -262,6 +268,7 @@ class Threads:
                     return
                 seat.row = None
                 call.values[place] = value
+                call.ended(place, value)
                 seat.done += 1
             if call.stopped or (len(self._calls) > 1 and time.monotonic() - started > _TURN_S):
                 return
