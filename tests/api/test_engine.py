@@ -214,6 +214,23 @@ def test_a_function_that_queries(t: pxt.Table, numbers: list[int], options: Any)
     assert sorted(t.collect()["c"]) == [number * number for number in numbers[:40]]
 
 
+@pxt.udf(memo=True)
+def countdown(n: int) -> int:
+    if not n:
+        return 0
+    table = pxt.get_table(TABLES[0])
+    found: list[int] = table.limit(1).select(c=countdown(table.n - table.n + n - 1)).collect()["c"]
+    return found[0] + 1
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_remembered_function_that_asks_for_itself(t: pxt.Table) -> None:
+    """Of calls that the same operation will come to later: it does not wait for itself."""
+    t.add_computed_column(c=countdown(t.n))
+    t.insert(rows([3, 2, 1, 5]))
+    assert t.select(t.c).collect()["c"] == [3, 2, 1, 5]
+
+
 @pytest.mark.usefixtures("asked")
 def test_an_async_function_that_queries_is_told_how(t: pxt.Table, numbers: list[int]) -> None:
     async def ask(n: int) -> int:
