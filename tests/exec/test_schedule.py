@@ -371,3 +371,52 @@ def test_a_batch_that_waits_does_not_hold_up_later_ones(gate: Gate) -> None:
     found = [found_cell(batch, goal, 0) for batch in evaluate_batches(batches, [goal])]
     assert found == [0, 1, 2, 3]
     assert gate.open.is_set()
+
+
+RUNNING: list[int] = []
+
+
+def alone(x: int) -> int:
+    """Fails where two of its calls run at a time."""
+    RUNNING.append(x)
+    threading.Event().wait(0.001)
+    others = len(RUNNING)
+    RUNNING.clear()
+    if others > 1:
+        raise ValueError("two at a time")
+    return x
+
+
+@udf(timeout_s=60)
+def alone_in_time(x: int) -> int:
+    return alone(x)
+
+
+@udf(timeout_s=60, batch_size=4)
+def alone_in_time_batched(x: Rows[int]) -> Rows[int]:
+    return [alone(value) for value in x]
+
+
+@pytest.mark.parametrize("function", [alone_in_time, alone_in_time_batched], ids=lambda function: function.name)
+def test_without_parallel_calls_follow_one_another(function: Function) -> None:
+    """Also where there is a timeout, for which they run in other threads, and several batches are under way."""
+    goal = goal_of(function)
+    for batch in evaluate_batches([numbers(8)(n) for n in range(20)], [goal]):
+        found = batch.column(goal.key)
+        assert found is not None
+        assert not found.failures
+
+
+def test_batches_of_a_function_in_threads_are_done_in_their_order() -> None:
+    """So that what is done can be written, while later batches wait."""
+    order: list[int] = []
+
+    @udf(parallel="threads")
+    def noted(x: int) -> int:
+        threading.Event().wait(0.0005)
+        order.append(x)
+        return x
+
+    list(evaluate_batches([numbers(50)(n * 50) for n in range(20)], [goal_of(noted)]))
+    late = sum(abs(place - x) > 200 for place, x in enumerate(order))
+    assert late < 100

@@ -123,7 +123,9 @@ def _make_once(invocation: Invocation, context: Context, stops: Stops, ended: En
         return parallel_calls.in_processes(invocation, engine, stops, ended, largest=largest, timeout_s=timeout_s)
     if function.options.parallel == "threads" or timeout_s is not None:
         if function.batch_size is None:
-            return parallel_calls.rows_in_threads(invocation, engine, stops, ended, timeout_s=timeout_s)
+            return parallel_calls.rows_in_threads(
+                invocation, engine, stops, ended, timeout_s=timeout_s, operation=context.tally
+            )
         return parallel_calls.batches_in_threads(invocation, engine, stops, ended, largest=largest, timeout_s=timeout_s)
     if function.batch_size is None:
         return plain_calls.run_rows(invocation.calling.body, invocation)

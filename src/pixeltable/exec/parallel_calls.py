@@ -1,6 +1,6 @@
 """Making the calls of functions that are not async in threads or worker processes, for a caller that waits."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -12,19 +12,34 @@ from pixeltable.exec.engine import Engine
 from pixeltable.exec.event_loop import result_of
 from pixeltable.exec.plain_calls import arguments, checked_batch, halves, is_out_of_memory, parts
 from pixeltable.exec.workers import shares
+from pixeltable.udfs.function import Function
 
 
 def rows_in_threads(
-    invocation: Invocation, engine: Engine, stops: Stops, ended: Ended = unheard, *, timeout_s: float | None
+    invocation: Invocation,
+    engine: Engine,
+    stops: Stops,
+    ended: Ended = unheard,
+    *,
+    timeout_s: float | None,
+    operation: object = None,
 ) -> Values:
-    """The results of one call for each row; one at a time where the function was declared with a timeout alone."""
+    """The results of one call for each row; one at a time where the function was declared with a timeout alone.
+
+    That holds for all batches of one `operation`, whose batches are also served in their order.
+    """
     function, rows = invocation.function, list(invocation.rows())
     at_once = None if function.options.parallel else 1
     future = engine.threads.submit(
-        invocation.calling.body, rows, timeout_s, at_once=at_once, name=function.name, ended=ended
-    )
+        invocation.calling.body, rows, timeout_s, at_once=at_once, name=function.name, ended=ended,
+        group=_group(function, operation),
+    )  # fmt: skip
     stops.add(future.cancel)
     return _waited(engine, future)
+
+
+def _group(function: Function, operation: object) -> Hashable | None:
+    return None if operation is None else (operation, function.spec.path)
 
 
 def _waited(engine: Engine, future: "Future[Values]") -> Values:
@@ -42,6 +57,7 @@ def batches_in_threads(
     *,
     largest: int,
     timeout_s: float | None,
+    operation: object = None,
 ) -> Values:
     """As `rows_in_threads`, in calls that take up to `largest` rows; of one that fails, each half is tried."""
     function, body = invocation.function, invocation.calling.body
@@ -55,7 +71,10 @@ def batches_in_threads(
     while waiting:
         calls = [(part,) for part in waiting]
         told = partial(_tell_parts, ended, waiting)
-        future = engine.threads.submit(call, calls, timeout_s, at_once=at_once, name=function.name, ended=told)
+        future = engine.threads.submit(
+            call, calls, timeout_s, at_once=at_once, name=function.name, ended=told,
+            group=_group(function, operation),
+        )  # fmt: skip
         stops.add(future.cancel)
         found = _waited(engine, future)
         again: list[range] = []

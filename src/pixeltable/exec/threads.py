@@ -4,7 +4,8 @@ import contextvars
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from operator import length_hint
@@ -26,12 +27,20 @@ _SERVING: "contextvars.ContextVar[Threads | None]" = contextvars.ContextVar("pix
 """The pool of whose thread the caller is part: it is that thread, or one that the thread waits for."""
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class _Group:
+    """Calls that count as one where threads are shared out, and how many threads they have."""
+
+    threads: int = 0
+
+
 class _Call:
     """The rows of one `submit`, handed out one by one. Numbers change under the lock of the pool."""
 
     def __init__(
         self, run: Callable[..., Any], rows: Sequence[Row], timeout_s: float | None, at_once: int, name: str,
         ended: Ended,
+        group: _Group,
     ) -> None:  # fmt: skip
         self.run = run
         self.ended = ended
@@ -42,6 +51,7 @@ class _Call:
         self.values: Values = [None] * len(rows)
         self.missing = len(rows)
         self.threads = 0
+        self.group = group
         # One iterator for all threads: taking the next row needs no lock.
         self.places: Iterator[int] = iter(range(len(rows)))
         self.stopped = False
@@ -58,7 +68,7 @@ class _Call:
     @property
     def wants_thread(self) -> bool:
         """Whether one more thread would find a row."""
-        return self.threads < self.at_once and self.has_rows
+        return self.group.threads < self.at_once and self.has_rows
 
     def result(self, place: int) -> Any:
         """The result of one row, or its failure."""
@@ -96,7 +106,8 @@ class _Seat:
 class Threads:
     """Up to `most` threads, shared by all calls; started when they are needed, some more for calls within calls.
 
-    Calls under way at the same time get the same number of threads, as far as they have rows.
+    Groups of calls under way at the same time get the same number of threads, as far as they have rows; in a group,
+    calls are served in their order.
     """
 
     def __init__(self, most: int = 32) -> None:
@@ -110,6 +121,7 @@ class Threads:
         self._calls: list[_Call] = []
         self._timed: set[_Call] = set()
         self._seats: set[_Seat] = set()
+        self._groups: weakref.WeakValueDictionary[Hashable, _Group] = weakref.WeakValueDictionary()
         # Calls made by functions that run here: each may have one more thread, else all could wait for one another.
         self._nested: set[Future[Values]] = set()
         self._idle = 0
@@ -127,20 +139,23 @@ class Threads:
         at_once: int | None = None,
         name: str = "function",
         ended: Ended = unheard,
+        group: Hashable | None = None,
     ) -> "Future[Values]":
         """Have `run` called with each row: one value or `Failure` for each, in their order.
 
-        At most `at_once` rows run at a time. A row that takes longer than `timeout_s` fails, with a message that says
-        `name`; its thread is left to itself, since nothing can stop it. To cancel the future, at any time, keeps
-        further rows from being started. `ended` is told the place and result of each row that is
-        done, by its thread.
+        At most `at_once` rows run at a time, in all calls of the same `group`; without one, a call is one by itself.
+        A row that takes longer than `timeout_s` fails, with a message that says `name`; its thread is left to itself,
+        since nothing can stop it. To cancel the future, at any time, keeps further rows from being started. `ended` is
+        told the place and result of each row that is done, by its thread.
         """
-        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name, ended)
+        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name, ended, _Group())
         if not rows:
             call.answer()
             return call.future
         with self._mutex:
             closed = self._closed
+            if group is not None:
+                call.group = self._groups.setdefault(group, call.group)
             if not closed:
                 if _SERVING.get() is self:
                     self._nested.add(call.future)
@@ -229,9 +244,11 @@ class Threads:
     def _next_call(self, seat: _Seat) -> _Call | None:
         with self._mutex:
             while not self._closed:
-                call = min((call for call in self._calls if call.wants_thread), key=lambda c: c.threads, default=None)
+                waiting = (call for call in self._calls if call.wants_thread)
+                call = min(waiting, key=lambda call: call.group.threads, default=None)
                 if call is not None:
                     call.threads += 1
+                    call.group.threads += 1
                     seat.call, seat.done = call, 0
                     return call
                 self._idle += 1
@@ -283,6 +300,7 @@ class Threads:
         with self._mutex:
             seat.call = None
             call.threads -= 1
+            call.group.threads -= 1
             call.missing -= seat.done
             self._calls = [other for other in self._calls if other.has_rows]
             complete = not call.missing
@@ -333,6 +351,7 @@ class Threads:
         error = TimeoutError(f"{call.name}() did not return within {call.timeout_s:g} s")
         call.values[row[0]] = failed_row(error, call.rows[row[0]])
         call.threads -= 1
+        call.group.threads -= 1
         call.missing -= seat.done + 1
         self._seats.discard(seat)
         self._abandoned = [*(thread for thread in self._abandoned if thread.is_alive()), seat.thread]

@@ -33,6 +33,7 @@ from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries, Seen, copy_entries
 
 _FIRST_BATCH = 64
+_LOOK_S = 0.05
 _FIRST_PAGE = 256
 _LARGEST_PAGE = 20_000
 _PAGE_BYTES = 16 * 2**20
@@ -85,7 +86,8 @@ class _Filling:
         self._tally = tally
         tally.count_total = partial(_rows_to_do, session, job, name, tally)
         self._goal = _goal(session, job, name, tally)
-        self._pace = Pace(session.settings.batch_size, first=_first_batch(self._goal))
+        look_s = _LOOK_S if run_elsewhere([self._goal]) else 0.0
+        self._pace = Pace(session.settings.batch_size, first=_first_batch(self._goal), look_s=look_s)
         self._origins: dict[Batch, tuple[_Page, int]] = {}
         self._computed: list[_Part] = []
         self._written = time.perf_counter()
