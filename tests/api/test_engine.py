@@ -223,6 +223,23 @@ def countdown(n: int) -> int:
     return found[0] + 1
 
 
+@pytest.mark.slow
+def test_a_function_in_another_process_that_queries(t: pxt.Table, asked: pxt.Table, numbers: list[int]) -> None:
+    """There it has a session of its own."""
+    path = asked.get_metadata()["path"]
+
+    def ask(n: int) -> int:
+        import pixeltable  # noqa: PLC0415  # in the worker process
+
+        table = pixeltable.get_table(path)
+        found: list[int] = table.where(table.n == n).select(c=table.n + 1).collect()["c"]
+        return found[0]
+
+    t.add_computed_column(c=pxt.udf(parallel="processes")(ask)(t.n))
+    t.insert(rows(numbers[:10]))
+    assert sorted(t.collect()["c"]) == [number + 1 for number in numbers[:10]]
+
+
 @pytest.mark.usefixtures("asked")
 def test_a_remembered_function_that_asks_for_itself(t: pxt.Table) -> None:
     """Of calls that the same operation will come to later: it does not wait for itself."""
@@ -331,8 +348,18 @@ def test_an_insert_beyond_memory_is_the_same(t: pxt.Table, numbers: list[int], *
 
 
 @pytest.mark.usefixtures("no_memory")
-def test_an_aborted_insert_beyond_memory_writes_nothing(t: pxt.Table, numbers: list[int], tmp_path: Path) -> None:
-    del tmp_path
+def test_no_room_for_what_memory_does_not_hold(
+    t: pxt.Table, numbers: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    t.add_computed_column(c=later(t.n))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(pxt.Error, match="memory_mb"):
+        t.insert(rows(numbers))
+    assert t.count() == 0
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_an_aborted_insert_beyond_memory_writes_nothing(t: pxt.Table, numbers: list[int]) -> None:
     t.add_computed_column(c=later(t.n))
     FAILING.add(numbers[-1])
     with pytest.raises(pxt.RequestError, match=f"row {len(numbers) - 1}"):

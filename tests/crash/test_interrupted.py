@@ -155,3 +155,20 @@ def test_a_backfill(folder: Path, ns: str, session_settings: dict[str, str]) -> 
     twice = [n for n in before if after[n] > before[n]]
     assert len(twice) <= MOST_LOST
     assert sorted(pxt.get_table(f"{ns}/t").collect()["c"]) == list(range(ROWS))
+
+
+@pytest.mark.parametrize("folder", ["plain", "batched", "threads", "timeout", "processes"], indirect=True)
+def test_of_a_backfill_that_is_killed_most_is_kept(folder: Path, ns: str, session_settings: dict[str, str]) -> None:
+    """Batches are done in their order, so that what is done can be written."""
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.insert([{"n": n} for n in range(ROWS)])
+    program = Running(BACKFILL, f"{ns}/t", folder, session_settings, slowly="yes")
+    wait_until(lambda: len(calls(folder / "ended")) >= 300, timeout_s=60)
+    program.process.kill()
+    program.process.communicate()
+    before = Counter(calls(folder / "ended"))
+    done = Running(BACKFILL, f"{ns}/t", folder, session_settings, slowly="no").process.communicate(timeout=60)
+    assert done == ("DONE\n", "")
+    after = Counter(calls(folder / "ended"))
+    assert len([n for n in before if after[n] > before[n]]) <= 200
+    assert sorted(pxt.get_table(f"{ns}/t").collect()["c"]) == list(range(ROWS))
