@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from pixeltable.exceptions import Error, InvalidState, PixeltableWarning, Unsupported
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.batch import Batch, Column, key_of
 from pixeltable.exec.context import Context
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.schedule import Goal, evaluate_goals
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.expr import structure
 from pixeltable.func import Batch as Rows
 from pixeltable.func import udf
 from pixeltable.types.column_type import IntType
@@ -45,7 +44,7 @@ def computed_within(function: Function, values: list[int | None], within: Contex
     expr = function(X)
     batch = Batch(len(values))
     batch.put(X, Column(values))
-    evaluate_goals(batch, [Goal(expr, structure(expr), within)])
+    evaluate_goals(batch, [Goal(expr, key_of(expr), within)])
     found = batch.get(expr)
     assert found is not None
     return found

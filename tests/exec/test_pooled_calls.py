@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from pixeltable.exceptions import RateLimited
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.batch import Batch, Column, key_of
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.schedule import Goal, evaluate_batches
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.expr import structure
 from pixeltable.func import Batch as Rows
 from pixeltable.func import udf
 from pixeltable.types.column_type import IntType
@@ -81,7 +80,7 @@ def computed(
     batch = Batch(len(values))
     batch.put(X, Column(values))
     exprs = [function(X) for function in functions]
-    list(evaluate_batches([batch], [Goal(expr, structure(expr), within) for expr in exprs]))
+    list(evaluate_batches([batch], [Goal(expr, key_of(expr), within) for expr in exprs]))
     found = [batch.get(expr) for expr in exprs]
     return [column for column in found if column is not None]
 
@@ -186,7 +185,7 @@ def test_the_pool_and_the_estimate_come_from_hooks(engine: Engine, pools: Record
     expr = modelled(X, "big")
     batch = Batch(2)
     batch.put(X, Column([1, 2]))
-    list(evaluate_batches([batch], [Goal(expr, structure(expr), within)]))
+    list(evaluate_batches([batch], [Goal(expr, key_of(expr), within)]))
     assert sorted(pools.admitted, key=str) == [
         ("rate-limits:acme:big", {"tokens": 10}),
         ("rate-limits:acme:big", {"tokens": 20}),

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixeltable.exec import schedule
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.batch import Batch, Column, key_of
 from pixeltable.exec.context import Context
 from pixeltable.exec.memo import InFlight
 from pixeltable.exec.schedule import Goal, evaluate_batches
@@ -163,7 +163,7 @@ def found_cell(batch: Batch, goal: Goal, row: int) -> Any:
 def test_the_same_as_row_by_row(exprs: list[Expr], batches: list[list[tuple[int | None, int | None]]]) -> None:
     CALLS.clear()
     context = within()
-    goals = [Goal(expr, structure(expr), context) for expr in exprs]
+    goals = [Goal(expr, key_of(expr), context) for expr in exprs]
     given_batches = [batch_of(rows) for rows in batches]
     wanted_calls: Counter[tuple[str, int, int]] = Counter()
     for given_batch, rows, batch in zip(given_batches, batches, evaluate_batches(given_batches, goals), strict=True):
@@ -265,7 +265,7 @@ def open_soon(gate: Gate) -> None:
 
 def goal_of(function: Function) -> Goal:
     expr = function(X)
-    return Goal(expr, structure(expr), within(function))
+    return Goal(expr, key_of(expr), within(function))
 
 
 @pytest.mark.parametrize("rows", [1000, 64, 1])

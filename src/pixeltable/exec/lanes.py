@@ -124,7 +124,7 @@ def _make_once(invocation: Invocation, context: Context, stops: Stops, ended: En
     if function.options.parallel == "threads" or timeout_s is not None:
         if function.batch_size is None:
             return parallel_calls.rows_in_threads(
-                invocation, engine, stops, ended, timeout_s=timeout_s, operation=context.tally
+                invocation, engine, stops, ended, timeout_s=timeout_s, operation=context.tally.operation
             )
         return parallel_calls.batches_in_threads(invocation, engine, stops, ended, largest=largest, timeout_s=timeout_s)
     if function.batch_size is None:
