@@ -126,7 +126,9 @@ def _make_once(invocation: Invocation, context: Context, stops: Stops, ended: En
             return parallel_calls.rows_in_threads(
                 invocation, engine, stops, ended, timeout_s=timeout_s, operation=context.tally.operation
             )
-        return parallel_calls.batches_in_threads(invocation, engine, stops, ended, largest=largest, timeout_s=timeout_s)
+        return parallel_calls.batches_in_threads(
+            invocation, engine, stops, ended, largest=largest, timeout_s=timeout_s, operation=context.tally.operation
+        )
     if function.batch_size is None:
         return plain_calls.run_rows(invocation.calling.body, invocation)
     return plain_calls.run_batches(invocation, engine, largest=largest)
