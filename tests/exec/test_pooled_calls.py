@@ -44,7 +44,6 @@ class Recording:
         self.admitted: list[tuple[str, dict[str, int]]] = []
         self.ended: Counter[tuple[str, str]] = Counter()
         self.shut: set[str] = set()
-        self._name = ""
 
     def pool(self, name: str) -> "_Pool":
         return _Pool(self, name)
