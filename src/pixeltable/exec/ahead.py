@@ -35,9 +35,12 @@ class WriteBehind:
 
     def wait(self) -> None:
         """Wait for what was put last."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.result()
+        if self._running is not None:
+            try:
+                self._running.result()
+            finally:
+                if self._running.done():  # else waiting was interrupted: it is still what was put last
+                    self._running = None
 
     def __enter__(self) -> "WriteBehind":
         return self

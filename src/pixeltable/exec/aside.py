@@ -1,5 +1,6 @@
 """Blocking work of our own beside the caller: reading ahead, writing behind, waiting for threads and processes."""
 
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -52,8 +53,12 @@ def aside(work: Callable[..., Result], *args: Any) -> Aside[Result]:
 
 
 def aside_stoppable(work: Callable[[Stops], Result]) -> Aside[Result]:
-    """As `aside`, for work that says by its argument how to stop what it waits for."""
+    """As `aside`, for work that says by its argument how to stop what it waits for.
+
+    The work sees the context variables of the caller: those of the user, and what says that it is part of other work.
+    """
     future: Aside[Result] = Aside()
+    context = contextvars.copy_context()
 
     def run() -> None:
         if not future.set_running_or_notify_cancel():
@@ -63,5 +68,5 @@ def aside_stoppable(work: Callable[[Stops], Result]) -> Aside[Result]:
         except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
             future.set_exception(error)
 
-    threading.Thread(target=run, name="pixeltable-aside", daemon=True).start()
+    threading.Thread(target=context.run, args=(run,), name="pixeltable-aside", daemon=True).start()
     return future

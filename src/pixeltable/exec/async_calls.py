@@ -1,7 +1,6 @@
 """Making the calls of async functions, on the engine's loop: many under way at once, results in the order of rows."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from pixeltable.exceptions import ProviderFailure, ProviderRejected
 from pixeltable.exec.admission import Admission, is_pooled
 from pixeltable.exec.batch import Failure, failure_of
-from pixeltable.exec.calls import Invocation, Values
+from pixeltable.exec.calls import Ended, Invocation, Values
 from pixeltable.exec.context import Context
 from pixeltable.exec.engine import CONCURRENT_CALLS
 from pixeltable.exec.event_loop import Leaving
@@ -26,6 +25,7 @@ from pixeltable.udfs.retry import Retry
 class _Caller:
     """Makes single calls of one function: bounded, in time, again where that can help, and counted."""
 
+    name: str
     gate: "asyncio.Semaphore"
     retry: Retry | None
     timeout_s: float | None
@@ -61,8 +61,7 @@ class _Caller:
         if self.context.clients is not None:
             use_clients(self.context.clients)
         try:
-            async with nullcontext() if self.timeout_s is None else asyncio.timeout(self.timeout_s):
-                result = await start()
+            result = await self._in_time(start)
         except BaseException as error:
             if lease is not None:
                 lease.fail(error, report)
@@ -76,12 +75,23 @@ class _Caller:
                 calls = Calls(made=1, input_tokens=report.input_tokens, output_tokens=report.output_tokens)
                 self.context.tally.add(calls)
 
+    async def _in_time(self, start: Callable[[], Awaitable[Any]]) -> Any:
+        limit = asyncio.timeout(self.timeout_s)
+        try:
+            async with limit:
+                return await start()
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(f"{self.name}() did not return within {self.timeout_s:g} s") from error
+            raise
+
 
 def _caller(invocation: Invocation, context: Context) -> _Caller:
     function = invocation.function
     options = function.options
     pooled = is_pooled(invocation.calling)
     return _Caller(
+        name=function.name,
         gate=context.engine.gate(function.spec.path, pooled=pooled),
         retry=context.policy.retry or options.retry or (PROVIDER_RETRY if pooled else None),
         timeout_s=context.policy.timeout_s or options.timeout_s,
@@ -89,10 +99,6 @@ def _caller(invocation: Invocation, context: Context) -> _Caller:
         admission=Admission(invocation.calling, context.pools) if pooled and context.pools is not None else None,
         context=context,
     )
-
-
-Ended = Callable[[int, Any], None]
-"""Called with the number of a row and its result, when its call has ended."""
 
 
 async def run(invocation: Invocation, context: Context, *, ended: Ended | None = None) -> Values:
@@ -139,9 +145,9 @@ async def _together(work: Iterator[Awaitable[None]]) -> None:
 async def run_batches(invocation: Invocation, context: Context, ended: Ended | None, *, largest: int) -> Values:
     """The results of calls that take up to `largest` rows at once, several calls under way."""
     caller = _caller(invocation, context)
-    size = context.engine.batch_limit(invocation.function.spec.path, largest)
+    path, engine = invocation.function.spec.path, context.engine
     values: Values = [None] * invocation.count
-    queue: Iterator[range] = parts(invocation, size)
+    queue: Iterator[range] = parts(invocation, lambda: engine.batch_limit(path, largest))
 
     async def run_part(part: range) -> None:
         found = await _call_batch(caller, invocation, part)
@@ -151,7 +157,7 @@ async def run_batches(invocation: Invocation, context: Context, ended: Ended | N
             values[part.start : part.stop] = [found] * len(part)
         else:
             if found.exception is not None and is_out_of_memory(found.exception):
-                context.engine.lower_batch_limit(invocation.function.spec.path, len(part))
+                engine.lower_batch_limit(path, len(part))
             for half in halves(part):
                 await run_part(half)
             return
@@ -163,7 +169,8 @@ async def run_batches(invocation: Invocation, context: Context, ended: Ended | N
         for part in queue:
             await run_part(part)
 
-    await _together(worker() for _ in range(min(-(-invocation.count // size), CONCURRENT_CALLS)))
+    most = min(-(-invocation.count // engine.batch_limit(path, largest)), CONCURRENT_CALLS)
+    await _together(worker() for _ in range(most))
     return values
 
 

@@ -30,6 +30,10 @@ def failure_of(exception: BaseException, *, inputs: str = "", attempts: int = 1)
     return Failure(CellError(type(exception).__name__, str(exception), attempts, now), exception, inputs)
 
 
+NOT_RUN = Failure(CellError("CancelledError", "the calls were given up before this one was made", 0, None))
+"""Stands, as this very object, where a cell was not computed because the operation ended early."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Values, one a row; where `failures` has the row, the value is None."""

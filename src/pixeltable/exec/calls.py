@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from types import CoroutineType
 from typing import Any
 
 from pixeltable.exec.batch import Failure, any_null, failure_of
@@ -17,6 +18,13 @@ from pixeltable.types.conform import CellRejected, conform
 from pixeltable.udfs.function import Function
 
 Values = list[Any]
+
+Ended = Callable[[int, Any], None]
+"""Called with the number of a row and its result, in any thread, when its call has ended."""
+
+
+def unheard(row: int, value: object) -> None:
+    """An `Ended` where nobody wants to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +136,25 @@ def _checked(values: Values, result: ColumnType, zone: datetime.tzinfo) -> Value
         try:
             checked.append(value if row in failed else conform(result, [value], zone=zone)[0])
         except CellRejected as error:
-            checked.append(
-                failure_of(TypeError(f"the function's result does not fit its type {result}: {error.reason}"))
-            )
+            checked.append(_misfit(value, result, error.reason))
     return checked
+
+
+def _misfit(value: Any, result: ColumnType, reason: str) -> Failure:
+    if close_coroutine(value):
+        return failure_of(TypeError(NOT_AWAITED))
+    return failure_of(TypeError(f"the function's result does not fit its type {result}: {reason}"))
+
+
+NOT_AWAITED = "the function returned a coroutine that nobody awaits; declare it with `async def` and await it there"
+
+
+def close_coroutine(value: Any) -> bool:
+    """Whether a value is a coroutine, as returned where an `await` was forgotten; it is closed then."""
+    if not isinstance(value, CoroutineType):
+        return False
+    value.close()
+    return True
 
 
 def has_failures(values: Values) -> bool:

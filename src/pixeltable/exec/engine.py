@@ -47,4 +47,4 @@ class Engine:
 
     def lower_batch_limit(self, path: str, size: int) -> None:
         """A batch of `size` rows was too much for the memory."""
-        self._batch_limits[path] = max(1, size // 2)
+        self._batch_limits[path] = self.batch_limit(path, max(1, size // 2))

@@ -27,9 +27,10 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A call that somebody else waits for, and the operation it belongs to."""
+    """A call that somebody else waits for, the operation it belongs to, and the thread that has it made."""
 
     operation: object
+    thread: int
     future: "Future[_Outcome]" = field(default_factory=Future)
 
     def __post_init__(self) -> None:
@@ -42,7 +43,7 @@ class InFlight:
     def __init__(self) -> None:
         self.files = FileDigests()
         self._lock = threading.Lock()
-        self._operations: dict[bytes, object] = {}
+        self._operations: dict[bytes, tuple[object, int]] = {}
         self._awaited: dict[bytes, _Claim] = {}  # most calls nobody else waits for, and a future takes its time
 
     def claim(self, keys: Sequence[bytes], operation: object) -> tuple[list[bytes], dict[bytes, _Claim]]:
@@ -52,11 +53,11 @@ class InFlight:
         with self._lock:
             for key in keys:
                 if key not in self._operations:
-                    self._operations[key] = operation
+                    self._operations[key] = (operation, threading.get_ident())
                     mine.append(key)
                     continue
                 if key not in self._awaited:
-                    self._awaited[key] = _Claim(self._operations[key])
+                    self._awaited[key] = _Claim(*self._operations[key])
                 theirs[key] = self._awaited[key]
         return mine, theirs
 
@@ -190,7 +191,7 @@ class RememberedBatch:
     def __init__(self, owner: Remembered, keys: Keys) -> None:
         self.values: list[Any] = [None] * len(keys)
         self._owner = owner
-        self._keys = keys
+        self._keys = list(keys)
         self._rows: dict[bytes, list[int]] = {}
         for row, key in enumerate(keys):
             if key is not None:
@@ -234,8 +235,14 @@ class RememberedBatch:
         return [claim.future for claim in self._theirs.values()]
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until one of the calls that others make has ended; then ask for what is `missing` again."""
-        if self._theirs:
+        """Wait until one of the calls that others make has ended; then ask for what is `missing` again.
+
+        Calls that this very thread is to make, once it returns from the function it is in, are `missing` at once.
+        """
+        own = [key for key, claim in self._theirs.items() if claim.thread == threading.get_ident()]
+        for key in own:
+            self._forgo(key)
+        if self._theirs and not own:
             wait_for_any(self.waiting, timeout=timeout_s, return_when=FIRST_COMPLETED)
             self._adopt()
 
@@ -264,6 +271,14 @@ class RememberedBatch:
         self._theirs.update(theirs)
         # Only now, with the keys claimed: else a call could be made between the look-up and the claim.
         self._settle(self._owner.look_up(mine))
+
+    def _forgo(self, key: bytes) -> None:
+        """Make the calls of a key as if they were not remembered."""
+        del self._theirs[key]
+        self._open.discard(key)
+        self._unkeyed.update(self._rows[key])
+        for row in self._rows[key]:
+            self._keys[row] = None
 
     def _settle(self, found: dict[bytes, Any]) -> None:
         """Take these values of keys that are claimed here, and pass them on."""

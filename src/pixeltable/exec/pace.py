@@ -12,9 +12,15 @@ _BATCH_BYTES = 32 * 2**20
 
 
 class Pace:
-    """Sizes of successive batches of an operation; a `limit` below the first size is kept to: it was set on purpose."""
+    """Sizes of successive batches of an operation; a `limit` below the first size is kept to: it was set on purpose.
 
-    def __init__(self, limit: int, *, first: int = _FIRST) -> None:
+    Where batches are worked on side by side they come out in bursts, which say nothing: how quick they are shows over
+    the time `look_s`.
+    """
+
+    def __init__(self, limit: int, *, first: int = _FIRST, look_s: float = 0.0) -> None:
+        self._look_s = look_s
+        self._rows = 0
         self._limit = _LARGEST if limit >= _FIRST else limit
         self._size = min(first, limit)
         self._last: float | None = None
@@ -32,8 +38,12 @@ class Pace:
     def done(self, rows: int, *, size_bytes: int = 0) -> None:
         """A batch of `rows` came out, holding about so many bytes."""
         now = time.perf_counter()
-        rate = rows / max(now - (self._last or 0), 1e-6)
-        self._last = now
+        self._rows += rows
+        elapsed_s = now - (self._last or 0)
+        if elapsed_s < self._look_s:
+            return
+        rate = self._rows / max(elapsed_s, 1e-6)
+        self._last, self._rows = now, 0
         largest = self._limit
         if size_bytes > _BATCH_BYTES:
             largest = max(1, rows * _BATCH_BYTES // size_bytes)

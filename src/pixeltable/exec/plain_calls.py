@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pixeltable.exec.batch import failure_of
-from pixeltable.exec.calls import Invocation, Values
+from pixeltable.exec.calls import NOT_AWAITED, Invocation, Values, close_coroutine
 from pixeltable.exec.engine import Engine
 from pixeltable.exprs.expr import structure
 
@@ -27,22 +27,25 @@ def run_rows(body: Callable[..., Any], invocation: Invocation) -> Values:
 def run_batches(invocation: Invocation, engine: Engine, *, largest: int) -> Values:
     """The results of calls that take up to `largest` rows at once."""
     values: Values = []
-    for part in parts(invocation, engine.batch_limit(invocation.function.spec.path, largest)):
+    for part in parts(invocation, lambda: engine.batch_limit(invocation.function.spec.path, largest)):
         values += _run_batch(arguments(invocation, part), invocation, part, engine)
     return values
 
 
-def parts(invocation: Invocation, size: int) -> Iterator[range]:
-    """Rows that can go into one call: at most `size`, with the same values for the parameters that are not batched."""
+def parts(invocation: Invocation, size: Callable[[], int]) -> Iterator[range]:
+    """Rows that can go into one call: at most `size()`, with the same values for the parameters that are not batched.
+
+    The size is asked for with each part, since it shrinks where memory does not suffice.
+    """
     columns = zip(invocation.columns, invocation.calling.parameters, strict=True)
     constant = [column for column, parameter in columns if not parameter.batched]
     varying = [column for column in constant if any(value is not column[0] for value in column)]
-    start = 0
+    start, most = 0, size()
     for row in range(1, invocation.count + 1):
-        is_end = row == invocation.count or row - start == size
+        is_end = row == invocation.count or row - start >= most
         if is_end or any(structure(column[row]) != structure(column[start]) for column in varying):
             yield range(start, row)
-            start = row
+            start, most = row, size()
 
 
 def arguments(invocation: Invocation, part: range) -> list[Any]:
@@ -75,6 +78,8 @@ def halves(part: range) -> tuple[range, range]:
 
 def checked_batch(found: Any, invocation: Invocation, part: range) -> Values:
     """The results of a batched call as a list, if there are as many as rows; else a failure for each."""
+    if close_coroutine(found):
+        raise TypeError(NOT_AWAITED)
     values = list(found)
     if len(values) == len(part):
         return values

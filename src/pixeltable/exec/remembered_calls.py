@@ -10,9 +10,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from pixeltable.exec import async_calls
 from pixeltable.exec.aside import Stops
-from pixeltable.exec.calls import Invocation, Values, place
+from pixeltable.exec.calls import Ended, Invocation, Values, place
 from pixeltable.exec.context import Context
 from pixeltable.exec.event_loop import result_of
 from pixeltable.exec.memo import Remembered, RememberedBatch
@@ -22,10 +21,13 @@ from pixeltable.exec.tally import Calls
 
 _RECORD_S = 0.2
 
+Begin = Callable[[Invocation, Ended], "Future[Values]"]
+"""Begins to make calls, and tells each that has ended."""
 
-def run(invocation: Invocation, context: Context, make: Callable[[Invocation], Values]) -> Values:
-    """The results of calls that `make` makes, some at a time."""
-    pace = Pace(context.batch_size, first=max(64, invocation.function.batch_size or 1))
+
+def run_here(invocation: Invocation, context: Context, make: Callable[[Invocation], Values]) -> Values:
+    """The results of calls that `make` makes in this thread, some at a time."""
+    pace = Pace(context.batch_size, first=invocation.function.batch_size or 1)
     with _batch(invocation, context) as batch:
         while not batch.done:
             rows = batch.missing()[: pace.size]
@@ -39,8 +41,8 @@ def run(invocation: Invocation, context: Context, make: Callable[[Invocation], V
         return _counted(batch, context)
 
 
-def run_on_loop(invocation: Invocation, context: Context, stops: Stops) -> Values:
-    """The results of the calls of an async function, which run on the engine's loop while this thread keeps them."""
+def run_elsewhere(invocation: Invocation, context: Context, stops: Stops, ended: Ended, begin: Begin) -> Values:
+    """The results of calls that run elsewhere, while this thread keeps them."""
     with _batch(invocation, context) as batch:
         while not batch.done:
             rows = batch.missing()
@@ -48,16 +50,18 @@ def run_on_loop(invocation: Invocation, context: Context, stops: Stops) -> Value
                 batch.wait()
                 continue
             some = invocation.only(rows)
-            ended: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-            told = partial(_tell, ended)
-            future = context.engine.loop.submit(async_calls.run(some, context, ended=told))
+            results: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+            future = begin(some, partial(_tell, results, ended, rows))
             stops.add(future.cancel)
-            _record(batch, rows, some, future, ended, context)
+            _record(batch, rows, some, future, results, context)
         return _counted(batch, context)
 
 
-def _tell(ended: "queue.SimpleQueue[tuple[int, Any]]", row: int, value: Any) -> None:
-    ended.put((row, value))
+def _tell(
+    results: "queue.SimpleQueue[tuple[int, Any]]", ended: Ended, rows: list[int], place_of_row: int, value: Any
+) -> None:
+    results.put((place_of_row, value))
+    ended(rows[place_of_row], value)
 
 
 def _batch(invocation: Invocation, context: Context) -> RememberedBatch:
@@ -93,18 +97,20 @@ def _record(
     ended: "queue.SimpleQueue[tuple[int, Any]]",
     context: Context,
 ) -> None:
-    """Keep results as they come, until all calls have ended."""
-    left = len(rows)
-    while left:
-        found = _drain(ended, future)
-        if not found:
-            result_of(future)  # raises what ended it early
-            break
+    """Keep results as they come, until all calls have ended; those that nobody told of, in the end."""
+    left = set(range(len(rows)))
+
+    def keep(found: list[tuple[int, Any]]) -> None:
         places = [number for number, _ in found]
         values = place(calls.only(places), [value for _, value in found], zone=context.zone)
         batch.record([rows[number] for number in places], values)
-        left -= len(found)
-    result_of(future)
+        left.difference_update(places)
+
+    while left and (found := _drain(ended, future)):
+        keep(found)
+    results = result_of(future)
+    if left:
+        keep([(number, results[number]) for number in sorted(left)])
 
 
 def _drain(ended: "queue.SimpleQueue[tuple[int, Any]]", future: "Future[Values]") -> list[tuple[int, Any]]:

@@ -2,7 +2,7 @@
 
 The expressions become one graph in which each distinct node is a step. A call that runs elsewhere (on the event loop,
 in other threads or processes) is started as soon as its arguments are known; meanwhile the caller's thread evaluates
-what else is ready, in this batch and in those after it. How much is under way is bounded, in rows and in bytes.
+what else is ready, in this batch and in those after it. How much is under way is bounded, in rows, bytes and batches.
 """
 
 import queue
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixeltable.exec import lanes
-from pixeltable.exec.batch import Batch, Column, key_of
+from pixeltable.exec.batch import NOT_RUN, Batch, Column, key_of
 from pixeltable.exec.calls import Invocation, Values, place, prepare
 from pixeltable.exec.context import Context
 from pixeltable.exec.evaluate import Inputs, column_of, evaluate, inputs_of, spread
@@ -23,6 +23,8 @@ from pixeltable.exprs.expr import Expr
 
 _ROWS_UNDER_WAY = 8192
 _BYTES_UNDER_WAY = 128 * 2**20
+_BATCHES_UNDER_WAY = 256
+"""Each can take a thread, which waits for its calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,20 @@ def evaluate_goals(batch: Batch, goals: Sequence[Goal]) -> None:
         pass
 
 
-def evaluate_batches(batches: Iterable[Batch], goals: Sequence[Goal]) -> Generator[Batch]:
+def evaluate_batches(
+    batches: Iterable[Batch], goals: Sequence[Goal], *, salvage: Callable[[Batch], object] | None = None
+) -> Generator[Batch]:
     """The batches, in their order, each when it holds the values of all goals.
 
     Where nothing runs elsewhere, one batch is worked on at a time. When the generator is closed, or an error is raised,
-    what is under way is cancelled; a caller that may stop early closes it (`contextlib.closing`).
+    what is under way is cancelled; a caller that may stop early closes it (`contextlib.closing`). `salvage` is then
+    given the batches under way, with `NOT_RUN` in the cells whose calls had not ended.
     """
     source = iter(batches)
     goals = [goal.counted for goal in goals]
     try:
-        if any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk()):
-            yield from _Scheduler(_steps(goals)).run(source)
+        if run_elsewhere(goals):
+            yield from _Scheduler(_steps(goals), salvage).run(source)
             return
         for batch in source:
             for goal in goals:
@@ -91,6 +96,11 @@ def evaluate_batches(batches: Iterable[Batch], goals: Sequence[Goal]) -> Generat
     finally:
         if isinstance(source, Generator):
             source.close()
+
+
+def run_elsewhere(goals: Sequence[Goal]) -> bool:
+    """Whether some calls are not made in the caller's thread."""
+    return any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk())
 
 
 def _is_remote(node: Expr, context: Context) -> bool:
@@ -138,7 +148,7 @@ class _Run:
         self._arrivals = arrivals
         self._columns: dict[int, Column] = {}
         self._missing: dict[int, int] = {}
-        self._away: dict[int, Future[Values]] = {}
+        self._away: dict[int, _Arrival] = {}
         self._ready: deque[int] = deque()
         self._open = 0
         self._find_needed()
@@ -169,8 +179,8 @@ class _Run:
     def start_calls(self) -> None:
         """Start the calls that are ready and run elsewhere."""
         for number in [number for number in self._ready if self._steps[number].remote]:
-            self._ready.remove(number)
             self._start(number)
+            self._ready.remove(number)
 
     def _start(self, number: int) -> None:
         step = self._steps[number]
@@ -178,30 +188,37 @@ class _Run:
         step.context.tally.begin()
         inputs = self._inputs(step)
         invocation = prepare(step.context.find(step.node.function), step.node, inputs.columns, inputs.count)
-        future = self._away[number] = lanes.start(invocation, step.context)
-        arrival = _Arrival(self, number, inputs, invocation, future)
+        ended: Values = [NOT_RUN] * invocation.count
+        future = lanes.start(invocation, step.context, ended=ended.__setitem__)
+        arrival = self._away[number] = _Arrival(self, number, inputs, invocation, future, ended)
         future.add_done_callback(lambda _: self._arrivals.put(arrival))
 
     def work(self) -> bool:
         """Evaluate one step that is ready, if there is one."""
         if not self._ready:
             return False
-        number = self._ready.popleft()
-        step = self._steps[number]
+        step = self._steps[self._ready[0]]
         step.context.tally.begin()
-        if step.goal is None:
-            inputs = self._inputs(step)
-            self._settle(number, spread(evaluate(step.node, inputs.columns, inputs.count, step.context), inputs))
-        else:
-            self._settle(number, step.goal.finished(self._columns[step.inputs[0]], self.batch))
+        column = self._evaluated(step)
+        self._settle(self._ready.popleft(), column)
         step.context.tally.end()
         return True
 
+    def _evaluated(self, step: _Step) -> Column:
+        if step.goal is not None:
+            return step.goal.finished(self._columns[step.inputs[0]], self.batch)
+        inputs = self._inputs(step)
+        return spread(evaluate(step.node, inputs.columns, inputs.count, step.context), inputs)
+
     def arrive(self, arrival: "_Arrival") -> None:
         """Take in the results of calls that were made elsewhere."""
+        results = result_of(arrival.future)
         del self._away[arrival.number]
+        self._settle_call(arrival, results)
+
+    def _settle_call(self, arrival: "_Arrival", results: Values) -> None:
         context = self._steps[arrival.number].context
-        values = place(arrival.invocation, result_of(arrival.future), zone=context.zone)
+        values = place(arrival.invocation, results, zone=context.zone)
         self._settle(arrival.number, spread(values, arrival.inputs))
         context.tally.end()
 
@@ -221,8 +238,21 @@ class _Run:
 
     def cancel(self) -> None:
         """Stop what runs elsewhere; a plain function that is in the middle of a call ends it unheard."""
-        for future in self._away.values():
-            future.cancel()
+        for arrival in self._away.values():
+            arrival.future.cancel()
+
+    def salvage(self) -> None:
+        """Bring to an end what can be had without another call."""
+        for number in [*self._away]:
+            arrival = self._away.pop(number)
+            self._settle_call(arrival, [*arrival.ended])
+        while self._ready:
+            step = self._steps[self._ready[0]]
+            if step.goal is None and isinstance(step.node, Call):
+                inputs = self._inputs(step)
+                self._settle(self._ready.popleft(), spread([NOT_RUN] * inputs.count, inputs))
+            else:
+                self.work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +264,16 @@ class _Arrival:
     inputs: Inputs
     invocation: Invocation
     future: "Future[Values]"
+    ended: Values
+    """The results there are so far, `NOT_RUN` for the others."""
 
 
 class _Scheduler:
     """Keeps as many batches under way as bounds allow; the oldest one comes first."""
 
-    def __init__(self, steps: Sequence[_Step]) -> None:
+    def __init__(self, steps: Sequence[_Step], salvage: Callable[[Batch], object] | None) -> None:
         self._steps = steps
+        self._salvage = salvage
         self._runs: deque[_Run] = deque()
         self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
 
@@ -258,6 +291,8 @@ class _Scheduler:
             self._cancel()
 
     def _has_room(self) -> bool:
+        if len(self._runs) >= _BATCHES_UNDER_WAY:
+            return False
         rows = sum(run.batch.count for run in self._runs)
         return rows < _ROWS_UNDER_WAY and sum(run.size_bytes for run in self._runs) < _BYTES_UNDER_WAY
 
@@ -295,3 +330,7 @@ class _Scheduler:
     def _cancel(self) -> None:
         for run in self._runs:
             run.cancel()
+        if self._salvage is not None:
+            for run in self._runs:
+                run.salvage()
+                self._salvage(run.batch)

@@ -4,7 +4,8 @@ import contextvars
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from operator import length_hint
@@ -12,6 +13,7 @@ from typing import Any
 
 from pixeltable.exceptions import PixeltableWarning
 from pixeltable.exec.bodies import Row, Values, call_row, failed_row
+from pixeltable.exec.calls import Ended, unheard
 
 _TURN_S = 0.005
 """How long a thread stays with one call while there are others."""
@@ -21,13 +23,27 @@ _MAX_ABANDONED = 256
 """As many threads may be lost to functions that do not come back; then rows with a timeout fail without being run."""
 
 
+_SERVING: "contextvars.ContextVar[Threads | None]" = contextvars.ContextVar("pixeltable_threads", default=None)
+"""The pool of whose thread the caller is part: it is that thread, or one that the thread waits for."""
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class _Group:
+    """Calls that count as one where threads are shared out, and how many threads they have."""
+
+    threads: int = 0
+
+
 class _Call:
     """The rows of one `submit`, handed out one by one. Numbers change under the lock of the pool."""
 
     def __init__(
-        self, run: Callable[..., Any], rows: Sequence[Row], timeout_s: float | None, at_once: int, name: str
-    ) -> None:
+        self, run: Callable[..., Any], rows: Sequence[Row], timeout_s: float | None, at_once: int, name: str,
+        ended: Ended,
+        group: _Group,
+    ) -> None:  # fmt: skip
         self.run = run
+        self.ended = ended
         self.name = name
         self.rows = rows
         self.timeout_s = timeout_s
@@ -35,6 +51,7 @@ class _Call:
         self.values: Values = [None] * len(rows)
         self.missing = len(rows)
         self.threads = 0
+        self.group = group
         # One iterator for all threads: taking the next row needs no lock.
         self.places: Iterator[int] = iter(range(len(rows)))
         self.stopped = False
@@ -51,7 +68,7 @@ class _Call:
     @property
     def wants_thread(self) -> bool:
         """Whether one more thread would find a row."""
-        return self.threads < self.at_once and self.has_rows
+        return self.group.threads < self.at_once and self.has_rows
 
     def result(self, place: int) -> Any:
         """The result of one row, or its failure."""
@@ -89,7 +106,8 @@ class _Seat:
 class Threads:
     """Up to `most` threads, shared by all calls; started when they are needed, some more for calls within calls.
 
-    Calls under way at the same time get the same number of threads, as far as they have rows.
+    Groups of calls under way at the same time get the same number of threads, as far as they have rows; in a group,
+    calls are served in their order.
     """
 
     def __init__(self, most: int = 32) -> None:
@@ -103,6 +121,7 @@ class Threads:
         self._calls: list[_Call] = []
         self._timed: set[_Call] = set()
         self._seats: set[_Seat] = set()
+        self._groups: weakref.WeakValueDictionary[Hashable, _Group] = weakref.WeakValueDictionary()
         # Calls made by functions that run here: each may have one more thread, else all could wait for one another.
         self._nested: set[Future[Values]] = set()
         self._idle = 0
@@ -119,21 +138,26 @@ class Threads:
         *,
         at_once: int | None = None,
         name: str = "function",
+        ended: Ended = unheard,
+        group: Hashable | None = None,
     ) -> "Future[Values]":
         """Have `run` called with each row: one value or `Failure` for each, in their order.
 
-        At most `at_once` rows run at a time. A row that takes longer than `timeout_s` fails, with a message that says
-        `name`; its thread is left to itself, since nothing can stop it. To cancel the future, at any time, keeps
-        further rows from being started.
+        At most `at_once` rows run at a time, in all calls of the same `group`; without one, a call is one by itself.
+        A row that takes longer than `timeout_s` fails, with a message that says `name`; its thread is left to itself,
+        since nothing can stop it. To cancel the future, at any time, keeps further rows from being started. `ended` is
+        told the place and result of each row that is done, by its thread.
         """
-        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name)
+        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name, ended, _Group())
         if not rows:
             call.answer()
             return call.future
         with self._mutex:
             closed = self._closed
+            if group is not None:
+                call.group = self._groups.setdefault(group, call.group)
             if not closed:
-                if any(seat.thread is threading.current_thread() for seat in self._seats):
+                if _SERVING.get() is self:
                     self._nested.add(call.future)
                 self._calls = [*(other for other in self._calls if other.has_rows), call]
                 self._bring_thread()
@@ -211,8 +235,7 @@ class Threads:
     def _serve(self, seat: _Seat) -> None:
         while (call := self._next_call(seat)) is not None:
             # A context can be entered once at a time.
-            turn = self._timed_turn if call.timeout_s is not None else self._turn
-            call.context.copy().run(turn, seat, call)
+            call.context.copy().run(self._take_turn, seat, call)
             if seat.abandoned:
                 return
             self._leave(seat, call)
@@ -221,9 +244,11 @@ class Threads:
     def _next_call(self, seat: _Seat) -> _Call | None:
         with self._mutex:
             while not self._closed:
-                call = min((call for call in self._calls if call.wants_thread), key=lambda c: c.threads, default=None)
+                waiting = (call for call in self._calls if call.wants_thread)
+                call = min(waiting, key=lambda call: call.group.threads, default=None)
                 if call is not None:
                     call.threads += 1
+                    call.group.threads += 1
                     seat.call, seat.done = call, 0
                     return call
                 self._idle += 1
@@ -231,12 +256,18 @@ class Threads:
             self._seats.discard(seat)
             return None
 
+    def _take_turn(self, seat: _Seat, call: _Call) -> None:
+        _SERVING.set(self)
+        turn = self._timed_turn if call.timeout_s is not None else self._turn
+        turn(seat, call)
+
     def _turn(self, seat: _Seat, call: _Call) -> None:
         started = time.monotonic()
         for place in call.places:
             if not seat.done:
                 self._share(call)
-            call.values[place] = call.result(place)
+            value = call.values[place] = call.result(place)
+            call.ended(place, value)
             seat.done += 1
             if call.stopped or (len(self._calls) > 1 and time.monotonic() - started > _TURN_S):
                 return
@@ -254,6 +285,7 @@ class Threads:
                     return
                 seat.row = None
                 call.values[place] = value
+                call.ended(place, value)
                 seat.done += 1
             if call.stopped or (len(self._calls) > 1 and time.monotonic() - started > _TURN_S):
                 return
@@ -268,6 +300,7 @@ class Threads:
         with self._mutex:
             seat.call = None
             call.threads -= 1
+            call.group.threads -= 1
             call.missing -= seat.done
             self._calls = [other for other in self._calls if other.has_rows]
             complete = not call.missing
@@ -318,6 +351,7 @@ class Threads:
         error = TimeoutError(f"{call.name}() did not return within {call.timeout_s:g} s")
         call.values[row[0]] = failed_row(error, call.rows[row[0]])
         call.threads -= 1
+        call.group.threads -= 1
         call.missing -= seat.done + 1
         self._seats.discard(seat)
         self._abandoned = [*(thread for thread in self._abandoned if thread.is_alive()), seat.thread]

@@ -6,7 +6,6 @@ nothing needs checking; else only rows are appended whose inputs are still the e
 """
 
 import time
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,10 +15,11 @@ from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.exceptions import InvalidState, SchemaChanged
 from pixeltable.exec.ahead import WriteBehind, ahead
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.batch import NOT_RUN, Batch, Column
 from pixeltable.exec.pace import Pace
-from pixeltable.exec.schedule import Goal, evaluate_batches
+from pixeltable.exec.schedule import Goal, evaluate_batches, run_elsewhere
 from pixeltable.exec.tally import Tally
+from pixeltable.exprs.call import Call
 from pixeltable.plan.bind import bind
 from pixeltable.plan.planner import plan_rows
 from pixeltable.session.change import FoundRows, read_rows
@@ -32,6 +32,8 @@ from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries, Seen, copy_entries
 
+_FIRST_BATCH = 64
+_LOOK_S = 0.05
 _FIRST_PAGE = 256
 _LARGEST_PAGE = 20_000
 _PAGE_BYTES = 16 * 2**20
@@ -57,6 +59,10 @@ class _Part:
     start: int
     cells: Column
 
+    def follows(self, other: "_Part") -> bool:
+        """Whether its rows come right after those of another part of the same page."""
+        return self.page is other.page and self.start == other.start + len(other.cells.values)
+
 
 def fill(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally) -> Filled:
     """Compute the entries that are missing; the caller owns the job.
@@ -79,44 +85,49 @@ class _Filling:
         self._abort = abort
         self._tally = tally
         tally.count_total = partial(_rows_to_do, session, job, name, tally)
-        self._pace = Pace(session.settings.batch_size)
-        self._under_way: deque[tuple[_Page, int]] = deque()
+        self._goal = _goal(session, job, name, tally)
+        look_s = _LOOK_S if run_elsewhere([self._goal]) else 0.0
+        self._pace = Pace(session.settings.batch_size, first=_first_batch(self._goal), look_s=look_s)
+        self._origins: dict[Batch, tuple[_Page, int]] = {}
         self._computed: list[_Part] = []
         self._written = time.perf_counter()
         self._writing = WriteBehind()
 
     def run(self) -> Filled:
         """Fill what is missing."""
-        goal = _goal(self._session, self._job, self._name, self._tally)
         filled = Filled(0, 0)
         with self._writing:
             try:
-                with closing(evaluate_batches(self._batches(), [goal])) as batches:
+                with closing(evaluate_batches(self._batches(), [self._goal], salvage=self._keep)) as batches:
                     for batch in batches:
-                        cells = self._take_in(batch, goal)
+                        cells = self._take_in(batch, first=filled.rows)
                         filled = Filled(filled.rows + batch.count, filled.failed + len(cells.failures))
             finally:
                 self._write()  # finished work is kept, however this ends
         return filled
 
-    def _take_in(self, batch: Batch, goal: Goal) -> Column:
-        page, start = self._under_way.popleft()
-        cells = batch.column(goal.key)
-        assert cells is not None
-        if self._computed and self._computed[0].page is not page:
-            self._write()
-        self._computed.append(_Part(page, start, cells))
+    def _take_in(self, batch: Batch, *, first: int) -> Column:
+        cells = self._keep(batch)
         if self._abort and cells.failures:
-            raise cell_failure(self._job.target, cells)
+            raise cell_failure(self._job.target, cells, first=first)
         self._pace.done(batch.count)
         self._tally.advance(batch.count, failed=len(cells.failures))
         if time.perf_counter() - self._written > _WRITE_S:
             self._write()
         return cells
 
+    def _keep(self, batch: Batch) -> Column:
+        """Have the cells of a batch written, next time."""
+        part = _Part(*self._origins.pop(batch), _cells(self._goal, batch))
+        if self._computed and not part.follows(self._computed[-1]):
+            self._write()
+        self._computed.append(part)
+        return part.cells
+
     def _write(self) -> None:
-        parts, self._computed = self._computed, []
+        self._writing.wait()  # before anything is taken: what is interrupted here is written later
         self._written = time.perf_counter()
+        parts, self._computed = self._computed, []
         if parts:
             self._writing.put(_append, self._session, self._job, self._name, parts, self._abort)
 
@@ -130,8 +141,9 @@ class _Filling:
         whole, start = page.found.batch, 0
         while start < whole.count:
             stop = min(start + self._pace.size, whole.count)
-            self._under_way.append((page, start))
-            yield whole if stop - start == whole.count else whole.take(range(start, stop))
+            batch = whole if stop - start == whole.count else whole.take(range(start, stop))
+            self._origins[batch] = (page, start)
+            yield batch
             start = stop
 
     def _pages(self) -> Generator[_Page]:
@@ -164,6 +176,20 @@ def _rows_to_do(session: Session, job: JobRecord, name: str, tally: Tally) -> in
         row = connection.execute(statement).fetchone()
     assert row is not None
     return tally.rows + int(row[0])
+
+
+def _first_batch(goal: Goal) -> int:
+    """Few rows, until it shows how long they take: those of a batch that is interrupted in this thread are lost."""
+    if run_elsewhere([goal]):
+        return _FIRST_BATCH
+    calls = [node for node in goal.expr.walk() if isinstance(node, Call)]
+    return max([1, *(goal.context.find(call.function).batch_size or 1 for call in calls)])
+
+
+def _cells(goal: Goal, batch: Batch) -> Column:
+    cells = batch.column(goal.key)
+    assert cells is not None
+    return cells
 
 
 def _goal(session: Session, job: JobRecord, name: str, tally: Tally) -> Goal:
@@ -234,18 +260,22 @@ def _head_op(connection: Connection, table: TableRecord) -> int:
 
 
 def _append(session: Session, job: JobRecord, name: str, parts: "Sequence[_Part]", abort: bool) -> None:
-    """Write rows of one page; under `abort` not those that failed, which the next run tries again.
+    """Write rows of one page, without those that were not computed; under `abort` not those that failed either.
+
+    The next run computes them.
 
     A schema that changed meanwhile costs another try, but no call.
     """
     found, cells = _joined(parts)
-    kept = [row for row in range(len(cells.values)) if not abort or row not in cells.failures]
+    left_out = {row for row, failure in cells.failures.items() if abort or failure is NOT_RUN}
+    kept = [row for row in range(len(cells.values)) if row not in left_out]
     if not kept:
         return
     rows = [found.rows[place] for place in kept]
     entries = _entries(session, job, name, cells)
     if len(kept) < len(found.rows):
-        entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=None)
+        errors = None if entries.errors is None else [entries.errors[i] for i in kept]
+        entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=errors)
 
     def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():

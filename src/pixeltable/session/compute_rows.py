@@ -54,8 +54,10 @@ def compute_rows(
         values = gather(session, table, rows)
         goals = _goals(table, wanted, session.context.counting(tally), abort=on_error == "abort")
         found: dict[str, Column] = {column.name: Column([]) for column in wanted}
-        with closing(evaluate_batches(_batches(session, table, values, len(rows)), goals)) as batches:
+        pace = Pace(session.settings.batch_size)
+        with closing(evaluate_batches(_batches(pace, table, values, len(rows)), goals)) as batches:
             for batch in batches:
+                pace.done(batch.count)
                 for column in wanted:
                     _extend(found[column.name], cells_of(batch, table, column), first=batch.first)
                 tally.advance(batch.count)
@@ -88,8 +90,7 @@ def _goals(table: TableRecord, wanted: Sequence[ColumnRecord], context: Context,
     return [column_goal(table, column, context, abort=abort) for column in needed.values()]
 
 
-def _batches(session: Session, table: TableRecord, values: dict[int, list[Any]], count: int) -> Iterable[Batch]:
-    pace = Pace(session.settings.batch_size)
+def _batches(pace: Pace, table: TableRecord, values: dict[int, list[Any]], count: int) -> Iterable[Batch]:
     pace.begin()
     start = 0
     while start < count:
@@ -99,7 +100,6 @@ def _batches(session: Session, table: TableRecord, values: dict[int, list[Any]],
             if column.id in values:
                 batch.put(table.ref(column), Column(values[column.id][start:stop]))
         yield batch
-        pace.done(batch.count)
         start = stop
 
 

@@ -7,6 +7,8 @@ from functools import partial
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
+from pixeltable.exceptions import InvalidState
+
 Value = TypeVar("Value")
 
 
@@ -34,11 +36,21 @@ class Spool:
         return True
 
     def store(self, value: Value) -> Callable[[], Value]:
-        """Put a value into the file; the function returned reads it back."""
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="pixeltable-")  # noqa: SIM115  # closed by __exit__
-        start = self._file.seek(0, 2)
-        pickle.dump(value, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        """Put a value into the file; the function returned reads it back.
+
+        Raises:
+            InvalidState: there is no room for the file.
+        """
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="pixeltable-")  # noqa: SIM115  # closed by __exit__
+            start = self._file.seek(0, 2)
+            pickle.dump(value, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        except OSError as error:
+            raise InvalidState(
+                f"what waits to be written does not fit into memory, nor into a temporary file: {error}",
+                hint="Free disk space, set TMPDIR to a folder that has some, or raise the setting memory_mb.",
+            ) from error
         return partial(self._load, start)
 
     def _load(self, start: int) -> Any:
