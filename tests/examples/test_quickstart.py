@@ -29,7 +29,8 @@ def quickstart(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def complaints(run: "subprocess.CompletedProcess[str]") -> list[str]:
     """What a run wrote to its standard error, but for the progress of what took more than a second."""
-    return [line for line in run.stderr.splitlines() if not re.match(r"(Indexing|Inserting into|Computing) \S+: ", line)]
+    progress = re.compile(r"(Indexing|Inserting into|Computing) \S+: ")
+    return [line for line in run.stderr.splitlines() if not progress.match(line)]
 
 
 def first_hits(output: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ from pixeltable.session.change import FoundRows, read_rows
 from pixeltable.session.compute import cell_failure, column_goal, index_goal
 from pixeltable.session.entries import error_texts, vector_entries
 from pixeltable.session.session import Session
-from pixeltable.session.target_jobs import Filled
+from pixeltable.session.target_jobs import Filled, read_head_op
 from pixeltable.storage.cells import cell_texts
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
@@ -90,6 +90,7 @@ class _Filling:
         self._pace = Pace(session.settings.batch_size, first=_first_batch(self._goal), look_s=look_s)
         self._origins: dict[Batch, tuple[_Page, int]] = {}
         self._computed: list[_Part] = []
+        self._head_ops: set[int] = set()
         self._written = time.perf_counter()
         self._writing = WriteBehind()
 
@@ -104,7 +105,7 @@ class _Filling:
                         filled = Filled(filled.rows + batch.count, filled.failed + len(cells.failures))
             finally:
                 self._write()  # finished work is kept, however this ends
-        return filled
+        return replace(filled, head_op=self._head_ops.pop() if len(self._head_ops) == 1 else None)
 
     def _take_in(self, batch: Batch, *, first: int) -> Column:
         cells = self._keep(batch)
@@ -156,6 +157,7 @@ class _Filling:
             except SchemaChanged:
                 self._session.refresh()
                 continue
+            self._head_ops.add(page.head_op)
             if not page.found.rows:
                 return
             yield page
@@ -231,7 +233,7 @@ def _input_columns(table: TableRecord, job: JobRecord) -> set[int]:
 
 
 def _read(session: Session, table: TableRecord, job: JobRecord, after: int | None, size: int) -> _Page:
-    head_op = session.database.read(lambda connection: _head_op(connection, table))
+    head_op = session.database.read(lambda connection: read_head_op(connection, table))
     inputs = _input_columns(table, job)
     plan = plan_rows(
         table,
@@ -242,21 +244,6 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         pushdown=session.settings.sql_pushdown,
     )
     return _Page(read_rows(session, table, plan), head_op)
-
-
-# Not the version's number: after revert() the next write gets the same one again.
-_HEAD_OP = (
-    "SELECT v.op FROM pixeltable.heads h "
-    "JOIN pixeltable.versions v ON v.table_id = h.table_id AND v.version = h.version "
-    "WHERE h.table_id = %s AND h.schema_version = %s"
-)
-
-
-def _head_op(connection: Connection, table: TableRecord) -> int:
-    row = connection.execute(_HEAD_OP, (table.id, table.schema_version)).fetchone()
-    if row is None:
-        raise SchemaChanged(table.path)
-    return int(row[0])
 
 
 def _append(session: Session, job: JobRecord, name: str, parts: "Sequence[_Part]", abort: bool) -> None:
@@ -279,6 +266,8 @@ def _append(session: Session, job: JobRecord, name: str, parts: "Sequence[_Part]
 
     def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():
+            # On disk with the commit that puts the target in service, at the latest; there is nothing to wait for yet.
+            connection.execute("SET LOCAL synchronous_commit = off")
             if _locked_head_op(connection, table) == parts[0].page.head_op:
                 copy_entries(connection, entries, rows, job.op)
             else:
@@ -324,9 +313,9 @@ def _is_written(connection: Connection, heap: Heap, row: int) -> bool | None:
 
 
 def _locked_head_op(connection: Connection, table: TableRecord) -> int:
-    """As `_head_op`; the head stays as it is until the caller's transaction ends."""
+    """As `read_head_op`; the head stays as it is until the caller's transaction ends."""
     connection.execute("SELECT 1 FROM pixeltable.heads WHERE table_id = %s FOR UPDATE", (table.id,))
-    return _head_op(connection, table)
+    return read_head_op(connection, table)
 
 
 def _append_checked(

@@ -88,7 +88,7 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tal
     try:
         while True:
             part = fill(session, job, name, abort=abort, tally=tally)
-            total = Filled(total.rows + part.rows, total.failed + part.failed)
+            total = Filled(total.rows + part.rows, total.failed + part.failed, part.head_op)
             if finish(session, job, name, change=f"Added: {column.name}", filled=total, ready=in_service):
                 return total
     except (CellFailure, ConstraintViolation, KeyboardInterrupt):
