@@ -24,6 +24,7 @@ from pixeltable.session.change import (
     write_change,
     written_heaps,
 )
+from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.receipts import receipt
@@ -38,12 +39,16 @@ _PART_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished."""
+    """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished.
+
+    `rows` are the ids of the only rows looked at; then what is remembered of other calls of the same code is used.
+    """
 
     columns: tuple[str, ...]
     where: Any = None
     errors_only: bool = False
     cascade: bool = True
+    rows: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,14 @@ class _Recompute:
         where = _rows_wanted(self._session, table, self._selection, targets)
         context = self._session.context.counting(self._tally)
         computation = plan_computation(
-            table, targets.columns, targets.indexes, context, abort=False, anew=targets.named
-        )
+            table, targets.columns, targets.indexes, context, abort=False,
+            anew=targets.named if self._selection.rows is None else (),
+        )  # fmt: skip
         refs = [table.ref(column) for column in targets.inputs]
-        found = matching_rows(self._session, table, refs, where=where, heaps=targets.heaps, after=self._after)
+        found = matching_rows(
+            self._session, table, refs,
+            where=where, heaps=targets.heaps, after=self._after, rows=self._selection.rows,
+        )  # fmt: skip
         self._tally.total = self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
         pace = Pace(self._session.settings.batch_size)
@@ -102,8 +111,8 @@ class _Recompute:
                 self._count(table, targets, computation, batch)
                 pace.done(batch.count)
                 if part.seconds > _PART_S:
-                    self._write(table, part)
-        self._write(table, part)
+                    self._write(table, computation, part)
+        self._write(table, computation, part)
         return self._status(table, targets)
 
     def _count(self, table: TableRecord, targets: _Targets, computation: Computation, batch: Batch) -> None:
@@ -114,10 +123,11 @@ class _Recompute:
             if column.status == "ready" and cells_of(batch, table, column).failures:
                 self._failing[column.name] = None
 
-    def _write(self, table: TableRecord, part: "_Part") -> None:
+    def _write(self, table: TableRecord, computation: Computation, part: "_Part") -> None:
         change, failed = part.take()
         if change.rows:
-            write_change(self._session, table, change, Counts(updates=len(change.rows), errors=failed))
+            stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
+            write_change(self._session, table, change, Counts(updates=len(change.rows), errors=failed, stamp=stamp))
             self._rows += len(change.rows)
             self._after = change.rows[-1]
 
@@ -187,9 +197,7 @@ def _merged(heap: Heap, batches: Sequence[Sequence[Entries]]) -> Entries | None:
 
 
 def _targets(table: TableRecord, selection: Selection) -> _Targets:
-    named = tuple(_computed_column(table, name) for name in selection.columns)
-    if selection.errors_only and len(named) != 1:
-        raise InvalidArgument("recompute_columns(errors_only=True) takes exactly one column", hint="Call it for each.")
+    named = check_selection(table, selection)
     ids = frozenset(column.id for column in named)
     dependents = table.dependents(ids) if selection.cascade else ()
     reached = ids | {column.id for column in dependents}
@@ -202,6 +210,18 @@ def _targets(table: TableRecord, selection: Selection) -> _Targets:
     inputs = tuple(column for column in table.columns if column.id in needed - reached)
     heaps = (*written_heaps(table, columns), *(table.heap(index.id) for index in indexes))
     return _Targets(named, columns, indexes, inputs, heaps)
+
+
+def check_selection(table: TableRecord, selection: Selection) -> tuple[ColumnRecord, ...]:
+    """The columns named, which are all computed and stored.
+
+    Raises:
+        UnknownColumn, Unsupported, InvalidArgument: one is not, or there are too many.
+    """
+    named = tuple(_computed_column(table, name) for name in selection.columns)
+    if selection.errors_only and len(named) != 1:
+        raise InvalidArgument("recompute_columns(errors_only=True) takes exactly one column", hint="Call it for each.")
+    return named
 
 
 def _computed_column(table: TableRecord, name: str) -> ColumnRecord:

@@ -29,6 +29,9 @@ LIVE: dict[str, "Function"] = {}
 State outside of `session/`, because functions are declared when modules are imported, before there is any session.
 """
 
+DECLARED: dict[str, "Function"] = {}
+"""The function this process declared last under each name `module.qualname`; those that were loaded do not count."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionOptions:
@@ -327,6 +330,7 @@ def declare(
     first = read_signature(body, name=name, substitution=substitutions[0]) if substitutions else None
     function = Function(body, batch_size=batch_size, options=options, signature=first)
     forget_previous(f"{fn.__module__}.{fn.__qualname__}")
+    DECLARED[f"{body.__module__}.{body.__qualname__}"] = function
     expose(function, as_function=function)
     for substitution in substitutions[1:]:
         function.substitute(substitution)

@@ -27,6 +27,16 @@ def overload_path(primary: str, fn: FunctionType, number: int) -> str:
     return f"{primary}#{number}"
 
 
+def stem(path: str) -> str:
+    """The name that a path gives a function: without hash, kind of storage and number of overload.
+
+    >>> stem("local:__main__.f:0123456789abcdef#1")
+    '__main__.f'
+    """
+    path = path.partition("#")[0]
+    return path.removeprefix(LOCAL).rpartition(":")[0] if path.startswith(LOCAL) else path
+
+
 def is_importable(fn: FunctionType | type) -> bool:
     """Whether another process gets the same function or class by importing its module."""
     module = sys.modules.get(fn.__module__)
