@@ -58,7 +58,7 @@ class TableReports(QueryStart):
         return ResultSet(found.columns, found.types)
 
     def stale(self) -> ResultSet:
-        """Columns and indexes with cells that other code computed than would now, a row each; none if all is up to date.
+        """Columns and indexes with cells that other code computed than would now, a row each; none if all is new.
 
         Columns: `column`, `index` (null for the column itself), `functions` that changed, `cells` that are stale,
         `total` cells, and `problem`: why they cannot be computed again, else null. Where a function is gone, or does
