@@ -1,4 +1,4 @@
-"""Hashes of what a function does: its source, the helpers it calls and, for nested functions, what it captured."""
+"""Hashes of what a function does: its source, the helpers and classes it uses and, if nested, what it captured."""
 
 import ast
 import hashlib
@@ -12,11 +12,12 @@ _SCALARS = (str, int, float, bool, bytes, type(None))
 
 
 def code_hash(fn: FunctionType) -> str:
-    """16 hex digits that change when the function, or a helper of its module that it names, is written differently.
+    """16 hex digits that change when the function, or what it uses of its module, is written differently.
 
-    Comments, layout, docstrings and decorators do not count. Without source the bytecode stands in for it.
+    That is functions and classes which it names, directly or not, and classes of objects which it names. Comments,
+    layout, docstrings and decorators do not count. Without source the bytecode stands in for it.
     """
-    return _digest(_source(member) for member in _reachable(fn))
+    return _digest(map(_source, _reachable(fn)))
 
 
 def captured_hash(fn: FunctionType) -> str:
@@ -65,15 +66,48 @@ def _digest(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def _reachable(fn: FunctionType) -> list[FunctionType]:
-    """The function and the functions of the same module it refers to, directly or not, each once."""
-    found = [fn]
+Member = FunctionType | type
+
+
+def _reachable(fn: FunctionType) -> list[Member]:
+    """The function and what it refers to, directly or not, of the functions and classes of its module, each once."""
+    found: list[Member] = [fn]
     for member in found:  # grows while it is walked
-        for value in _bindings(member).values():
-            helper = _plain_function(value)
-            if helper is not None and helper.__globals__ is fn.__globals__ and helper not in found:
-                found.append(helper)
+        for value in _references(member):
+            used = _plain_function(value) or _class_of(value)
+            if _is_of_module(used, fn) and used not in found:
+                found.append(used)
     return found
+
+
+def _class_of(value: Any) -> type:
+    """The value, if it is a class, else its class; a proxy is not asked what it stands for."""
+    return value if issubclass(type(value), type) else type(value)
+
+
+def _references(member: Member) -> Iterator[Any]:
+    if isinstance(member, FunctionType):
+        yield from _bindings(member).values()
+        return
+    yield from member.__bases__
+    for _, method in _methods(member):
+        yield from _bindings(method).values()
+
+
+def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """The functions in the body of a class, also those behind properties and the like."""
+    for name, value in vars(cls).items():
+        wrapped = (getattr(value, part, None) for part in ("__func__", "fget", "fset", "fdel", "func"))
+        for part in (value, *wrapped):
+            method = _plain_function(part)
+            if method is not None:
+                yield name, method
+
+
+def _is_of_module(member: Member, fn: FunctionType) -> bool:
+    if isinstance(member, FunctionType):
+        return member.__globals__ is fn.__globals__
+    return member.__module__ == fn.__globals__.get("__name__")
 
 
 def _plain_function(value: Any) -> FunctionType | None:
@@ -100,21 +134,41 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _source(fn: FunctionType) -> str:
+def _source(member: Member) -> str:
+    """The source without what does not run; without any, what stands in for it."""
     try:
-        source = inspect.getsource(fn)
-        # A nested function is indented; to dedent its text would also change the strings within.
+        source = inspect.getsource(member)
+        # What is nested is indented; to dedent its text would also change the strings within.
         tree = ast.parse(f"if True:\n{source}" if source[0].isspace() else source)
     except (OSError, TypeError, SyntaxError, IndexError):
-        return _bytecode(fn.__code__)
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    node = next(functions, None)
-    if node is None or node.name != fn.__code__.co_name:
-        return _bytecode(fn.__code__)
-    node.decorator_list = []
+        return _stand_in(member)
+    kinds = ast.ClassDef if isinstance(member, type) else ast.FunctionDef | ast.AsyncFunctionDef
+    node = next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
+    if node is None or node.name != _own_name(member):
+        return _stand_in(member)
+    if not isinstance(member, type):
+        node.decorator_list = []
+    for inner in ast.walk(node):
+        _drop_docstring(inner)
+    return ast.unparse(node)
+
+
+def _own_name(member: Member) -> str:
+    return member.__name__ if isinstance(member, type) else member.__code__.co_name
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(node)
+
+
+def _stand_in(member: Member) -> str:
+    if isinstance(member, FunctionType):
+        return _bytecode(member.__code__)
+    methods = [f"{name}={_bytecode(method.__code__)}" for name, method in _methods(member)]
+    return "\0".join(methods + [f"{name}={value!r}" for name, value in vars(member).items() if _is_data(value)])
 
 
 def _bytecode(code: CodeType) -> str:
@@ -122,11 +176,15 @@ def _bytecode(code: CodeType) -> str:
     return "\0".join([code.co_code.hex(), *constants, *code.co_names])
 
 
-def _captured(fn: FunctionType) -> Iterator[str]:
-    for name, value in _bindings(fn).items():
-        if name in fn.__code__.co_freevars or _is_data(value):
+def _captured(member: Member) -> Iterator[str]:
+    if isinstance(member, type):
+        for _, method in _methods(member):
+            yield from _captured(method)
+        return
+    for name, value in _bindings(member).items():
+        if name in member.__code__.co_freevars or _is_data(value):
             yield f"{name}={_describe(value)}"
-    yield _describe([*(fn.__defaults__ or ()), *sorted((fn.__kwdefaults__ or {}).items())])
+    yield _describe([*(member.__defaults__ or ()), *sorted((member.__kwdefaults__ or {}).items())])
 
 
 def _is_data(value: Any) -> bool:
