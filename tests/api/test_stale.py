@@ -1,8 +1,10 @@
 """`stale()` and `recompute_columns(stale_only=True)`: cells that other code computed than is there now."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 import pixeltable as pxt
@@ -165,6 +167,25 @@ def test_a_column_with_a_heap_of_its_own(t: pxt.Table, changing: ChangingModule)
     assert stale(t, "column", "cells") == [("f", 4), ("later", 4)]
 
 
+def test_cells_without_a_stamp_are_by_the_code_of_the_columns_definition(
+    t: pxt.Table, session_settings: dict[str, str]
+) -> None:
+    with psycopg.connect(session_settings["PIXELTABLE_DB_URL"]) as connection:
+        connection.execute("UPDATE pixeltable.versions SET stamp = NULL")
+    assert stale(t, "cells") == [4]
+
+
+def test_a_file_that_was_edited_after_its_module_was_loaded(t: pxt.Table, changing: ChangingModule) -> None:
+    module = changing.write(F.format("+ 5"))
+    changing.file.write_text(changing.file.read_text().replace("+ 5", "+ 6"))
+    os.utime(changing.file, (0, 0))
+    t.recompute_columns(stale_only=True)
+    assert f_cells(t) == [6, 7, 8, 9]
+    assert module.f.body(1) == 6
+    changing.forget()  # the next program loads what is there now
+    assert stale(t, "cells") == [4]
+
+
 def test_helpers_count(ns: str, changing: ChangingModule) -> None:
     source = "def h(n):\n    return n {}\n\n@pxt.udf\ndef f(n: int) -> int:\n    return h(n)\n"
     t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
@@ -281,6 +302,34 @@ def test_other_recomputing_keeps_the_stored_function(local: pxt.Table) -> None:
     notebook(LOCAL.format(2))
     local.recompute_columns("f")
     assert (f_cells(local), stale(local, "cells")) == ([2, 3], [2])
+
+
+def test_what_a_function_makes_takes_no_place(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.insert([{"n": 1}])
+    t.add_computed_column(f=adding(1)(t.n))
+    adding(2)
+    assert len(t.stale()) == 0
+
+
+def adding(number: int) -> Any:
+    @pxt.udf
+    def f(n: int) -> int:
+        return n + number
+
+    return f
+
+
+def test_an_unstored_column_in_between_takes_over_the_function_declared_anew(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.insert([{"n": 1}])
+    t.add_computed_column(between=notebook(LOCAL.format(1))(t.n), stored=False)
+    t.add_computed_column(f=t.between * 10)
+    notebook(LOCAL.format(2))
+    assert stale(t, "column") == ["f"]
+    t.recompute_columns("f", stale_only=True)
+    assert t.select(t.between, t.f).collect()[0] == {"between": 3, "f": 30}
+    DECLARED.pop("__main__.f")
 
 
 def test_a_function_declared_anew_that_does_not_fit_is_refused(local: pxt.Table) -> None:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+import os
 import pickle
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -11,22 +12,32 @@ from typing import Any
 _SCALARS = (str, int, float, bool, bytes, type(None))
 
 
-def code_hash(fn: FunctionType) -> str:
+def file_time(fn: FunctionType) -> int | None:
+    """When the file that has the function's source was last written, None if there is no file."""
+    try:
+        return os.stat(fn.__code__.co_filename).st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
+def code_hash(fn: FunctionType, *, readable: bool = True) -> str:
     """16 hex digits that change when the function, or what it uses of its module, is written differently.
 
     That is functions and classes which it names, directly or not, and classes of objects which it names. Comments,
-    layout, docstrings and decorators do not count. Without source the bytecode stands in for it.
+    layout, docstrings and decorators do not count. Without source, or if it is not `readable` any more since its file
+    was changed after it was loaded, the bytecode stands in for it.
     """
-    return _digest(map(_source, _reachable(fn)))
+    return _digest(_source(member) if readable else _stand_in(member) for member in _reachable(fn))
 
 
-def captured_hash(fn: FunctionType) -> str:
+def captured_hash(fn: FunctionType, *, readable: bool = True) -> str:
     """As `code_hash`, but it also changes with the data the function captured: closure, defaults, plain globals.
 
     Two functions made by one factory have the same source and do different things.
     """
     members = _reachable(fn)
-    return _digest([*map(_source, members), *(text for member in members for text in _captured(member))])
+    sources = [_source(member) if readable else _stand_in(member) for member in members]
+    return _digest([*sources, *(text for member in members for text in _captured(member))])
 
 
 def class_hash(cls: type) -> str:

@@ -8,10 +8,10 @@ from pixeltable.udfs.code import captured_class_hash, captured_hash
 LOCAL = "local:"
 
 
-def function_path(fn: FunctionType) -> str:
+def function_path(fn: FunctionType, *, readable: bool = True) -> str:
     """`module.qualname`, or `local:module.qualname:<hash>` for functions of scripts, notebooks and other functions."""
     name = f"{fn.__module__}.{fn.__qualname__}"
-    return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn)}"
+    return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn, readable=readable)}"
 
 
 def class_path(cls: type) -> str:
@@ -20,10 +20,10 @@ def class_path(cls: type) -> str:
     return name if is_importable(cls) else f"{LOCAL}{name}:{captured_class_hash(cls)}"
 
 
-def overload_path(primary: str, fn: FunctionType, number: int) -> str:
+def overload_path(primary: str, fn: FunctionType, number: int, *, readable: bool = True) -> str:
     """The path of the `number`th overload of the function at `primary`."""
     if primary.startswith(LOCAL):
-        primary = f"{primary.rpartition(':')[0]}:{captured_hash(fn)}"
+        primary = f"{primary.rpartition(':')[0]}:{captured_hash(fn, readable=readable)}"
     return f"{primary}#{number}"
 
 

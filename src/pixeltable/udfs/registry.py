@@ -57,8 +57,8 @@ def declared_anew(path: str) -> Function | None:
     found = DECLARED.get(stem(path)) if path.startswith(LOCAL) else None
     if found is None or path in {overload.spec.path for overload in found.overloads}:
         return None
-    if "<locals>" in stem(path) and found.body.__code__.co_freevars:
-        return None  # one of several that the same lines make: which of them stands for the stored one, nobody knows
+    if "<locals>" in stem(path):
+        return None  # the same lines may make many: which of them stands for the stored one, nobody knows
     number = int(path.partition("#")[2] or 0)
     return found.overloads[number] if number < len(found.overloads) else None
 
