@@ -159,3 +159,10 @@ def test_what_is_broken_is_left_out_where_no_column_is_named(t: pxt.Table, chang
     assert [str(warning.message).split()[1] for warning in caught] == ["'f'", "'more'"]
     with pytest.raises(InvalidColumn):
         t.recompute_columns("f", stale_only=True)
+
+
+def test_computing_rows_that_are_not_stored_is_refused(t: pxt.Table, changing: ChangingModule) -> None:
+    changing.write(G)
+    with pytest.raises(pxt.Error, match="'f' is not there"):
+        t.compute([{"n": 3}])
+    assert t.compute([{"n": 3}], outputs=["g"])[0]["g"] == 6
