@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import SchemaChanged
+from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, FunctionSpec
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
@@ -18,12 +19,12 @@ from pixeltable.storage.stamps import Codes, intern_stamp, stamp_job
 from pixeltable.storage.writes import next_op
 
 
-def called(expr: Expr, table: TableRecord) -> Iterator[FunctionSpec]:
-    """The functions that an expression calls, by itself or through columns that are not stored."""
-    for node in expr.walk():
-        if isinstance(node, Call):
+def called(expr: Expr, table: TableRecord | None = None) -> Iterator[FunctionSpec]:
+    """The functions that an expression calls, also in queries and tools, and by columns of `table` not stored."""
+    for node in expr.walk_records():
+        if isinstance(node, Call | Aggregate):
             yield node.function
-        elif isinstance(node, ColumnRef):
+        elif table is not None and isinstance(node, ColumnRef):
             source = table.column_by_id(node.column)
             if source is not None and source.heap is None and source.expr is not None:
                 yield from called(source.expr, table)

@@ -6,17 +6,19 @@ when its stale cells are computed again.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 from pixeltable.catalog import store
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ForeignPickle, InvalidState, UnknownFunction
-from pixeltable.exprs.call import Call, FunctionSpec
-from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.call import FunctionSpec
+from pixeltable.exprs.codec import decode, encode
+from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
-from pixeltable.session.codes import CodeTarget
+from pixeltable.session.codes import CodeTarget, called
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
@@ -54,10 +56,10 @@ def successor(session: Session, spec: FunctionSpec) -> Function | None:
 
 def _same_script(a: Function, b: Function) -> bool:
     """Whether both may come from one script: every script is the module `__main__`, notebooks have no file at all."""
-    files = [os.path.basename(function.body.__code__.co_filename) for function in (a, b)]
-    is_script = all(file.endswith(".py") and "ipykernel" not in function.body.__code__.co_filename
-                    for file, function in zip(files, (a, b), strict=True))  # fmt: skip
-    return not is_script or files[0] == files[1]
+    paths = [function.body.__code__.co_filename for function in (a, b)]
+    if not all(path.endswith(".py") and "ipykernel" not in path for path in paths):
+        return True
+    return os.path.basename(paths[0]) == os.path.basename(paths[1])
 
 
 def refusal(session: Session, target: CodeTarget) -> str | None:
@@ -104,9 +106,9 @@ def _renewed(session: Session, table: TableRecord, column: ColumnRecord) -> list
     found = []
     for source in [column, *_unstored_sources(table, column)]:
         assert source.expr is not None
-        expr = rebuild(source.expr, partial(_with_successor, session, source))
-        if expr is not source.expr:
-            found.append(replace(source, expr=expr))
+        others = _successors_of(session, source.name, source.expr)
+        if others:
+            found.append(replace(source, expr=decode(_with_functions(encode(source.expr), others))))
     return found
 
 
@@ -118,19 +120,33 @@ def _unstored_sources(table: TableRecord, column: ColumnRecord) -> list[ColumnRe
     return unstored + [deeper for source in unstored for deeper in _unstored_sources(table, source)]
 
 
-def _with_successor(session: Session, column: ColumnRecord, node: Expr) -> Expr | None:
-    if not isinstance(node, Call):
-        return None
-    arguments = tuple(rebuild(argument, partial(_with_successor, session, column)) for argument in node.args)
-    found = successor(session, node.function)
-    if found is None:
-        same = all(new is old for new, old in zip(arguments, node.args, strict=True))
-        return node if same else Call(node.function, arguments, node.result)
-    reasons = registry.incompatibilities(found, node.function)
-    if reasons:
-        raise InvalidState(
-            f"column {column.name!r} cannot take over {node.function.name}() as it is now: {'; '.join(reasons)}",
-            hint=f"Define it anew: add_computed_column({column.name}=..., if_exists='replace').",
-        )
-    # Parameters and result stay as the call recorded them: what the function may have beyond them is its own affair.
-    return Call(replace(node.function, path=found.spec.path, code=found.spec.code), arguments, node.result)
+def _successors_of(session: Session, name: str, expr: Expr) -> dict[str, Function]:
+    """By the path of the function they stand for."""
+    others = {}
+    for spec in called(expr):
+        found = successor(session, spec)
+        if found is None:
+            continue
+        reasons = registry.incompatibilities(found, spec)
+        if reasons:
+            raise InvalidState(
+                f"column {name!r} cannot take over {spec.name}() as it is now: {'; '.join(reasons)}",
+                hint=f"Define it anew: add_computed_column({name}=..., if_exists='replace').",
+            )
+        others[spec.path] = found
+    return others
+
+
+def _with_functions(data: Any, others: Mapping[str, Function]) -> Any:
+    """What `encode` wrote, also of what is within queries and tools, with other functions.
+
+    Parameters and result stay as the call recorded them: what a function may have beyond them is its own affair.
+    """
+    if isinstance(data, dict):
+        return {key: _with_functions(value, others) for key, value in data.items()}
+    if not isinstance(data, list):
+        return data
+    if data[:1] == ["FunctionSpec"] and data[1]["path"] in others:
+        spec = others[data[1]["path"]].spec
+        return [*data[:1], {**data[1], "path": spec.path, "code": spec.code}]
+    return [_with_functions(item, others) for item in data]

@@ -41,36 +41,14 @@ def captured_hash(fn: FunctionType, *, readable: bool = True) -> str:
 
 
 def class_hash(cls: type) -> str:
-    """As `code_hash`, of the methods of a class and of its bases in the same module, and of its data."""
-    return _digest([*map(_source, _class_functions(cls)), *_class_data(cls)])
+    """As `code_hash`, for a class."""
+    return _digest(map(_source, _reachable(cls)))
 
 
 def captured_class_hash(cls: type) -> str:
     """As `captured_hash`, for a class."""
-    members = _class_functions(cls)
-    captured = [text for member in members for text in _captured(member)]
-    return _digest([*map(_source, members), *captured, *_class_data(cls)])
-
-
-def _class_functions(cls: type) -> list[FunctionType]:
-    """The methods, and the functions that those refer to, each once."""
-    found: dict[FunctionType, None] = {}
-    for value in _class_members(cls).values():
-        method = getattr(value, "__func__", getattr(value, "fget", value))  # of a class or static method, or a property
-        if isinstance(method, FunctionType):
-            found |= dict.fromkeys(_reachable(method))
-    return list(found)
-
-
-def _class_data(cls: type) -> list[str]:
-    return [f"{name}={value!r}" for name, value in _class_members(cls).items() if _is_data(value)]
-
-
-def _class_members(cls: type) -> dict[str, Any]:
-    """What the class and its bases in the same module define, by name in order; of the same name the first counts."""
-    bases = [base for base in reversed(cls.__mro__) if base.__module__ == cls.__module__]
-    members = {name: value for base in bases for name, value in vars(base).items()}
-    return {name: value for name, value in sorted(members.items()) if not name.startswith("__") or name == "__init__"}
+    members = _reachable(cls)
+    return _digest([*map(_source, members), *(text for member in members for text in _captured(member))])
 
 
 def _digest(texts: Iterable[str]) -> str:
@@ -80,13 +58,13 @@ def _digest(texts: Iterable[str]) -> str:
 Member = FunctionType | type
 
 
-def _reachable(fn: FunctionType) -> list[Member]:
-    """The function and what it refers to, directly or not, of the functions and classes of its module, each once."""
-    found: list[Member] = [fn]
+def _reachable(root: Member) -> list[Member]:
+    """The function or class, and what it refers to of the functions and classes of its module, each once."""
+    found: list[Member] = [root]
     for member in found:  # grows while it is walked
         for value in _references(member):
             used = _plain_function(value) or _class_of(value)
-            if _is_of_module(used, fn) and used not in found:
+            if _is_of_module(used, root) and used not in found:
                 found.append(used)
     return found
 
@@ -115,10 +93,15 @@ def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
                 yield name, method
 
 
-def _is_of_module(member: Member, fn: FunctionType) -> bool:
-    if isinstance(member, FunctionType):
-        return member.__globals__ is fn.__globals__
-    return member.__module__ == fn.__globals__.get("__name__")
+def _is_of_module(member: Member, root: Member) -> bool:
+    if isinstance(member, FunctionType) and isinstance(root, FunctionType):
+        return member.__globals__ is root.__globals__
+    return _module_name(member) == _module_name(root)
+
+
+def _module_name(member: Member) -> str | None:
+    # Not a function's __module__, which a decorator may have changed.
+    return member.__globals__.get("__name__") if isinstance(member, FunctionType) else member.__module__
 
 
 def _plain_function(value: Any) -> FunctionType | None:
@@ -157,8 +140,7 @@ def _source(member: Member) -> str:
     node = next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
     if node is None or node.name != _own_name(member):
         return _stand_in(member)
-    if not isinstance(member, type):
-        node.decorator_list = []
+    node.decorator_list = []
     for inner in ast.walk(node):
         _drop_docstring(inner)
     return ast.unparse(node)
