@@ -348,3 +348,22 @@ def test_only_a_function_of_the_same_script_takes_a_functions_place(ns: str, fil
     notebook(LOCAL.format(2), file)
     assert stale(t, "column") == found
     DECLARED.pop("__main__.f")
+
+
+def test_functions_within_a_query_count(ns: str) -> None:
+    other = pxt.create_table(f"{ns}/other", {"n": pxt.Int})
+    other.insert([{"n": 1}])
+    f = notebook(LOCAL.format(1))
+
+    @pxt.query
+    def query(n: int) -> Any:
+        return other.where(other.n == n).select(x=f(other.n))
+
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.insert([{"n": 1}])
+    t.add_computed_column(q=query(t.n))
+    notebook(LOCAL.format(2))
+    assert stale(t, "column", "functions") == [("q", ["__main__.f"])]
+    t.recompute_columns(stale_only=True)
+    assert (t.collect()["q"], len(t.stale())) == ([[{"x": 3}]], 0)
+    DECLARED.pop("__main__.f")
