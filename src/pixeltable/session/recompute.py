@@ -13,6 +13,7 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import And, IsNull, Not
 from pixeltable.exprs.properties import CellProperty
 from pixeltable.plan.bind import bind
@@ -105,7 +106,8 @@ class _Recompute:
         self._tally.total = self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
         pace = Pace(self._session.settings.batch_size)
-        with closing(evaluate_batches(_batches(found.batch, pace), computation.goals)) as batches:
+        inputs = _only(found.batch, refs)
+        with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
             for batch in batches:
                 part.add(batch, computation.entries(batch, []))
                 self._count(table, targets, computation, batch)
@@ -139,6 +141,16 @@ class _Recompute:
             updated_cols=[f"{table.name}.{column.name}" for column in visible] if self._rows else [],
             cols_with_excs=[f"{table.name}.{name}" for name in self._failing],
         )  # fmt: skip
+
+
+def _only(found: Batch, refs: Sequence[ColumnRef]) -> Batch:
+    """The batch without what only the filter has read: cells that are to be computed again may be among it."""
+    inputs = Batch(found.count)
+    for ref in refs:
+        cells = found.get(ref)
+        assert cells is not None
+        inputs.put(ref, cells)
+    return inputs
 
 
 def _batches(found: Batch, pace: Pace) -> Iterator[Batch]:
