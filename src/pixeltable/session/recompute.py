@@ -83,6 +83,7 @@ class _Recompute:
         self._session = session
         self._selection = selection
         self._tally = tally
+        self._before = tally.rows
         self._start = time.perf_counter()
         self._after: int | None = None
         self._rows = 0
@@ -103,7 +104,7 @@ class _Recompute:
             self._session, table, refs,
             where=where, heaps=targets.heaps, after=self._after, rows=self._selection.rows,
         )  # fmt: skip
-        self._tally.total = self._rows + len(found.rows)
+        self._tally.total = self._before + self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
         pace = Pace(self._session.settings.batch_size)
         inputs = _only(found.batch, refs)
