@@ -5,8 +5,8 @@
     ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
-    │                            InvalidState InvalidConfiguration MissingPackage ForeignColumn CellFailure
-    │                            UnusableModel
+    │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
+    │                            CellFailure UnusableModel
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded
@@ -360,6 +360,16 @@ class Unsupported(_Coded, RequestError):
 
 class InvalidState(_Coded, RequestError):
     code = ErrorCode.INVALID_STATE
+
+
+class InvalidColumn(InvalidState):
+    """What is stored of it stays readable; only what would have to compute it is refused."""
+
+    def __init__(self, what: str, *, table: str, reason: str) -> None:
+        super().__init__(
+            f"{what} of table {table!r} cannot be computed: {reason}",
+            hint="Bring the function back, define it anew with if_exists='replace', or drop it.",
+        )
 
 
 class InvalidConfiguration(_Coded, RequestError):

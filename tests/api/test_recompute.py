@@ -72,6 +72,19 @@ def test_without_cascade_what_depends_on_them_stays(table: pxt.Table) -> None:
     assert cells(table, "scaled", "more")[1] == (100, 11)
 
 
+@pxt.udf
+def below_30(n: int) -> bool:
+    return n < 30
+
+
+def test_a_filter_in_python_may_look_at_the_column_itself(table: pxt.Table) -> None:
+    BROKEN.clear()
+    table.recompute_columns("scaled")
+    FACTOR[0] = 1
+    table.recompute_columns("scaled", where=below_30(table.scaled))
+    assert cells(table, "scaled") == [(0,), (1,), (2,), (30,), (40,), (50,)]
+
+
 def test_only_rows_that_the_filter_keeps(table: pxt.Table) -> None:
     FACTOR[0] = 100
     table.recompute_columns("scaled", where=table.n == 3)

@@ -1,8 +1,9 @@
 """When the hash of a function's code changes and when not."""
 
+import sys
 import threading
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -74,3 +75,72 @@ def test_captured_values_tell_nested_functions_apart(a: Any, b: Any) -> None:
 
 def test_captured_values_are_not_code() -> None:
     assert code_hash(pair_with(1)) == code_hash(pair_with(2))
+
+
+CLASSES = """
+import functools
+LIMIT = 3
+
+class Base:
+    def base(self):
+        return 1
+
+class Tool(Base):
+    "What."
+    size = 4
+    def go(self, x):
+        "How."
+        return helper(x)
+    @property
+    def wide(self):
+        return 6
+    @staticmethod
+    def still():
+        return 7
+
+class Apart:
+    def go(self):
+        return 8
+
+def helper(x):
+    return x + 9
+
+{tool}
+def f(x):
+    return {use}(x)
+"""
+IN_F = CLASSES.format(tool="", use="Tool().go")
+IN_A_GLOBAL = CLASSES.format(tool="TOOL = Tool()", use="TOOL.go")
+
+
+def imported(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, file: bool) -> FunctionType:
+    """The function `f` of a module; without `file` its source cannot be read."""
+    module = ModuleType("some_module")
+    module.__file__ = str(folder / f"m{len(list(folder.iterdir()))}.py")
+    Path(module.__file__).write_text(source if file else "")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(source, module.__file__, "exec"), module.__dict__)
+    found = module.__dict__["f"]
+    assert isinstance(found, FunctionType)
+    return found
+
+
+@pytest.mark.parametrize("file", [True, False], ids=["source", "bytecode"])
+@pytest.mark.parametrize("source", [IN_F, IN_A_GLOBAL], ids=["class", "object"])
+@pytest.mark.parametrize(
+    ("digit", "counts"),
+    [("1", True), ("4", True), ("6", True), ("7", True), ("9", True), ("8", False), ("3", False)],
+    ids=["base", "attribute", "property", "static method", "helper of a method", "other class", "other data"],
+)
+def test_classes_that_a_function_uses_count(
+    source: str, digit: str, counts: bool, file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = code_hash(imported(source, tmp_path, monkeypatch, file=file))
+    after = code_hash(imported(source.replace(digit, "0"), tmp_path, monkeypatch, file=file))
+    assert (before != after) is counts
+
+
+def test_docstrings_in_classes_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [IN_F, IN_F.replace("What.", "Else.").replace("How.", "Anyhow.  ")]
+    one, two = (code_hash(imported(text, tmp_path, monkeypatch, file=True)) for text in texts)
+    assert one == two

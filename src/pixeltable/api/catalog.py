@@ -11,6 +11,7 @@ from pixeltable.exceptions import InvalidPath, UnknownPath, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
+from pixeltable.session.broken import warn_of_problems
 from pixeltable.session.current import current_session, start_session
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def create_table(
 def get_table(path: str, if_not_exists: str = "error") -> Table | None:
     """A handle of the table under a path; None if there is none and `if_not_exists` is 'ignore'.
 
+    Warns of columns whose function is gone, as far as that shows without importing modules.
+
     Raises:
         NotFoundError: there is none.
     """
@@ -90,6 +93,7 @@ def get_table(path: str, if_not_exists: str = "error") -> Table | None:
         raise InvalidPath(f"path {path!r} is a directory")
     if found is None:
         raise UnknownPath(path, known=catalog.table_ids)
+    warn_of_problems(session, found)
     return Table(session, found)
 
 

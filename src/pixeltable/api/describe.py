@@ -2,6 +2,7 @@
 
 import html
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from pixeltable.api.table_text import Align, html_table, text_table
@@ -10,20 +11,32 @@ from pixeltable.session.versions import Version
 
 _COLUMN_HEADERS = ["Column Name", "Type", "Computed With", "Comment"]
 _INDEX_HEADERS = ["Index Name", "Column", "Metric", "Embedding"]
+Problems = Mapping[int, str]
 _ALIGN: list[Align] = ["right", "right", "left", "left"]
 
 
-def _column_rows(table: TableRecord) -> list[list[str]]:
+def _column_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
     rows = [
-        [column.name, str(column.type), str(column.expr) if column.expr is not None else "", column.comment or ""]
+        [column.name, str(column.type), _computed_with(column, problems), column.comment or ""]
         for column in table.ready_columns
     ]
     pending = [column for column in table.columns if column.status == "backfilling"]
     return rows + [[column.name, str(column.type), f"{column.expr} (being computed)", ""] for column in pending]
 
 
-def _index_rows(table: TableRecord) -> list[list[str]]:
-    return [[index.name, _column_name(table, index), index.metric, _embedding(index)] for index in table.indexes]
+def _computed_with(column: ColumnRecord, problems: Problems) -> str:
+    return "" if column.expr is None else f"{column.expr}{_problem(problems.get(column.id))}"
+
+
+def _problem(problem: str | None) -> str:
+    return "" if problem is None else f" (cannot be computed: {problem})"
+
+
+def _index_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
+    return [
+        [index.name, _column_name(table, index), index.metric, _embedding(index) + _problem(problems.get(index.id))]
+        for index in table.indexes
+    ]
 
 
 def _column_name(table: TableRecord, index: IndexRecord) -> str:
@@ -36,24 +49,24 @@ def _embedding(index: IndexRecord) -> str:
     return ", ".join(str(expr) for _, expr in index.embeddings)
 
 
-def describe_text(table: TableRecord) -> str:
-    """The columns and indexes of a table, for a terminal."""
-    parts = [f"table {table.path!r}", text_table(_COLUMN_HEADERS, _column_rows(table), align=_ALIGN)]
+def describe_text(table: TableRecord, problems: Problems) -> str:
+    """The columns and indexes of a table, for a terminal; `problems` says, by id, which cannot be computed and why."""
+    parts = [f"table {table.path!r}", text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
     if table.indexes:
-        parts.append(text_table(_INDEX_HEADERS, _index_rows(table), align=_ALIGN))
+        parts.append(text_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
     if table.comment:
         parts.insert(1, table.comment)
     return "\n\n".join(parts)
 
 
-def describe_html(table: TableRecord) -> str:
-    """The columns and indexes of a table, for a notebook."""
+def describe_html(table: TableRecord, problems: Problems) -> str:
+    """As `describe_text`, for a notebook."""
     parts = [html_table([f"table {table.path!r}"], [], align=["left"])]
     if table.comment:
         parts.append(f"<p>{html.escape(table.comment)}</p>")
-    parts.append(html_table(_COLUMN_HEADERS, _column_rows(table), align=_ALIGN))
+    parts.append(html_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN))
     if table.indexes:
-        parts.append(html_table(_INDEX_HEADERS, _index_rows(table), align=_ALIGN))
+        parts.append(html_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
     return "\n".join(parts)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pixeltable.api.arguments import name_of
 from pixeltable.api.progress import watched
 from pixeltable.api.receipts import announce
+from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.results import ResultSet
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.catalog.records import TableRecord
@@ -25,7 +26,6 @@ from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session import change
 from pixeltable.session.query import collect, count
-from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import ArrayType, ColumnType, IntType, MediaType
 from pixeltable.types.status import UpdateStatus
@@ -192,16 +192,19 @@ class Query:
         return status
 
     def recompute_columns(
-        self, *columns: str | ColumnRef, errors_only: bool = False, cascade: bool = True
+        self,
+        *columns: str | ColumnRef,
+        errors_only: bool = False,
+        stale_only: bool = False,
+        cascade: bool = True,
     ) -> UpdateStatus:
         """Compute stored cells of the rows the filter keeps again; see `Table.recompute_columns`."""
         self._require_filter_only("recompute_columns")
-        if not columns:
-            raise InvalidArgument("recompute_columns() needs at least one column", hint="Pass its name.")
         names = tuple(name_of(column, self._table) for column in columns)
-        selection = Selection(names, self._spec.where, errors_only, cascade)
-        with watched(self._session, f"Recomputing {self._name}") as tally:
-            status = recompute(self._session, self._spec.table, self._name, selection, tally=tally)
+        status = recompute_columns(
+            self._session, self._spec.table, self._name, names, self._spec.where,
+            errors_only=errors_only, stale_only=stale_only, cascade=cascade,
+        )  # fmt: skip
         announce(self._session, status)
         return status
 

@@ -6,6 +6,7 @@ from typing import Any
 from pixeltable.api.arguments import name_of, one_of
 from pixeltable.api.progress import watched
 from pixeltable.api.receipts import announce
+from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_reports import TableReports
@@ -19,7 +20,6 @@ from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.compute_rows import compute_rows
 from pixeltable.session.insert import insert
-from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
@@ -166,6 +166,7 @@ class Table(TableReports):
         *columns: str | ColumnRef,
         where: Expr | None = None,
         errors_only: bool = False,
+        stale_only: bool = False,
         cascade: bool = True,
     ) -> UpdateStatus:
         """Compute stored cells again, and what depends on them, in the rows where `where` is true.
@@ -174,19 +175,18 @@ class Table(TableReports):
         the others are kept. What takes long is committed in parts.
 
         Args:
-            columns: names, or `t.name`; at least one.
+            columns: names, or `t.name`; at least one, but that `stale_only` without any means all stale columns.
             errors_only: only cells that failed; takes exactly one column.
+            stale_only: only cells that other code computed than is there now, see `stale()`.
             cascade: also compute what depends on these columns.
 
         Raises:
             RequestError: a column is not computed or not stored, or `where` is no Bool expression over this table.
         """
-        if not columns:
-            raise InvalidArgument("recompute_columns() needs at least one column", hint="Pass its name.")
-        names = tuple(name_of(column, self._record) for column in columns)
-        selection = Selection(names, where, errors_only, cascade)
-        with watched(self._session, f"Recomputing {self._path}") as tally:
-            status = recompute(self._session, self._id, self._path, selection, tally=tally)
+        status = recompute_columns(
+            self._session, self._id, self._path, tuple(name_of(column, self._record) for column in columns), where,
+            errors_only=errors_only, stale_only=stale_only, cascade=cascade,
+        )  # fmt: skip
         announce(self._session, status)
         return status
 
@@ -344,7 +344,7 @@ PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
     "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
     "distinct", "estimate", "forget", "join", "rename_column", "restore",
-    "sample", "stale", "tag", "usage", "vacuum",
+    "sample", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""
 

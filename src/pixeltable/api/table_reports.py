@@ -1,5 +1,6 @@
 """What a table tells of itself: how it is made up, its versions, the cells that failed."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.arguments import name_of
@@ -9,10 +10,18 @@ from pixeltable.api.results import ResultSet
 from pixeltable.exceptions import InvalidArgument
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session import versions
+from pixeltable.session.broken import problems
 from pixeltable.session.errors import failed_cells
+from pixeltable.session.stale import Stale, stale_targets
+from pixeltable.types.column_type import ColumnType, IntType, JsonType, StringType
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_STALE: dict[str, ColumnType] = {
+    "column": StringType(), "index": StringType(nullable=True), "functions": JsonType(),
+    "cells": IntType(nullable=True), "total": IntType(nullable=True), "problem": StringType(nullable=True),
+}  # fmt: skip
 
 
 class TableReports(QueryStart):
@@ -24,14 +33,16 @@ class TableReports(QueryStart):
         return table_metadata(record, versions.list_versions(self._session, self._id, self._path, limit=1)[0])
 
     def describe(self) -> None:
-        """Print the columns and indexes."""
+        """Print the columns and indexes; of those that cannot be computed any more, why."""
         print(repr(self))  # noqa: T201  # printing is what it is for
 
     def __repr__(self) -> str:
-        return describe_text(self._session.refresh().table(self._id, name=self._path))
+        record = self._session.refresh().table(self._id, name=self._path)
+        return describe_text(record, problems(self._session, record))
 
     def _repr_html_(self) -> str:
-        return describe_html(self._session.refresh().table(self._id, name=self._path))
+        record = self._session.refresh().table(self._id, name=self._path)
+        return describe_html(record, problems(self._session, record))
 
     def errors(self, column: str | ColumnRef | None = None) -> ResultSet:
         """The failed cells of a stored computed column, or of all of them, a row each, in order of the table's rows.
@@ -45,6 +56,20 @@ class TableReports(QueryStart):
         chosen = None if column is None else name_of(column, self._session.refresh().table(self._id, name=self._path))
         found = failed_cells(self._session, self._id, self._path, column=chosen)
         return ResultSet(found.columns, found.types)
+
+    def stale(self) -> ResultSet:
+        """Columns and indexes with cells that other code computed than would now, a row each; none if all is new.
+
+        Columns: `column`, `index` (null for the column itself), `functions` that changed, `cells` that are stale,
+        `total` cells, and `problem`: why they cannot be computed again, else null. Where a function is gone, or does
+        not fit any more, `cells` is null. Code is the source of a function and of what it uses of its module. Nothing
+        stale is computed again by itself: see `recompute_columns(stale_only=True)`.
+        """
+        found = stale_targets(self._session, self._id, self._path)
+        names = [field.name for field in fields(Stale)]
+        columns = {name: [getattr(stale, name) for stale in found] for name in names}
+        columns["functions"] = [list(functions) for functions in columns["functions"]]
+        return ResultSet(columns, _STALE)
 
     def get_versions(self, n: int | None = None) -> list[dict[str, Any]]:
         """What each operation did, newest first, at most `n` of them."""

@@ -49,7 +49,8 @@ def insert_job(connection: Connection, job: JobRecord) -> None:
 def update_job(connection: Connection, job: JobRecord) -> None:
     """Record a job's new state."""
     connection.execute(
-        "UPDATE pixeltable.jobs SET status = %s, record = %s WHERE id = %s", (job.status, jsonb(_encode(job)), job.id)
+        "UPDATE pixeltable.jobs SET status = %s, op = %s, record = %s WHERE id = %s",
+        (job.status, job.op, jsonb(_encode(job)), job.id),
     )
 
 

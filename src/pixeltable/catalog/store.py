@@ -106,7 +106,14 @@ def save_schema(connection: Connection, table: TableRecord) -> TableRecord:
 
 
 def record_schema_version(
-    connection: Connection, table: TableRecord, *, op: int, change: str, updates: int = 0, errors: int = 0
+    connection: Connection,
+    table: TableRecord,
+    *,
+    op: int,
+    change: str,
+    updates: int = 0,
+    errors: int = 0,
+    stamp: int | None = None,
 ) -> int:
     """Give a table a version whose record says how the schema changed; after `save_schema`."""
     version = _one(
@@ -115,9 +122,9 @@ def record_schema_version(
         ).fetchone()
     )
     connection.execute(
-        "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, token) "
-        "VALUES (%s, %s, %s, 'schema', %s, %s, %s, %s, %s)",
-        (table.id, version, op, updates, errors, change, jsonb(encode_table(table)), uuid.uuid4()),
+        "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, token, "
+        "stamp) VALUES (%s, %s, %s, 'schema', %s, %s, %s, %s, %s, %s)",
+        (table.id, version, op, updates, errors, change, jsonb(encode_table(table)), uuid.uuid4(), stamp),
     )
     return version
 

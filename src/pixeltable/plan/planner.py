@@ -263,13 +263,14 @@ def plan_rows(
     heaps: Sequence[Heap] = (),
     lacking: Heap | None = None,
     after: int | None = None,
+    rows: Sequence[int] | None = None,
     limit: int | None = None,
     pushdown: bool,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 
     `heaps` are read for their `op_in` alone. `lacking` restricts to rows that have no entry in that heap, `after` to
-    rows beyond an id.
+    rows beyond an id, `rows` to these.
     """
     push = Pusher(table, pushdown=pushdown)
     scope = push.scope
@@ -291,6 +292,9 @@ def plan_rows(
         conditions.append(entry.c.row.is_(None))
     if after is not None:
         conditions.append(scope.rows.c.row > after)
+    if rows is not None:
+        wanted = sa.literal(list(rows), postgresql.ARRAY(sa.BigInteger))
+        conditions.append(scope.rows.c.row == sa.func.any(wanted))
     ops = [clause.c.op_in for clause in scope.used.values()]
     read = [column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])]
     query = sa.select(scope.rows.c.row, *read)

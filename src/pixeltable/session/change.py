@@ -19,6 +19,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.lazy import psycopg
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
+from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import cell_failure, plan_computation
 from pixeltable.session.entries import failure_count
 from pixeltable.session.receipts import receipt
@@ -101,11 +102,15 @@ def matching_rows(
     where: Expr | None,
     heaps: Sequence[Heap] = (),
     after: int | None = None,
+    rows: Sequence[int] | None = None,
 ) -> FoundRows:
-    """The rows a filter keeps, beyond row `after`; where SQL meets a number out of its range, Python filters."""
+    """The rows a filter keeps, beyond row `after`, of `rows` if these are given.
+
+    Where SQL meets a number out of its range, Python filters.
+    """
 
     def read(*, pushdown: bool) -> FoundRows:
-        plan = plan_rows(table, columns, where=where, heaps=heaps, after=after, pushdown=pushdown)
+        plan = plan_rows(table, columns, where=where, heaps=heaps, after=after, rows=rows, pushdown=pushdown)
         return read_rows(session, table, plan)
 
     try:
@@ -252,7 +257,8 @@ def _update(
     failed = failure_count(computation.cells(batch))
     left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
     change = Change(found.rows, found.seen, tuple(entries), closed=left_out)
-    write_change(session, table, change, Counts(updates=len(found.rows), errors=failed))
+    stamp = stamp_of(session, table, computation.columns, computation.indexes)
+    write_change(session, table, change, Counts(updates=len(found.rows), errors=failed, stamp=stamp))
     visible = [column for column in dependents if column.status == "ready"]
     stats = RowCountStats(upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible))
     return receipt(

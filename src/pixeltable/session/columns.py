@@ -24,6 +24,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.plan.bind import bind
 from pixeltable.session.backfill import fill
+from pixeltable.session.codes import stamp_of, take_up
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
@@ -89,7 +90,9 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tal
         while True:
             part = fill(session, job, name, abort=abort, tally=tally)
             total = Filled(total.rows + part.rows, total.failed + part.failed, part.head_op)
-            if finish(session, job, name, change=f"Added: {column.name}", filled=total, ready=in_service):
+            stamp = stamp_of(session, session.table(job.table_id, name), [column], [])
+            change = f"Added: {column.name}"
+            if finish(session, job, name, change=change, filled=total, ready=in_service, stamp=stamp):
                 return total
     except (CellFailure, ConstraintViolation, KeyboardInterrupt):
         withdraw(session, job, name, without=lambda table: _without_column(table, column.id))
@@ -227,7 +230,7 @@ def _continue(connection: Connection, table: TableRecord, job: JobRecord, column
         heaps = {table.heap(other.heap) for other in table.columns if other.id in inputs and other.heap is not None}
         drop_outdated(connection, table, job, heaps)
         store.save_schema(connection, replace(table.with_column(column), heaps=(*table.heaps, job.heap)))
-    running = replace(job, column=column, status="running", aborted_op=None)
+    running = replace(take_up(connection, table, job, column=column, index=None), status="running", aborted_op=None)
     jobs.update_job(connection, running)
     return running
 

@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
-from pixeltable.exceptions import CellFailure, ForeignPickle, UnknownFunction
+from pixeltable.exceptions import CellFailure, ForeignPickle, InvalidColumn, UnknownFunction
 from pixeltable.exec.batch import Batch, Column, failure_of
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import Goal
-from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.lazy import np
 from pixeltable.plan.bind import bind
+from pixeltable.session.codes import called
 from pixeltable.session.entries import cells_of, column_entries, vector_entries, vectors_key
 from pixeltable.storage.writes import Entries
 from pixeltable.types.conform import CellRejected, conform
@@ -74,12 +74,14 @@ def plan_computation(
     For the columns `anew` no call is left out because its result is remembered.
 
     Raises:
-        UnknownFunction, ForeignPickle: a column or an index in service needs a function that is not to be had here.
+        InvalidColumn, ForeignPickle: a column or an index in service needs a function that is not to be had here.
     """
     chosen = [
-        c for c in columns if c.expr is not None and c.heap is not None and _can_compute(c.expr, c.status, context)
+        column
+        for column in columns
+        if column.expr is not None and column.heap is not None and _can_compute(table, column, column.expr, context)
     ]
-    embedding = [index for index in indexes if _can_compute(_vector_expr(table, index), index.status, context)]
+    embedding = [index for index in indexes if _can_compute(table, index, _vector_expr(table, index), context)]
     goals = [
         column_goal(
             table, column, replace(context, recall=column not in anew), abort=abort and column.status == "ready"
@@ -90,15 +92,17 @@ def plan_computation(
     return Computation(table, tuple(chosen), tuple(embedding), tuple(goals))
 
 
-def _can_compute(expr: Expr, status: str, context: Context) -> bool:
+def _can_compute(table: TableRecord, target: ColumnRecord | IndexRecord, expr: Expr, context: Context) -> bool:
     try:
-        for node in expr.walk():
-            if isinstance(node, Call):
-                context.find(node.function)
-    except (UnknownFunction, ForeignPickle):
-        if status == "ready":
+        for spec in called(expr, table):
+            context.find(spec)
+    except (UnknownFunction, ForeignPickle) as error:
+        if target.status != "ready":
+            return False
+        if isinstance(error, ForeignPickle):
             raise
-        return False
+        kind = "column" if isinstance(target, ColumnRecord) else "index"
+        raise InvalidColumn(f"{kind} {target.name!r}", table=table.path, reason=error.message) from error
     return True
 
 

@@ -14,6 +14,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
 from pixeltable.session.backfill import fill
+from pixeltable.session.codes import stamp_of, take_up
 from pixeltable.session.columns import same_definition
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
@@ -72,7 +73,9 @@ def _run(session: Session, job: JobRecord, name: str, tally: Tally) -> Filled:
         part = fill(session, job, name, abort=False, tally=tally)
         total = Filled(total.rows + part.rows, total.failed + part.failed, part.head_op)
         done = Filled(0, total.failed, total.head_op)  # an index changes no row
-        if finish(session, job, name, change=f"Added index: {index.name}", filled=done, ready=in_service):
+        stamp = stamp_of(session, session.table(job.table_id, name), [], [index])
+        change = f"Added index: {index.name}"
+        if finish(session, job, name, change=change, filled=done, ready=in_service, stamp=stamp):
             return total
 
 
@@ -192,7 +195,7 @@ def _renewed(
     for _, expr in index.embeddings:
         store_functions(session, connection, expr)
     store.save_schema(connection, with_index(table, index))
-    renewed = replace(job, index=index)
+    renewed = take_up(connection, table, job, column=None, index=index)
     jobs.update_job(connection, renewed)
     return renewed
 

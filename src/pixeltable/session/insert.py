@@ -15,6 +15,7 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
 from pixeltable.lazy import psycopg
+from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count, heap_entries
 from pixeltable.session.receipts import receipt
@@ -178,11 +179,12 @@ class _Insert:
 
 def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence[Piece], count: int) -> Committed:
     token = uuid.uuid4()
+    stamp = stamp_of(session, table, work.computation.columns, work.computation.indexes)
 
     def write() -> Committed:
         return session.database.attempt(
             lambda connection: insert_rows(
-                connection, table.target, table.heaps, pieces, errors=work.failed, token=token
+                connection, table.target, table.heaps, pieces, errors=work.failed, token=token, stamp=stamp
             ),
             recall=lambda connection: recall_write(connection, table.id, token),
         )

@@ -13,6 +13,7 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import And, IsNull, Not
 from pixeltable.exprs.properties import CellProperty
 from pixeltable.plan.bind import bind
@@ -24,6 +25,7 @@ from pixeltable.session.change import (
     write_change,
     written_heaps,
 )
+from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.receipts import receipt
@@ -38,12 +40,16 @@ _PART_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished."""
+    """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished.
+
+    `rows` are the ids of the only rows looked at; then what is remembered of other calls of the same code is used.
+    """
 
     columns: tuple[str, ...]
     where: Any = None
     errors_only: bool = False
     cascade: bool = True
+    rows: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class _Recompute:
         self._session = session
         self._selection = selection
         self._tally = tally
+        self._before = tally.rows
         self._start = time.perf_counter()
         self._after: int | None = None
         self._rows = 0
@@ -89,21 +96,26 @@ class _Recompute:
         where = _rows_wanted(self._session, table, self._selection, targets)
         context = self._session.context.counting(self._tally)
         computation = plan_computation(
-            table, targets.columns, targets.indexes, context, abort=False, anew=targets.named
-        )
+            table, targets.columns, targets.indexes, context, abort=False,
+            anew=targets.named if self._selection.rows is None else (),
+        )  # fmt: skip
         refs = [table.ref(column) for column in targets.inputs]
-        found = matching_rows(self._session, table, refs, where=where, heaps=targets.heaps, after=self._after)
-        self._tally.total = self._rows + len(found.rows)
+        found = matching_rows(
+            self._session, table, refs,
+            where=where, heaps=targets.heaps, after=self._after, rows=self._selection.rows,
+        )  # fmt: skip
+        self._tally.total = self._before + self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
         pace = Pace(self._session.settings.batch_size)
-        with closing(evaluate_batches(_batches(found.batch, pace), computation.goals)) as batches:
+        inputs = _only(found.batch, refs)
+        with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
             for batch in batches:
                 part.add(batch, computation.entries(batch, []))
                 self._count(table, targets, computation, batch)
                 pace.done(batch.count)
                 if part.seconds > _PART_S:
-                    self._write(table, part)
-        self._write(table, part)
+                    self._write(table, computation, part)
+        self._write(table, computation, part)
         return self._status(table, targets)
 
     def _count(self, table: TableRecord, targets: _Targets, computation: Computation, batch: Batch) -> None:
@@ -114,10 +126,11 @@ class _Recompute:
             if column.status == "ready" and cells_of(batch, table, column).failures:
                 self._failing[column.name] = None
 
-    def _write(self, table: TableRecord, part: "_Part") -> None:
+    def _write(self, table: TableRecord, computation: Computation, part: "_Part") -> None:
         change, failed = part.take()
         if change.rows:
-            write_change(self._session, table, change, Counts(updates=len(change.rows), errors=failed))
+            stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
+            write_change(self._session, table, change, Counts(updates=len(change.rows), errors=failed, stamp=stamp))
             self._rows += len(change.rows)
             self._after = change.rows[-1]
 
@@ -129,6 +142,16 @@ class _Recompute:
             updated_cols=[f"{table.name}.{column.name}" for column in visible] if self._rows else [],
             cols_with_excs=[f"{table.name}.{name}" for name in self._failing],
         )  # fmt: skip
+
+
+def _only(found: Batch, refs: Sequence[ColumnRef]) -> Batch:
+    """The batch without what only the filter has read: cells that are to be computed again may be among it."""
+    inputs = Batch(found.count)
+    for ref in refs:
+        cells = found.get(ref)
+        assert cells is not None
+        inputs.put(ref, cells)
+    return inputs
 
 
 def _batches(found: Batch, pace: Pace) -> Iterator[Batch]:
@@ -187,9 +210,7 @@ def _merged(heap: Heap, batches: Sequence[Sequence[Entries]]) -> Entries | None:
 
 
 def _targets(table: TableRecord, selection: Selection) -> _Targets:
-    named = tuple(_computed_column(table, name) for name in selection.columns)
-    if selection.errors_only and len(named) != 1:
-        raise InvalidArgument("recompute_columns(errors_only=True) takes exactly one column", hint="Call it for each.")
+    named = check_selection(table, selection)
     ids = frozenset(column.id for column in named)
     dependents = table.dependents(ids) if selection.cascade else ()
     reached = ids | {column.id for column in dependents}
@@ -202,6 +223,18 @@ def _targets(table: TableRecord, selection: Selection) -> _Targets:
     inputs = tuple(column for column in table.columns if column.id in needed - reached)
     heaps = (*written_heaps(table, columns), *(table.heap(index.id) for index in indexes))
     return _Targets(named, columns, indexes, inputs, heaps)
+
+
+def check_selection(table: TableRecord, selection: Selection) -> tuple[ColumnRecord, ...]:
+    """The columns named, which are all computed and stored.
+
+    Raises:
+        UnknownColumn, Unsupported, InvalidArgument: one is not, or there are too many.
+    """
+    named = tuple(_computed_column(table, name) for name in selection.columns)
+    if selection.errors_only and len(named) != 1:
+        raise InvalidArgument("recompute_columns(errors_only=True) takes exactly one column", hint="Call it for each.")
+    return named
 
 
 def _computed_column(table: TableRecord, name: str) -> ColumnRecord:

@@ -12,6 +12,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import (
     ForeignPickle,
+    InvalidColumn,
     MissingValue,
     SchemaChanged,
     UnknownColumn,
@@ -29,6 +30,7 @@ from pixeltable.providers.pools import Pools
 from pixeltable.providers.quota import Quota
 from pixeltable.providers.rates import Rates
 from pixeltable.providers.sections import Sections, load_sections
+from pixeltable.session.known_stamps import KnownStamp
 from pixeltable.settings import Settings
 from pixeltable.storage.database import Connection, Database
 from pixeltable.storage.memo import Memo
@@ -72,6 +74,8 @@ class Session:
         self.memo = Memo(self.database, settings.memo_size_mb << 20)
         self.in_flight = InFlight()
         self._run_query = functools.partial(run_query, self)
+        self.stamps: dict[tuple[int, ...], KnownStamp] = {}
+        self.warned: set[tuple[int, int]] = set()
         self.context = self._new_context()
         try:
             self.database.read(migrate)
@@ -163,7 +167,7 @@ class Session:
                 return work()
             except SchemaChanged:
                 self.refresh()
-            except (UnknownColumn, MissingValue, Unsupported):
+            except (UnknownColumn, MissingValue, Unsupported, InvalidColumn):
                 if self.refresh() is known:
                     raise
         return work()

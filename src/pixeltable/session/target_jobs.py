@@ -60,12 +60,19 @@ def _owner_connection(session: Session, job: JobRecord) -> Connection:
 
 
 def finish(
-    session: Session, job: JobRecord, name: str, *, change: str, filled: Filled, ready: Callable[..., Any]
+    session: Session,
+    job: JobRecord,
+    name: str,
+    *,
+    change: str,
+    filled: Filled,
+    ready: Callable[..., Any],
+    stamp: int | None,
 ) -> bool:
     """Make a filled target part of the table, if no row lacks its entry; False if some do.
 
     Another process may have done so: the job is not owned any more after the database was restarted.
-    `ready(table)` is the table's record with the target in service.
+    `ready(table)` is the table's record with the target in service; `stamp` says what computed it.
     """
 
     def work(connection: Connection, catalog: Catalog) -> bool:
@@ -77,7 +84,7 @@ def finish(
             return False
         saved = store.save_schema(connection, ready(table))
         store.record_schema_version(
-            connection, saved, op=job.op, change=change, updates=filled.rows, errors=filled.failed
+            connection, saved, op=job.op, change=change, updates=filled.rows, errors=filled.failed, stamp=stamp
         )
         jobs.delete_job(connection, job.id)
         return True

@@ -32,12 +32,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a version's record says it did."""
+    """What a version's record says it did; `stamp` says what was computed by which code."""
 
     inserts: int = 0
     updates: int = 0
     deletes: int = 0
     errors: int = 0
+    stamp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def insert_rows(
     *,
     errors: int,
     token: uuid.UUID,
+    stamp: int | None = None,
 ) -> Committed:
     """Append rows, durable when this returns.
 
@@ -105,18 +107,20 @@ def insert_rows(
         psycopg.errors.UniqueViolation: a primary key exists.
     """
     count = sum(piece.count for piece in pieces)
+    counts = Counts(inserts=count, errors=errors, stamp=stamp)
     with _translated(target):
         if count < _COPY_FROM and len(pieces) == 1:
             entries = [found for heap in heaps if (found := pieces[0].entries(heap)) is not None]
-            return _insert_few(connection, target, entries, count, errors, token)
+            return _insert_few(connection, target, entries, counts, token)
         with connection.transaction():
-            return _insert_many(connection, target, heaps, pieces, count, errors, token)
+            return _insert_many(connection, target, heaps, pieces, counts, token)
 
 
 def _insert_few(
-    connection: Connection, target: Target, entries: Sequence[Entries], count: int, errors: int, token: uuid.UUID
+    connection: Connection, target: Target, entries: Sequence[Entries], counts: Counts, token: uuid.UUID
 ) -> Committed:
     """One statement, hence one round trip and one implicit transaction."""
+    count = counts.inserts
     steps: list[str] = []
     parameters: list[object] = []
     for number, entry in enumerate(entries):
@@ -135,9 +139,9 @@ def _insert_few(
     statement = (
         "WITH op AS MATERIALIZED (SELECT nextval('pixeltable.op_seq') AS op, "
         f"(nextval('pixeltable.row_seq') << {ROW_BLOCK_BITS}) - 1 AS base), {', '.join(steps)} "
-        "SELECT op.op, op.base + 1, pixeltable.commit_write(%s, %s, op.op, %s, %s, 0, 0, %s) FROM op"
+        "SELECT op.op, op.base + 1, pixeltable.commit_write(%s, %s, op.op, %s, %s, 0, 0, %s, %s) FROM op"
     )
-    parameters += [target.table_id, target.schema_version, token, count, errors]
+    parameters += [target.table_id, target.schema_version, token, count, counts.errors, counts.stamp]
     found = connection.execute(statement, parameters).fetchone()
     assert found is not None
     op, first, version = found
@@ -161,10 +165,10 @@ def _insert_many(
     target: Target,
     heaps: Sequence[Heap],
     pieces: Sequence[Piece],
-    count: int,
-    errors: int,
+    counts: Counts,
     token: uuid.UUID,
 ) -> Committed:
+    count = counts.inserts
     blocks = -(-count // _BLOCK)
     found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
     rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
@@ -172,7 +176,7 @@ def _insert_many(
     op = next_op(connection)
     for heap in heaps:
         _copy_pieces(connection, heap, pieces, rows, op)
-    return Committed(op, _commit(connection, target, op, Counts(inserts=count, errors=errors), token), rows)
+    return Committed(op, _commit(connection, target, op, counts, token), rows)
 
 
 def _copy_pieces(connection: Connection, heap: Heap, pieces: Sequence[Piece], rows: Sequence[int], op: int) -> None:
@@ -224,7 +228,7 @@ def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: sl
 
 def _commit(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
     found = connection.execute(
-        "SELECT pixeltable.commit_write(%s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT pixeltable.commit_write(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             target.table_id,
             target.schema_version,
@@ -234,6 +238,7 @@ def _commit(connection: Connection, target: Target, op: int, counts: Counts, tok
             counts.updates,
             counts.deletes,
             counts.errors,
+            counts.stamp,
         ),
     ).fetchone()
     assert found is not None

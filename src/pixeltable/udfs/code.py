@@ -1,8 +1,9 @@
-"""Hashes of what a function does: its source, the helpers it calls and, for nested functions, what it captured."""
+"""Hashes of what a function does: its source, the helpers and classes it uses and, if nested, what it captured."""
 
 import ast
 import hashlib
 import inspect
+import os
 import pickle
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -11,69 +12,96 @@ from typing import Any
 _SCALARS = (str, int, float, bool, bytes, type(None))
 
 
-def code_hash(fn: FunctionType) -> str:
-    """16 hex digits that change when the function, or a helper of its module that it names, is written differently.
+def file_time(fn: FunctionType) -> int | None:
+    """When the file that has the function's source was last written, None if there is no file."""
+    try:
+        return os.stat(fn.__code__.co_filename).st_mtime_ns
+    except (OSError, ValueError):
+        return None
 
-    Comments, layout, docstrings and decorators do not count. Without source the bytecode stands in for it.
+
+def code_hash(fn: FunctionType, *, readable: bool = True) -> str:
+    """16 hex digits that change when the function, or what it uses of its module, is written differently.
+
+    That is functions and classes which it names, directly or not, and classes of objects which it names. Comments,
+    layout, docstrings and decorators do not count. Without source, or if it is not `readable` any more since its file
+    was changed after it was loaded, the bytecode stands in for it.
     """
-    return _digest(_source(member) for member in _reachable(fn))
+    return _digest(_source(member) if readable else _stand_in(member) for member in _reachable(fn))
 
 
-def captured_hash(fn: FunctionType) -> str:
+def captured_hash(fn: FunctionType, *, readable: bool = True) -> str:
     """As `code_hash`, but it also changes with the data the function captured: closure, defaults, plain globals.
 
     Two functions made by one factory have the same source and do different things.
     """
     members = _reachable(fn)
-    return _digest([*map(_source, members), *(text for member in members for text in _captured(member))])
+    sources = [_source(member) if readable else _stand_in(member) for member in members]
+    return _digest([*sources, *(text for member in members for text in _captured(member))])
 
 
 def class_hash(cls: type) -> str:
-    """As `code_hash`, of the methods of a class and of its bases in the same module, and of its data."""
-    return _digest([*map(_source, _class_functions(cls)), *_class_data(cls)])
+    """As `code_hash`, for a class."""
+    return _digest(map(_source, _reachable(cls)))
 
 
 def captured_class_hash(cls: type) -> str:
     """As `captured_hash`, for a class."""
-    members = _class_functions(cls)
-    captured = [text for member in members for text in _captured(member)]
-    return _digest([*map(_source, members), *captured, *_class_data(cls)])
-
-
-def _class_functions(cls: type) -> list[FunctionType]:
-    """The methods, and the functions that those refer to, each once."""
-    found: dict[FunctionType, None] = {}
-    for value in _class_members(cls).values():
-        method = getattr(value, "__func__", getattr(value, "fget", value))  # of a class or static method, or a property
-        if isinstance(method, FunctionType):
-            found |= dict.fromkeys(_reachable(method))
-    return list(found)
-
-
-def _class_data(cls: type) -> list[str]:
-    return [f"{name}={value!r}" for name, value in _class_members(cls).items() if _is_data(value)]
-
-
-def _class_members(cls: type) -> dict[str, Any]:
-    """What the class and its bases in the same module define, by name in order; of the same name the first counts."""
-    bases = [base for base in reversed(cls.__mro__) if base.__module__ == cls.__module__]
-    members = {name: value for base in bases for name, value in vars(base).items()}
-    return {name: value for name, value in sorted(members.items()) if not name.startswith("__") or name == "__init__"}
+    members = _reachable(cls)
+    return _digest([*map(_source, members), *(text for member in members for text in _captured(member))])
 
 
 def _digest(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def _reachable(fn: FunctionType) -> list[FunctionType]:
-    """The function and the functions of the same module it refers to, directly or not, each once."""
-    found = [fn]
+Member = FunctionType | type
+
+
+def _reachable(root: Member) -> list[Member]:
+    """The function or class, and what it refers to of the functions and classes of its module, each once."""
+    found: list[Member] = [root]
     for member in found:  # grows while it is walked
-        for value in _bindings(member).values():
-            helper = _plain_function(value)
-            if helper is not None and helper.__globals__ is fn.__globals__ and helper not in found:
-                found.append(helper)
+        for value in _references(member):
+            used = _plain_function(value) or _class_of(value)
+            if _is_of_module(used, root) and used not in found:
+                found.append(used)
     return found
+
+
+def _class_of(value: Any) -> type:
+    """The value, if it is a class, else its class; a proxy is not asked what it stands for."""
+    return value if issubclass(type(value), type) else type(value)
+
+
+def _references(member: Member) -> Iterator[Any]:
+    if isinstance(member, FunctionType):
+        yield from _bindings(member).values()
+        return
+    yield from member.__bases__
+    for _, method in _methods(member):
+        yield from _bindings(method).values()
+
+
+def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """The functions in the body of a class, also those behind properties and the like."""
+    for name, value in vars(cls).items():
+        wrapped = (getattr(value, part, None) for part in ("__func__", "fget", "fset", "fdel", "func"))
+        for part in (value, *wrapped):
+            method = _plain_function(part)
+            if method is not None:
+                yield name, method
+
+
+def _is_of_module(member: Member, root: Member) -> bool:
+    if isinstance(member, FunctionType) and isinstance(root, FunctionType):
+        return member.__globals__ is root.__globals__
+    return _module_name(member) == _module_name(root)
+
+
+def _module_name(member: Member) -> str | None:
+    # Not a function's __module__, which a decorator may have changed.
+    return member.__globals__.get("__name__") if isinstance(member, FunctionType) else member.__module__
 
 
 def _plain_function(value: Any) -> FunctionType | None:
@@ -100,21 +128,40 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _source(fn: FunctionType) -> str:
+def _source(member: Member) -> str:
+    """The source without what does not run; without any, what stands in for it."""
     try:
-        source = inspect.getsource(fn)
-        # A nested function is indented; to dedent its text would also change the strings within.
+        source = inspect.getsource(member)
+        # What is nested is indented; to dedent its text would also change the strings within.
         tree = ast.parse(f"if True:\n{source}" if source[0].isspace() else source)
     except (OSError, TypeError, SyntaxError, IndexError):
-        return _bytecode(fn.__code__)
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    node = next(functions, None)
-    if node is None or node.name != fn.__code__.co_name:
-        return _bytecode(fn.__code__)
+        return _stand_in(member)
+    kinds = ast.ClassDef if isinstance(member, type) else ast.FunctionDef | ast.AsyncFunctionDef
+    node = next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
+    if node is None or node.name != _own_name(member):
+        return _stand_in(member)
     node.decorator_list = []
+    for inner in ast.walk(node):
+        _drop_docstring(inner)
+    return ast.unparse(node)
+
+
+def _own_name(member: Member) -> str:
+    return member.__name__ if isinstance(member, type) else member.__code__.co_name
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(node)
+
+
+def _stand_in(member: Member) -> str:
+    if isinstance(member, FunctionType):
+        return _bytecode(member.__code__)
+    methods = [f"{name}={_bytecode(method.__code__)}" for name, method in _methods(member)]
+    return "\0".join(methods + [f"{name}={value!r}" for name, value in vars(member).items() if _is_data(value)])
 
 
 def _bytecode(code: CodeType) -> str:
@@ -122,11 +169,15 @@ def _bytecode(code: CodeType) -> str:
     return "\0".join([code.co_code.hex(), *constants, *code.co_names])
 
 
-def _captured(fn: FunctionType) -> Iterator[str]:
-    for name, value in _bindings(fn).items():
-        if name in fn.__code__.co_freevars or _is_data(value):
+def _captured(member: Member) -> Iterator[str]:
+    if isinstance(member, type):
+        for _, method in _methods(member):
+            yield from _captured(method)
+        return
+    for name, value in _bindings(member).items():
+        if name in member.__code__.co_freevars or _is_data(value):
             yield f"{name}={_describe(value)}"
-    yield _describe([*(fn.__defaults__ or ()), *sorted((fn.__kwdefaults__ or {}).items())])
+    yield _describe([*(member.__defaults__ or ()), *sorted((member.__kwdefaults__ or {}).items())])
 
 
 def _is_data(value: Any) -> bool:

@@ -15,7 +15,7 @@ from pixeltable.exprs.leaves import Literal, as_expr
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.hints import type_from_hint
 from pixeltable.udfs.arguments import bind, fit, show_parameters
-from pixeltable.udfs.code import code_hash
+from pixeltable.udfs.code import code_hash, file_time
 from pixeltable.udfs.paths import function_path, overload_path
 from pixeltable.udfs.retry import Retry, check_limits
 from pixeltable.udfs.signature import Signature, Substitution, read_signature
@@ -28,6 +28,9 @@ LIVE: dict[str, "Function"] = {}
 
 State outside of `session/`, because functions are declared when modules are imported, before there is any session.
 """
+
+DECLARED: dict[str, "Function"] = {}
+"""The function this process declared last under each name `module.qualname`; those that were loaded do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Function:
         self.returns = signature.returns
         self.sql: Callable[..., Any] | None = None
         self._primary = primary
+        self._file_time = file_time(body)
         self.pool_rule: Callable[..., str] | None = None
         self.estimate_rule: Callable[..., Mapping[str, int]] | None = None
         self._result_rule: Callable[..., Any] | None = None
@@ -85,13 +89,14 @@ class Function:
     def spec(self) -> FunctionSpec:
         """The function as data. Taken at first use: helpers defined below the function count in its hash."""
         assert isinstance(self.body, FunctionType)
+        readable = file_time(self.body) == self._file_time  # else the file has what will run, not what runs
         if self._primary is None:
-            path = function_path(self.body)
+            path = function_path(self.body, readable=readable)
         else:
-            path = overload_path(self._primary.spec.path, self.body, self._primary.overloads.index(self))
-        spec = FunctionSpec(
-            path, self.name, self.parameters, self.returns, code_hash(self.body), self.options.deterministic
-        )
+            number = self._primary.overloads.index(self)
+            path = overload_path(self._primary.spec.path, self.body, number, readable=readable)
+        code = code_hash(self.body, readable=readable)
+        spec = FunctionSpec(path, self.name, self.parameters, self.returns, code, self.options.deterministic)
         LIVE[path] = self
         return spec
 
@@ -327,6 +332,7 @@ def declare(
     first = read_signature(body, name=name, substitution=substitutions[0]) if substitutions else None
     function = Function(body, batch_size=batch_size, options=options, signature=first)
     forget_previous(f"{fn.__module__}.{fn.__qualname__}")
+    DECLARED[f"{body.__module__}.{body.__qualname__}"] = function
     expose(function, as_function=function)
     for substitution in substitutions[1:]:
         function.substitute(substitution)

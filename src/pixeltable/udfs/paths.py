@@ -8,10 +8,10 @@ from pixeltable.udfs.code import captured_class_hash, captured_hash
 LOCAL = "local:"
 
 
-def function_path(fn: FunctionType) -> str:
+def function_path(fn: FunctionType, *, readable: bool = True) -> str:
     """`module.qualname`, or `local:module.qualname:<hash>` for functions of scripts, notebooks and other functions."""
     name = f"{fn.__module__}.{fn.__qualname__}"
-    return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn)}"
+    return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn, readable=readable)}"
 
 
 def class_path(cls: type) -> str:
@@ -20,11 +20,21 @@ def class_path(cls: type) -> str:
     return name if is_importable(cls) else f"{LOCAL}{name}:{captured_class_hash(cls)}"
 
 
-def overload_path(primary: str, fn: FunctionType, number: int) -> str:
+def overload_path(primary: str, fn: FunctionType, number: int, *, readable: bool = True) -> str:
     """The path of the `number`th overload of the function at `primary`."""
     if primary.startswith(LOCAL):
-        primary = f"{primary.rpartition(':')[0]}:{captured_hash(fn)}"
+        primary = f"{primary.rpartition(':')[0]}:{captured_hash(fn, readable=readable)}"
     return f"{primary}#{number}"
+
+
+def stem(path: str) -> str:
+    """The name that a path gives a function: without hash, kind of storage and number of overload.
+
+    >>> stem("local:__main__.f:0123456789abcdef#1")
+    '__main__.f'
+    """
+    path = path.partition("#")[0]
+    return path.removeprefix(LOCAL).rpartition(":")[0] if path.startswith(LOCAL) else path
 
 
 def is_importable(fn: FunctionType | type) -> bool:

@@ -1,14 +1,16 @@
 """Finding the function that a stored expression calls, and checking that it still fits what was stored."""
 
 import importlib
+import importlib.util
+import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import FunctionSpec, Parameter
 from pixeltable.types.column_type import ColumnType
-from pixeltable.udfs.function import LIVE, Function
-from pixeltable.udfs.paths import LOCAL
+from pixeltable.udfs.function import DECLARED, LIVE, Function
+from pixeltable.udfs.paths import LOCAL, stem
 
 
 def register(function: Function) -> None:
@@ -28,6 +30,37 @@ def find(wanted: FunctionSpec | str) -> Function:
     if isinstance(wanted, FunctionSpec):
         _check_compatible(function, wanted)
     return function
+
+
+def glance(wanted: FunctionSpec) -> None:
+    """As `find`, but nothing is imported or loaded for it: what does not show at a glance is taken to be fine.
+
+    Raises:
+        UnknownFunction: the module is gone; or it is loaded, and the function is gone or does not fit.
+    """
+    module = wanted.path.partition("#")[0].rpartition(".")[0]
+    if wanted.path in LIVE or module in sys.modules:
+        find(wanted)
+    elif not wanted.path.startswith(LOCAL) and not _may_exist(module.partition(".")[0]):
+        raise UnknownFunction(wanted.path, reason=f"there is no module {module!r}")
+
+
+def _may_exist(package: str) -> bool:
+    try:
+        return package in sys.modules or importlib.util.find_spec(package) is not None
+    except ValueError:  # made by hand, as notebooks make theirs
+        return True
+
+
+def declared_anew(path: str) -> Function | None:
+    """The function that this process declared under the name of one stored by value, if it is another one."""
+    found = DECLARED.get(stem(path)) if path.startswith(LOCAL) else None
+    if found is None or path in {overload.spec.path for overload in found.overloads}:
+        return None
+    if "<locals>" in stem(path):
+        return None  # the same lines may make many: which of them stands for the stored one, nobody knows
+    number = int(path.partition("#")[2] or 0)
+    return found.overloads[number] if number < len(found.overloads) else None
 
 
 def _imported(path: str) -> Function:
@@ -73,7 +106,16 @@ def _wrapper_of(found: Any, module: ModuleType) -> Function | None:
 
 
 def _check_compatible(function: Function, recorded: FunctionSpec) -> None:
-    """Wider parameters, further ones with a default and a narrower return type are fine: stored calls still work."""
+    reasons = incompatibilities(function, recorded)
+    if reasons:
+        raise UnknownFunction(recorded.path, reason="; ".join(reasons))
+
+
+def incompatibilities(function: Function, recorded: FunctionSpec) -> list[str]:
+    """Why calls that were recorded for one function do not fit another.
+
+    Wider parameters, further ones with a default and a narrower return type are fine: stored calls still work.
+    """
     now = {parameter.name: parameter for parameter in function.parameters}
     before = {parameter.name for parameter in recorded.parameters}
     reasons = [_parameter_problem(now.get(parameter.name), parameter) for parameter in recorded.parameters]
@@ -84,9 +126,7 @@ def _check_compatible(function: Function, recorded: FunctionSpec) -> None:
     ]
     if not _covers(recorded.returns, function.returns):
         reasons.append(f"it returns `{function.returns}` where it returned `{recorded.returns}`")
-    found = [reason for reason in reasons if reason is not None]
-    if found:
-        raise UnknownFunction(recorded.path, reason="; ".join(found))
+    return [reason for reason in reasons if reason is not None]
 
 
 def _parameter_problem(now: Parameter | None, before: Parameter) -> str | None:
