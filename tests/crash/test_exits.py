@@ -72,7 +72,11 @@ t = pxt.get_table(sys.argv[1])
 def run(source: str, ns: str, folder: Path, settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     file = folder / "program.py"
     file.write_text(PRELUDE.format(account=server_user.SERVICE_NAME) + FUNCTIONS + source)
-    environment = os.environ | settings | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONASYNCIODEBUG": "1"}
+    environment = (
+        os.environ
+        | settings
+        | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONASYNCIODEBUG": "1", "PIXELTABLE_PROGRESS": "off"}
+    )
     return subprocess.run(
         [sys.executable, str(file), f"{ns}/t"],
         capture_output=True,
