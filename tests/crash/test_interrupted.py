@@ -15,7 +15,11 @@ import pixeltable as pxt
 from pixeltable.storage import server_user
 from tests.crash.programs import PRELUDE, calls, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # The columns' functions are in modules that only the programs find.
+    pytest.mark.filterwarnings("ignore:column 'c' of table:pixeltable.exceptions.PixeltableWarning"),
+]
 
 LANES = {
     "plain": ("@pxt.udf", "def", "n: int) -> int", "time.sleep(0.05)"),
