@@ -1,9 +1,12 @@
 """The statements that change heaps, each write one transaction that ends by giving the table its next version."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
@@ -19,6 +22,7 @@ _COPY_FROM = 200
 """From this many rows COPY is quicker than one INSERT with arrays."""
 
 _COPY_CHUNK = 10_000
+_PIECES_AHEAD = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +184,41 @@ def _insert_many(
 
 
 def _copy_pieces(connection: Connection, heap: Heap, pieces: Sequence[Piece], rows: Sequence[int], op: int) -> None:
-    """What all pieces have for one heap, made while the server takes in what was made before."""
+    """What all pieces have for one heap; one is made in another thread while the server takes in the one before."""
     with_errors = any(piece.failed for piece in pieces)
-    start, copying = 0, ExitStack()
-    with copying:
+    starts = accumulate((piece.count for piece in pieces), initial=0)
+
+    def make(piece: Piece, start: int) -> tuple[Entries, list[str]] | None:
+        entry = piece.entries(heap)
+        if entry is None:
+            return None
+        return entry, list(_lines(entry, rows[start : start + piece.count], op, with_errors=with_errors))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="pixeltable-copy") as maker, ExitStack() as copying:
         copy = None
-        for piece in pieces:
-            entry = piece.entries(heap)
-            if entry is not None:
-                copy = copy or copying.enter_context(_copy_into(connection, entry, with_errors=with_errors))
-                _write_lines(copy, entry, rows[start : start + piece.count], op, with_errors=with_errors)
-            start += piece.count
+        upcoming: deque[Future[tuple[Entries, list[str]] | None]] = deque()
+        for piece, start in zip(pieces, starts, strict=False):
+            upcoming.append(maker.submit(make, piece, start))
+            if len(upcoming) > _PIECES_AHEAD:
+                copy = _copy_made(connection, upcoming.popleft().result(), copy, copying, with_errors=with_errors)
+        while upcoming:
+            copy = _copy_made(connection, upcoming.popleft().result(), copy, copying, with_errors=with_errors)
+
+
+def _copy_made(
+    connection: Connection,
+    made: tuple[Entries, list[str]] | None,
+    copy: "psycopg.Copy | None",
+    copying: ExitStack,
+    *,
+    with_errors: bool,
+) -> "psycopg.Copy | None":
+    if made is not None:
+        entry, lines = made
+        copy = copy or copying.enter_context(_copy_into(connection, entry, with_errors=with_errors))
+        for text in lines:
+            copy.write(text)
+    return copy
 
 
 def next_op(connection: Connection) -> int:
@@ -204,7 +232,8 @@ def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op
     """Append entries by COPY, the quickest way in."""
     with_errors = entry.errors is not None
     with _copy_into(connection, entry, with_errors=with_errors) as copy:
-        _write_lines(copy, entry, rows, op, with_errors=with_errors)
+        for text in _lines(entry, rows, op, with_errors=with_errors):
+            copy.write(text)
 
 
 def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> "AbstractContextManager[psycopg.Copy]":
@@ -212,12 +241,13 @@ def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> 
     return connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN")
 
 
-def _write_lines(copy: "psycopg.Copy", entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> None:
+def _lines(entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> Iterator[str]:
+    """Entries as COPY reads them, some thousand lines in a text."""
     columns = entry.texts
     if with_errors:
         columns = (*columns, entry.errors if entry.errors is not None else [None] * len(rows))
     for start in range(0, len(rows), _COPY_CHUNK):
-        copy.write(_copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK)))
+        yield _copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK))
 
 
 def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: slice) -> str:
