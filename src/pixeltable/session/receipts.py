@@ -28,5 +28,6 @@ def receipt(
         num_retries=calls.retries,
         input_tokens=calls.input_tokens,
         output_tokens=calls.output_tokens,
+        cost_usd=None if calls.input_tokens or calls.output_tokens else 0.0,  # no prices are known
         seconds=time.perf_counter() - start,
     )
