@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -95,9 +96,21 @@ class Running:
             text=True,
             env=os.environ
             | settings
-            | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "SLOWLY": slowly, "PIXELTABLE_PROGRESS": "off"},
+            | {
+                "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "SLOWLY": slowly,
+                "PIXELTABLE_PROGRESS": "off", "PYTHONFAULTHANDLER": "1",
+            },
             start_new_session=True,
-        )
+        )  # fmt: skip
+
+    def until(self, condition: Callable[[], bool], *, timeout_s: float = 40) -> None:
+        """Wait for something that the program does; one that is stuck says where all its threads are."""
+        try:
+            wait_until(condition, timeout_s=timeout_s)
+        except AssertionError:
+            self.process.send_signal(signal.SIGABRT)
+            out, err = self.process.communicate(timeout=30)
+            pytest.fail(f"the program is stuck; it printed {out!r} and {err}")
 
     def interrupt(self) -> tuple[str, str, float]:
         """Send it SIGINT, as Ctrl-C does: to all processes of its group. What it prints, and how long it takes."""
@@ -139,7 +152,7 @@ def test_an_insert(folder: Path, ns: str, session_settings: dict[str, str]) -> N
     done = Running(BACKFILL, f"{ns}/t", folder, session_settings, slowly="no").process.communicate(timeout=60)
     assert done == ("DONE\n", "")
     program = Running(INSERT, f"{ns}/t", folder, session_settings, slowly="yes")
-    wait_until(lambda: len(calls(folder / "ended")) > 20)
+    program.until(lambda: len(calls(folder / "ended")) > 20)
     check_end(program, *program.interrupt())
     assert t.count() == 0
     assert len(t.get_versions()) == 2
@@ -149,7 +162,7 @@ def test_a_backfill(folder: Path, ns: str, session_settings: dict[str, str]) -> 
     t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
     t.insert([{"n": n} for n in range(ROWS)])
     program = Running(BACKFILL, f"{ns}/t", folder, session_settings, slowly="yes")
-    wait_until(lambda: len(calls(folder / "ended")) >= 40)
+    program.until(lambda: len(calls(folder / "ended")) >= 40)
     time.sleep(0.5)  # for what has ended to be taken in
     check_end(program, *program.interrupt())
     t = pxt.get_table(f"{ns}/t")
@@ -169,7 +182,7 @@ def test_of_a_backfill_that_is_killed_most_is_kept(folder: Path, ns: str, sessio
     t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
     t.insert([{"n": n} for n in range(ROWS)])
     program = Running(BACKFILL, f"{ns}/t", folder, session_settings, slowly="yes")
-    wait_until(lambda: len(calls(folder / "ended")) >= 300, timeout_s=60)
+    program.until(lambda: len(calls(folder / "ended")) >= 300, timeout_s=60)
     program.process.kill()
     program.process.communicate()
     before = Counter(calls(folder / "ended"))

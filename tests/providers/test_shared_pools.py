@@ -141,7 +141,7 @@ def test_refusal_in_one_process_makes_the_others_wait() -> None:
         await asyncio.sleep(0.1)
         return await make_all(pool_of(quota), [Call()])
 
-    assert run(main())[0].at_s >= 1005.0
+    assert run(main())[0].at_s >= 1005.0 - 0.001  # the clocks of two processes differ by rounding
 
 
 def test_lost_database_is_said_and_the_pool_goes_on_alone() -> None:
