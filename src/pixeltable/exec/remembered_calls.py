@@ -124,7 +124,8 @@ def _drain(ended: "queue.SimpleQueue[tuple[int, Any]]", future: "Future[Values]"
             if found or (future.done() and ended.empty()):
                 return found
             until = time.monotonic() + _RECORD_S
-        if future.done() and ended.empty():
+        is_time = found and time.monotonic() >= until  # however quickly further ones come
+        if is_time or (future.done() and ended.empty()):
             return found
 
 
