@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -22,6 +23,9 @@ from pixeltable.session.session import Session
 from pixeltable.storage import server_user
 from pixeltable.storage.server import EmbeddedServer
 from tests.storage.server_places import account_name
+
+hypothesis.settings.register_profile("no clock", deadline=None)  # no test depends on how fast the machine is
+hypothesis.settings.load_profile("no clock")
 
 CONFIGURATION = os.environ.get("PIXELTABLE_TEST_CONFIG", "")
 SETTINGS = {

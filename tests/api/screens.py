@@ -53,11 +53,16 @@ class Screen:
 
 
 def on_terminal(
-    program: str, environment: Mapping[str, str], *, interrupt_at: str | None = None, stdout: str | None = None
+    program: str,
+    environment: Mapping[str, str],
+    *,
+    interrupt_at: str | None = None,
+    signal_at: str | None = None,
+    stdout: str | None = None,
 ) -> Screen:
     """Run a program on a terminal of its own, to its end; `interrupt_at` is output upon which Ctrl-C is pressed.
 
-    `stdout` is a file that takes its standard output, as `> file` does.
+    `signal_at` is output upon which it gets SIGUSR1, `stdout` a file that takes its standard output, as `> file` does.
     """
     pid, terminal = pty.fork()
     if pid == 0:
@@ -79,6 +84,9 @@ def on_terminal(
             if interrupt_at is not None and interrupt_at.encode() in output:
                 interrupt_at = None
                 os.write(terminal, b"\x03")
+            if signal_at is not None and signal_at.encode() in output:
+                signal_at = None
+                os.kill(pid, signal.SIGUSR1)
     finally:
         os.close(terminal)
         os.kill(pid, signal.SIGKILL)

@@ -11,13 +11,18 @@ from tests.api.screens import on_terminal
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])  # in all threads: it waits until it is asked for
+
 import sys, time
 import numpy as np
 import pixeltable as pxt
 
+
 def pause(n: int) -> None:
     if n == 70:
         print("at 70")
+        signal.sigtimedwait([signal.SIGUSR1], {wait_s})
     time.sleep({pause_s})
 
 @pxt.udf
@@ -36,8 +41,9 @@ t = pxt.get_table("{path}")
 """
 
 
-def program(table: pxt.Table, body: str, *, pause_s: float = 0.02) -> str:
-    return PROGRAM.format(path=table._path, body=body, pause_s=pause_s)  # noqa: SLF001
+def program(table: pxt.Table, body: str, *, pause_s: float = 0.02, wait_s: float = 0) -> str:
+    """`pause_s` is how long each row takes; row 70 takes until the program gets SIGUSR1, or `wait_s` at most."""
+    return PROGRAM.format(path=table._path, body=body, pause_s=pause_s, wait_s=wait_s)  # noqa: SLF001
 
 
 @pytest.fixture
@@ -72,8 +78,9 @@ def test_every_operation_prints_its_receipt_in_one_line(table: pxt.Table) -> Non
 
 
 def test_what_lasts_shows_a_bar_that_leaves_nothing_behind(table: pxt.Table) -> None:
-    screen = on_terminal(program(table, "t.add_computed_column(s=slow(t.n), on_error='ignore')"), {})
-    assert any(re.match(r"Computing \S+/t\.s ━{24} \d+ of 100 rows, ", line) for line in screen.drawn)
+    work = program(table, "t.add_computed_column(s=slow(t.n), on_error='ignore')", wait_s=60)
+    screen = on_terminal(work, {}, signal_at=" of 100 rows, ")
+    assert any(re.match(r"Computing \S+/t\.s [━╸╺]{24} \d+ of 100 rows, ", line) for line in screen.drawn)
     said, receipt = screen.shown
     assert said == "at 70"
     assert receipt.startswith("Updated 100 rows with 2 errors across 1 column (t.s) in ")
@@ -102,7 +109,7 @@ t.add_computed_column(s=slow(t.n), on_error="ignore", if_exists="ignore")
 with ThreadPoolExecutor(3) as threads:
     list(threads.map(lambda n: t.insert([{"n": n}] * 60), (1, 2, 3)))
 """
-    screen = on_terminal(program(table, body), {})
+    screen = on_terminal(program(table, body, pause_s=0.05), {})
     bars = [line for line in screen.drawn if line.startswith("Inserting into ")]
     assert len(bars) >= 3
     assert all(line.count("━") <= 24 for line in bars)
@@ -119,8 +126,8 @@ def test_the_setting_off_shows_nothing(table: pxt.Table) -> None:
 
 def test_output_that_goes_to_a_file_has_nothing_of_it(table: pxt.Table, tmp_path: Path) -> None:
     file = tmp_path / "out.txt"
-    work = program(table, "t.add_computed_column(s=slow(t.n), on_error='ignore')")
-    screen = on_terminal(work, {}, stdout=str(file))
+    work = program(table, "t.add_computed_column(s=slow(t.n), on_error='ignore')", wait_s=60)
+    screen = on_terminal(work, {}, signal_at=" of 100 rows", stdout=str(file))
     assert file.read_text() == "at 70\n"
     assert any("of 100 rows" in line for line in screen.drawn)
     assert screen.shown == []

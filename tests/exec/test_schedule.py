@@ -408,13 +408,19 @@ def test_without_parallel_calls_follow_one_another(function: Function) -> None:
 def test_batches_of_a_function_in_threads_are_done_in_their_order() -> None:
     """So that what is done can be written, while later batches wait."""
     order: list[int] = []
+    all_begun = threading.Event()
 
     @udf(parallel="threads")
     def noted(x: int) -> int:
+        all_begun.wait()
         threading.Event().wait(0.0005)
         order.append(x)
         return x
 
-    list(evaluate_batches([numbers(50)(n * 50) for n in range(20)], [goal_of(noted)]))
+    def batches() -> Iterator[Batch]:
+        yield from (numbers(50)(n * 50) for n in range(20))
+        all_begun.set()
+
+    list(evaluate_batches(batches(), [goal_of(noted)]))
     late = sum(abs(place - x) > 200 for place, x in enumerate(order))
     assert late < 100

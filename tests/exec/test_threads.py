@@ -212,6 +212,19 @@ def test_threads_left_behind_are_bounded(
     assert summary(values[3:4]) == ["TimeoutError: slow() was not run: 3 calls still go on after their timeout"]
 
 
+def test_in_a_group_the_lowest_turn_comes_first_whenever_it_was_submitted(
+    threads: Threads, gate: threading.Event
+) -> None:
+    ran: list[int] = []
+    futures = [threads.submit(lambda _: gate.wait(), numbers(1), at_once=1, group="g", turn=1)]
+    for turn in (4, 2, 3):
+        futures.append(threads.submit(ran.append, [(turn,)] * 2, at_once=1, group="g", turn=turn))
+    gate.set()
+    for future in futures:
+        future.result(60)
+    assert ran == [2, 2, 3, 3, 4, 4]
+
+
 def test_close_cancels_what_is_under_way_and_ends_idle_threads(threads: Threads, gate: threading.Event) -> None:
     ran = {*threads.run(lambda _: threading.current_thread(), numbers(1))}
     busy = threads.submit(lambda _: gate.wait(), numbers(4), at_once=1)

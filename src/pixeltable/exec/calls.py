@@ -69,7 +69,8 @@ def calling(function: Function, recorded: FunctionSpec) -> Calling:
 class Invocation:
     """Calls to be made: one for each of `count` rows of `columns`.
 
-    `places` are the numbers of these rows among the `total` of the batch, None if they are all.
+    `places` are the numbers of these rows among the `total` of the batch, None if they are all. Of the calls of an
+    operation that wait for the same threads, those of the lowest `turn` come first.
     """
 
     calling: Calling
@@ -78,6 +79,7 @@ class Invocation:
     count: int
     places: Sequence[int] | None
     total: int
+    turn: int = 0
 
     @property
     def function(self) -> Function:
@@ -90,7 +92,7 @@ class Invocation:
     def only(self, rows: Sequence[int]) -> "Invocation":
         """The calls for some of the rows, taken for themselves."""
         columns = [[column[row] for row in rows] for column in self.columns]
-        return Invocation(self.calling, self.result, columns, len(rows), None, len(rows))
+        return replace(self, columns=columns, count=len(rows), places=None, total=len(rows))
 
     def show(self, row: int) -> str:
         """The arguments of a row, for an error message."""

@@ -32,7 +32,7 @@ def rows_in_threads(
     at_once = None if function.options.parallel else 1
     future = engine.threads.submit(
         invocation.calling.body, rows, timeout_s, at_once=at_once, name=function.name, ended=ended,
-        group=_group(function, operation),
+        group=_group(function, operation), turn=invocation.turn,
     )  # fmt: skip
     stops.add(future.cancel)
     return _waited(engine, future)
@@ -73,7 +73,7 @@ def batches_in_threads(
         told = partial(_tell_parts, ended, waiting)
         future = engine.threads.submit(
             call, calls, timeout_s, at_once=at_once, name=function.name, ended=told,
-            group=_group(function, operation),
+            group=_group(function, operation), turn=invocation.turn,
         )  # fmt: skip
         stops.add(future.cancel)
         found = _waited(engine, future)

@@ -5,6 +5,7 @@ in other threads or processes) is started as soon as its arguments are known; me
 what else is ready, in this batch and in those after it. How much is under way is bounded, in rows, bytes and batches.
 """
 
+import itertools
 import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -141,8 +142,11 @@ def _steps(goals: Sequence[Goal]) -> list[_Step]:
 class _Run:
     """One batch on its way through the graph."""
 
-    def __init__(self, batch: Batch, steps: Sequence[_Step], arrivals: "queue.SimpleQueue[_Arrival]") -> None:
+    def __init__(
+        self, batch: Batch, turn: int, steps: Sequence[_Step], arrivals: "queue.SimpleQueue[_Arrival]"
+    ) -> None:
         self.batch = batch
+        self._turn = turn
         self.size_bytes = batch.size_bytes
         self._steps = steps
         self._arrivals = arrivals
@@ -188,6 +192,7 @@ class _Run:
         step.context.tally.begin()
         inputs = self._inputs(step)
         invocation = prepare(step.context.find(step.node.function), step.node, inputs.columns, inputs.count)
+        invocation = replace(invocation, turn=self._turn)
         ended: Values = [NOT_RUN] * invocation.count
         future = lanes.start(invocation, step.context, ended=ended.__setitem__)
         arrival = self._away[number] = _Arrival(self, number, inputs, invocation, future, ended)
@@ -275,6 +280,7 @@ class _Scheduler:
         self._steps = steps
         self._salvage = salvage
         self._runs: deque[_Run] = deque()
+        self._turns = itertools.count()
         self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
 
     def run(self, source: Iterator[Batch]) -> Iterator[Batch]:
@@ -300,7 +306,7 @@ class _Scheduler:
         batch = next(source, None)
         if batch is None:
             return False
-        run = _Run(batch, self._steps, self._arrivals)
+        run = _Run(batch, next(self._turns), self._steps, self._arrivals)
         run.start_calls()
         self._runs.append(run)
         return True

@@ -41,6 +41,7 @@ class _Call:
         self, run: Callable[..., Any], rows: Sequence[Row], timeout_s: float | None, at_once: int, name: str,
         ended: Ended,
         group: _Group,
+        turn: int,
     ) -> None:  # fmt: skip
         self.run = run
         self.ended = ended
@@ -52,6 +53,7 @@ class _Call:
         self.missing = len(rows)
         self.threads = 0
         self.group = group
+        self.turn = turn
         # One iterator for all threads: taking the next row needs no lock.
         self.places: Iterator[int] = iter(range(len(rows)))
         self.stopped = False
@@ -107,7 +109,7 @@ class Threads:
     """Up to `most` threads, shared by all calls; started when they are needed, some more for calls within calls.
 
     Groups of calls under way at the same time get the same number of threads, as far as they have rows; in a group,
-    calls are served in their order.
+    calls are served by their turns.
     """
 
     def __init__(self, most: int = 32) -> None:
@@ -140,15 +142,17 @@ class Threads:
         name: str = "function",
         ended: Ended = unheard,
         group: Hashable | None = None,
+        turn: int = 0,
     ) -> "Future[Values]":
         """Have `run` called with each row: one value or `Failure` for each, in their order.
 
         At most `at_once` rows run at a time, in all calls of the same `group`; without one, a call is one by itself.
+        In a group the call with the lowest `turn` comes first, whenever it was submitted.
         A row that takes longer than `timeout_s` fails, with a message that says `name`; its thread is left to itself,
         since nothing can stop it. To cancel the future, at any time, keeps further rows from being started. `ended` is
         told the place and result of each row that is done, by its thread.
         """
-        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name, ended, _Group())
+        call = _Call(run, rows, timeout_s, min(at_once or self.most, self.most), name, ended, _Group(), turn)
         if not rows:
             call.answer()
             return call.future
@@ -245,7 +249,7 @@ class Threads:
         with self._mutex:
             while not self._closed:
                 waiting = (call for call in self._calls if call.wants_thread)
-                call = min(waiting, key=lambda call: call.group.threads, default=None)
+                call = min(waiting, key=lambda call: (call.group.threads, call.turn), default=None)
                 if call is not None:
                     call.threads += 1
                     call.group.threads += 1

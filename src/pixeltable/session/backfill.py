@@ -9,7 +9,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
@@ -41,6 +40,9 @@ _PAGE_BYTES = 16 * 2**20
 
 _WRITE_S = 0.2
 """What was computed is written so often: that much, and the batch under way, is lost in a crash."""
+
+_COUNTS, _COUNT_AGAIN_S = 50, 0.02
+"""How often it is tried to count the rows to do, which cannot be told while some are being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class _Filling:
         self._name = name
         self._abort = abort
         self._tally = tally
-        tally.count_total = partial(_rows_to_do, session, job, name, tally)
+        tally.count_total = self._count_total
         self._goal = _goal(session, job, name, tally)
         look_s = _LOOK_S if run_elsewhere([self._goal]) else 0.0
         self._pace = Pace(session.settings.batch_size, first=_first_batch(self._goal), look_s=look_s)
@@ -93,6 +95,8 @@ class _Filling:
         self._head_ops: set[int] = set()
         self._written = time.perf_counter()
         self._writing = WriteBehind()
+        self._put = self._appended = 0
+        """Rows that were given to be written, and those of them that are."""
 
     def run(self) -> Filled:
         """Fill what is missing."""
@@ -130,7 +134,23 @@ class _Filling:
         self._written = time.perf_counter()
         parts, self._computed = self._computed, []
         if parts:
-            self._writing.put(_append, self._session, self._job, self._name, parts, self._abort)
+            self._put += sum(len(part.cells.values) for part in parts)
+            self._writing.put(self._append, parts, self._put)
+
+    def _append(self, parts: "Sequence[_Part]", put: int) -> None:
+        _append(self._session, self._job, self._name, parts, self._abort)
+        self._appended = put
+
+    def _count_total(self) -> int | None:
+        """Rows this run has to do in all; None if rows were being written whenever it was looked."""
+        for _ in range(_COUNTS):
+            put = self._put
+            if put == self._appended:
+                lacking = _rows_lacking(self._session, self._job, self._name)
+                if put == self._put:
+                    return put + lacking
+            time.sleep(_COUNT_AGAIN_S)
+        return None
 
     def _batches(self) -> Generator[Batch]:
         with closing(ahead(self._pages())) as pages:
@@ -168,16 +188,15 @@ class _Filling:
             size = min(_LARGEST_PAGE, _PAGE_BYTES // row_bytes + 1) if size >= _FIRST_PAGE else size
 
 
-def _rows_to_do(session: Session, job: JobRecord, name: str, tally: Tally) -> int:
-    """Rows done with those that lack an entry; a few more than that while entries wait to be written."""
+def _rows_lacking(session: Session, job: JobRecord, name: str) -> int:
+    """How many rows have no entry yet."""
     rows = _table_with_target(session, job, name).row_heap.current
     statement = f"SELECT (SELECT count(*) FROM {rows}) - (SELECT count(*) FROM {job.heap.current})"
-
     with session.database.connection() as connection, connection.transaction():  # no server is revived for this
         connection.execute("SET LOCAL statement_timeout = '10s'")  # to know it is not worth more
         row = connection.execute(statement).fetchone()
     assert row is not None
-    return tally.rows + int(row[0])
+    return int(row[0])
 
 
 def _first_batch(goal: Goal) -> int:

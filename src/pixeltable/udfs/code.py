@@ -133,7 +133,7 @@ def _source(member: Member) -> str:
     try:
         source = inspect.getsource(member)
         # What is nested is indented; to dedent its text would also change the strings within.
-        tree = ast.parse(f"if True:\n{source}" if source[0].isspace() else source)
+        tree = _parsed(f"if True:\n{source}" if source[0].isspace() else source)
     except (OSError, TypeError, SyntaxError, IndexError):
         return _stand_in(member)
     kinds = ast.ClassDef if isinstance(member, type) else ast.FunctionDef | ast.AsyncFunctionDef
@@ -144,6 +144,14 @@ def _source(member: Member) -> str:
     for inner in ast.walk(node):
         _drop_docstring(inner)
     return ast.unparse(node)
+
+
+def _parsed(source: str) -> ast.Module:
+    """As `ast.parse`, which can fail in Python 3.11 and 3.12 when threads parse at the same time (gh-106905)."""
+    try:
+        return ast.parse(source)
+    except SystemError:
+        return ast.parse(source)
 
 
 def _own_name(member: Member) -> str:
