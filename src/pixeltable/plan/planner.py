@@ -261,16 +261,13 @@ def plan_rows(
     *,
     where: Expr | None = None,
     heaps: Sequence[Heap] = (),
-    lacking: Heap | None = None,
     after: int | None = None,
     rows: Sequence[int] | None = None,
-    limit: int | None = None,
     pushdown: bool,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 
-    `heaps` are read for their `op_in` alone. `lacking` restricts to rows that have no entry in that heap, `after` to
-    rows beyond an id, `rows` to these.
+    `heaps` are read for their `op_in` alone; `after` restricts to rows beyond an id, `rows` to these.
     """
     push = Pusher(table, pushdown=pushdown)
     scope = push.scope
@@ -287,9 +284,6 @@ def plan_rows(
     errors = [scope.errors(scope.record(ref)) for ref in failing]
     for heap in heaps:
         scope.heap(heap)
-    if lacking is not None:
-        entry = scope.heap(lacking)
-        conditions.append(entry.c.row.is_(None))
     if after is not None:
         conditions.append(scope.rows.c.row > after)
     if rows is not None:
@@ -298,5 +292,36 @@ def plan_rows(
     ops = [clause.c.op_in for clause in scope.used.values()]
     read = [column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])]
     query = sa.select(scope.rows.c.row, *read)
-    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row).limit(limit)
+    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row)
     return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, properties, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlan:
+    """A statement that yields `row`, the columns and the errors of those `failing`; `heaps` are those of the columns.
+
+    It takes two more parameters: rows beyond the id `after`, and at most `limit` of them.
+    """
+
+    scan: Scan
+    heaps: tuple[Heap, ...]
+    columns: tuple[ColumnRef, ...]
+    failing: tuple[ColumnRef, ...]
+
+
+def plan_page(table: TableRecord, columns: Sequence[ColumnRef], *, lacking: Heap | None, pushdown: bool) -> PagePlan:
+    """A plan to read stored columns page by page; of the rows that have no entry in the heap `lacking`, if given."""
+    push = Pusher(table, pushdown=pushdown)
+    scope = push.scope
+    cells = [slot_sql(ref, push) for ref in columns]
+    failing = tuple(ref for ref in columns if scope.record(ref).is_computed)
+    errors = [scope.errors(scope.record(ref)) for ref in failing]
+    heaps = tuple(scope.used)
+    row = scope.rows.c.row
+    conditions = [row > sa.bindparam("after", type_=sa.BigInteger)]
+    if lacking is not None:
+        conditions.append(scope.heap(lacking).c.row.is_(None))
+    read = [column.label(f"x{i}") for i, column in enumerate([*cells, *errors])]
+    query = sa.select(row, *read).select_from(scope.from_clause()).where(*conditions).order_by(row)
+    query = query.limit(sa.bindparam("limit", type_=sa.BigInteger))
+    return PagePlan(compile_scan(query, ()), heaps, tuple(columns), failing)

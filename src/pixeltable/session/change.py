@@ -72,9 +72,7 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
     batch = Batch(len(fetched))
     start = 1 + len(plan.heaps)
-    errors = dict(zip((ref.column for ref in plan.failing), columns[start + len(plan.columns) :], strict=False))
-    for ref, values in zip(plan.columns, columns[start:], strict=False):
-        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
+    stored_columns(batch, plan.columns, plan.failing, columns[start:])
     for node, values in zip(plan.properties, columns[start + len(plan.columns) + len(plan.failing) :], strict=True):
         batch.put(node, Column(list(values)))
     kept = list(range(len(fetched)))
@@ -117,6 +115,15 @@ def matching_rows(
         return read(pushdown=session.settings.sql_pushdown)
     except psycopg.DataError:
         return read(pushdown=False)
+
+
+def stored_columns(
+    batch: Batch, refs: Sequence[ColumnRef], failing: Sequence[ColumnRef], fetched: Sequence[Sequence[Any]]
+) -> None:
+    """Put columns into a batch as they were fetched: the cells of `refs`, then the errors of those `failing`."""
+    errors = dict(zip((ref.column for ref in failing), fetched[len(refs) :], strict=False))
+    for ref, values in zip(refs, fetched, strict=False):
+        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
 
 
 def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:

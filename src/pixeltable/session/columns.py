@@ -89,7 +89,7 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tal
     try:
         while True:
             part = fill(session, job, name, abort=abort, tally=tally)
-            total = Filled(total.rows + part.rows, total.failed + part.failed, part.head_op)
+            total = Filled(total.rows + part.rows, total.failed + part.failed, part.head)
             stamp = stamp_of(session, session.table(job.table_id, name), [column], [])
             change = f"Added: {column.name}"
             if finish(session, job, name, change=change, filled=total, ready=in_service, stamp=stamp):

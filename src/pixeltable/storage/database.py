@@ -195,6 +195,19 @@ class Database:
         self.close_idle()
 
 
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """A transaction that only reads, and whose statements all see the same data."""
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):  # where that fails, the pool closes the connection
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
 def jsonb(value: object) -> object:
     """A parameter of a statement for a column of type jsonb."""
     return psycopg.types.json.Jsonb(value)
