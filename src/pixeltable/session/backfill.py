@@ -6,7 +6,7 @@ nothing needs checking; else only rows are appended whose inputs are still the e
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
 from pixeltable.session.compute import cell_failure, column_goal, index_goal
 from pixeltable.session.heads import Head, lock_head, ops_since
-from pixeltable.session.pages import Page, PageReader, Part, joined, target_entries
+from pixeltable.session.pages import Begun, Page, PageReader, Part, batches_of, joined, target_entries
 from pixeltable.session.session import Session
 from pixeltable.session.target_jobs import Filled
 from pixeltable.storage.database import Connection
@@ -36,22 +36,24 @@ _LARGEST_PAGE = 20_000
 _PAGE_BYTES = 16 * 2**20
 """Pages are read in one go; how long their rows are shows with the first, which is small."""
 
-_WRITE_S = 0.2
+WRITE_S = 0.2
 """What was computed is written so often: that much, and the batch under way, is lost in a crash."""
 
 _COUNTS, _COUNT_AGAIN_S = 50, 0.02
 """How often it is tried to count the rows to do, which cannot be told while some are being written."""
 
 
-def fill(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally) -> Filled:
-    """Compute the entries that are missing; the caller owns the job.
+def fill(
+    session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally, begun: Begun | None = None
+) -> Filled:
+    """Compute the entries that are missing, but for those that are `begun`; the caller owns the job.
 
     While a batch is computed, the next page is read and what was computed before is written.
 
     Raises:
         CellFailure: a cell failed and `abort` is set; what was computed until then is kept.
     """
-    return _Filling(session, job, name, abort, tally).run()
+    return _Filling(session, job, name, abort, tally).run(begun or Begun())
 
 
 class _Filling:
@@ -75,11 +77,16 @@ class _Filling:
         self._put = self._appended = 0
         """Rows that were given to be written, and those of them that are."""
 
-    def run(self) -> Filled:
+    def run(self, begun: Begun) -> Filled:
         """Fill what is missing."""
-        filled = Filled(0, 0)
+        filled = Filled(begun.rows, begun.failed)
+        self._computed.extend(begun.parts)
+        self._heads.update(part.page.head for part in begun.parts)
         with self._writing:
             try:
+                if begun.error is not None:
+                    raise begun.error
+                self._write()
                 with closing(evaluate_batches(self._batches(), [self._goal], salvage=self._keep)) as batches:
                     for batch in batches:
                         cells = self._take_in(batch, first=filled.rows)
@@ -94,7 +101,7 @@ class _Filling:
             raise cell_failure(self._job.target, cells, first=first)
         self._pace.done(batch.count)
         self._tally.advance(batch.count, failed=len(cells.failures))
-        if time.perf_counter() - self._written > _WRITE_S:
+        if time.perf_counter() - self._written > WRITE_S:
             self._write()
         return cells
 
@@ -132,17 +139,9 @@ class _Filling:
     def _batches(self) -> Generator[Batch]:
         with closing(ahead(self._pages())) as pages:
             for page in pages:
-                self._pace.begin()
-                yield from self._batches_of(page)
-
-    def _batches_of(self, page: Page) -> Iterator[Batch]:
-        whole, start = page.batch, 0
-        while start < whole.count:
-            stop = min(start + self._pace.size, whole.count)
-            batch = whole if stop - start == whole.count else whole.take(range(start, stop))
-            self._origins[batch] = (page, start)
-            yield batch
-            start = stop
+                for start, batch in batches_of(page, self._pace):
+                    self._origins[batch] = (page, start)
+                    yield batch
 
     def _pages(self) -> Generator[Page]:
         """The rows that lack an entry, in the order of their ids."""

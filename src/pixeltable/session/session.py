@@ -75,6 +75,9 @@ class Session:
         self.in_flight = InFlight()
         self._run_query = functools.partial(run_query, self)
         self.stamps: dict[tuple[int, ...], KnownStamp] = {}
+        self.last_page: Any = None
+        """What `pages` keeps for the next column that is added."""
+
         self.warned: set[tuple[int, int]] = set()
         self.context = self._new_context()
         try:
@@ -148,12 +151,20 @@ class Session:
 
         def run(connection: Connection) -> list[Result]:
             with connection.transaction():
-                results[:] = [work(connection, loading.load_locked(connection, self._catalog))]
+                before = loading.load_locked(connection, self._catalog)
+                results[:] = [work(connection, before)]
                 store.record_change(connection, token)
+                after = loading.load_locked(connection, before)
+            self.adopt(after)
             return results
 
-        self.database.attempt(run, recall=lambda connection: results if store.was_recorded(connection, token) else None)
-        self.refresh()
+        def recall(connection: Connection) -> list[Result] | None:
+            if not store.was_recorded(connection, token):
+                return None
+            self.refresh_on(connection)
+            return results
+
+        self.database.attempt(run, recall=recall)
         return results[0]
 
     def replanning(self, work: Callable[[], Result]) -> Result:
