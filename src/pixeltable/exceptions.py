@@ -400,6 +400,22 @@ class ForeignColumn(InvalidExpression):
         )
 
 
+class AmbiguousColumn(InvalidExpression):
+    def __init__(self, name: str, *, table: str) -> None:
+        super().__init__(
+            f"column {name!r} may be of either use of table {table!r} in the query",
+            hint="Give one of them another name: other = t.alias('other'), then other.column.",
+        )
+
+
+class JoinedWithItself(InvalidExpression):
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"table {table!r} is in the query already, under the same name",
+            hint="Give it another one: other = t.alias('other'), and join that.",
+        )
+
+
 class CellFailure(RequestError):
     """A computed cell failed and the caller asked to abort; the user's exception is the `__cause__`."""
 

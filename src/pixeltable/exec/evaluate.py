@@ -22,7 +22,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
@@ -104,6 +104,7 @@ def _(node: Literal, columns: Sequence[Values], count: int, context: Context) ->
 @evaluate.register(CellProperty)
 @evaluate.register(VectorScore)
 @evaluate.register(Similarity)
+@evaluate.register(RowHash)
 def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
     raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")
 

@@ -33,19 +33,23 @@ class Literal(Expr):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ColumnRef(Expr):
-    """The value of a column in the row at hand; `column` and `table` are ids, which survive renaming."""
+    """The value of a column in the row at hand; `column` and `table` are ids, which survive renaming.
+
+    `alias` tells apart the rows of a table that a query reads more than once.
+    """
 
     column: int
     table: int
     name: str
     column_type: ColumnType
+    alias: str | None = None
 
     @property
     def type(self) -> ColumnType:
         return self.column_type
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if self.alias is None else f"{self.alias}.{self.name}"
 
 
 def as_expr(value: Any) -> Expr:

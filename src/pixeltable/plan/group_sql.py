@@ -84,8 +84,8 @@ class _Inputs:
     def subquery(self, conditions: list[Sql]) -> sa.Subquery:
         """The rows, which are numbered by `row`."""
         scope = self._push.scope
-        query = sa.select(scope.rows.c.row, *self._columns).select_from(scope.from_clause()).where(*conditions)
-        return query.subquery("rows")
+        query = sa.select(scope.row_number.label("row"), *self._columns)
+        return query.select_from(scope.from_clause()).where(*conditions).subquery("rows")
 
 
 def _key_sql(key: Expr, push: Pusher) -> Sql | None:

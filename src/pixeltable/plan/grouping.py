@@ -27,6 +27,15 @@ def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Query
     return plan_query(spec, table, pushdown=pushdown)
 
 
+def grouped_if_distinct(spec: QuerySpec, table: TableRecord) -> QuerySpec:
+    """A query for distinct rows as one that groups by all that it selects."""
+    if not spec.distinct:
+        return spec
+    outputs = select_outputs(spec, table)
+    keys = {structure(expr): expr for _, expr in outputs}
+    return replace(spec, select=outputs, group_by=tuple(keys.values()), distinct=False)
+
+
 def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
     """A statement that counts the groups of a grouped query, or None where Python groups them."""
     found = _Grouped(spec, table).sql(table) if pushdown else None
@@ -47,15 +56,15 @@ def _items(spec: QuerySpec) -> Iterator[Expr]:
     yield from (item.expr for item in spec.order_by)
 
 
-def bind_key(expr: Expr, table: TableRecord) -> Expr:
+def bind_key(expr: Expr, table: TableRecord, *, role: str = "group_by()") -> Expr:
     """A bound expression by which rows can be grouped.
 
     Raises:
         TypeMismatch: its values are arrays or media.
     """
     if isinstance(expr.type, ArrayType | MediaType):
-        raise TypeMismatch(f"group_by(): `{expr}` has type `{expr.type}`, by which rows cannot be grouped")
-    return bind(expr, table, role="group_by()")
+        raise TypeMismatch(f"{role}: `{expr}` has type `{expr.type}`, by which rows cannot be grouped")
+    return bind(expr, table, role=role)
 
 
 def check_groups(spec: QuerySpec, table: TableRecord) -> None:
@@ -103,8 +112,11 @@ class _Grouped:
 
     def sql(self, table: TableRecord) -> GroupedSql | None:
         """The statement that groups, if there is one."""
+        push = Pusher(table, pushdown=True)
+        if self.spec.sample is not None or push.left_over:
+            return None
         where = None if self.spec.where is None else bind_predicate(self.spec.where, table)
-        return grouped_sql(self.grouping, where, Pusher(table, pushdown=True))
+        return grouped_sql(self.grouping, where, push)
 
 
 def _distinct(exprs: Sequence[Expr]) -> tuple[Aggregate, ...]:

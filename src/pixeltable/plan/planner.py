@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import Unsupported
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
-from pixeltable.exprs.properties import CellProperty, VectorScore
+from pixeltable.exprs.properties import CellProperty, RowHash, VectorScore
 from pixeltable.exprs.variable import Variable
+from pixeltable.plan import sampling
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
-from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
+from pixeltable.plan.joins import JoinedRecord, JoinScope
+from pixeltable.plan.query import Grouping, How, OrderItem, QuerySpec, Sample
 from pixeltable.plan.scope import Scope
-from pixeltable.plan.sql import to_sql, vector_distance
+from pixeltable.plan.sql import IN_SQL, to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
@@ -41,8 +44,8 @@ class Scan:
 class QueryPlan:
     """A statement and what Python does with its rows: filter, group, order, cut, then evaluate `outputs`.
 
-    `grouping` is there if Python groups the rows, `windows` have to see all rows before any is cut off; rows that are
-    left in no other order are then taken in reverse if `newest_first` is set.
+    `sample` is there if Python chooses among the rows, `grouping` if it groups them; `windows` have to see all rows
+    before any is cut off; rows that are left in no other order are then taken in reverse if `newest_first` is set.
 
     `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
     fewer rows than `wanted`.
@@ -59,18 +62,41 @@ class QueryPlan:
     grouping: Grouping | None = None
     windows: tuple[Aggregate, ...] = ()
     newest_first: bool = False
+    sample: Sample | None = None
 
 
 class Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
     def __init__(self, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None) -> None:
-        self.scope = Scope(table, variables or {})
         self._pushdown = pushdown
+        self.left_over: list[Expr] = []
+        """Conditions of joins for Python to filter by."""
+
+        if isinstance(table, JoinedRecord):
+            self.scope: Scope = JoinScope(table, variables or {})
+            self.scope.conditions += [self._join_condition(how, on, table) for how, on in table.joins]
+        else:
+            self.scope = Scope(table, variables or {})
+
+    def _join_condition(self, how: How, on: Expr | None, table: TableRecord) -> Sql:
+        if on is None:
+            return sa.true()
+        bound = bind_predicate(on, table, role="join()")
+        found = to_sql(bound, self.scope)
+        if found is not None:
+            return found
+        if how != "inner":
+            raise Unsupported(
+                f"the condition of a {how} join has to run in SQL, and `{on}` cannot",
+                hint="Add it as a computed column first, and join by that.",
+            )
+        self.left_over.append(bound)
+        return sa.true()
 
     def sql(self, node: Expr) -> Sql | None:
         """The node as SQL, its heaps joined; None, and nothing joined, if it runs in Python."""
-        if not self._pushdown and not isinstance(node, ColumnRef | CellProperty | VectorScore):
+        if not self._pushdown and not isinstance(node, ColumnRef | CellProperty | RowHash | VectorScore):
             return None
         before = dict(self.scope.used)
         found = to_sql(node, self.scope)
@@ -99,12 +125,17 @@ def plan_query(
     outputs = select_outputs(spec, table)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = split_predicate(predicate, push)
+    sample = spec.sample and bound_sample(spec.sample, table)
+    if sample is not None and pushdown and (chosen := _chosen_rows(sample, predicate, table)) is not None:
+        conditions, where, sample = [push.scope.rows.c.row.in_(chosen)], None, None
     ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
     keys = order_keys(ordering, spec, push)
-    in_sql = where is None and keys is not None
+    in_sql = where is None and keys is not None and sample is None
     rest = [expr for _, expr in outputs] + ([where] if where is not None else [])
     if keys is None:
         rest += [item.expr for item in ordering]
+    if sample is not None:
+        rest += [RowHash(sample.seed), *sample.stratify_by]
     slots = tuple(slots_of(rest, push))
     columns = [slot_sql(slot, push) for slot in slots]
 
@@ -121,7 +152,7 @@ def plan_query(
     limited = spec.limit is not None or spec.variable_limit is not None
     by_vector = in_sql and limited and leads_with_nearest(ordering)
     return QueryPlan(
-        scan=statement(nearest_only=by_vector),
+        scan=statement(nearest_only=by_vector and not isinstance(table, JoinedRecord)),
         outputs=outputs,
         where=where,
         order_by=() if keys is not None else ordering,
@@ -129,7 +160,43 @@ def plan_query(
         offset=None if in_sql else spec.offset,
         exact=statement(nearest_only=False) if by_vector else None,
         wanted=spec.limit if by_vector else None,
+        sample=sample,
     )
+
+
+def bound_sample(sample: Sample, table: TableRecord) -> Sample:
+    """A sample with its strata bound."""
+    return replace(sample, stratify_by=tuple(bind(key, table, role="sample()") for key in sample.stratify_by))
+
+
+def _chosen_rows(sample: Sample, predicate: Expr | None, table: TableRecord) -> sa.Select[Any] | None:
+    """A statement for the ids of the rows that the sample chooses of those the filter keeps; None if Python has to."""
+    push = Pusher(table, pushdown=True)
+    conditions, where = split_predicate(predicate, push)
+    keys = [push.sql(key) if isinstance(key.type, IN_SQL) else None for key in sample.stratify_by]
+    strata = [key for key in keys if key is not None]
+    if where is not None or len(strata) < len(keys):
+        return None
+    row, hashed = push.scope.rows.c.row, slot_sql(RowHash(sample.seed), push)
+    rows = sa.select(row).select_from(push.scope.from_clause()).where(*conditions)
+    if sample.fraction is not None and not strata:
+        return rows.where(sa.func.left(hashed, 8).collate("C") < sampling.threshold(sample.fraction)).correlate(None)
+    if not strata:
+        return rows.order_by(hashed.collate("C")).limit(sample.n).correlate(None)
+    rank = sa.func.row_number().over(partition_by=strata, order_by=hashed.collate("C")).label("place")
+    total = sa.func.count().over(partition_by=strata).label("total")
+    ranked = rows.add_columns(rank, total, hashed.label("hash")).correlate(None).subquery("ranked")
+    return _of_strata(sample, ranked)
+
+
+def _of_strata(sample: Sample, ranked: sa.Subquery) -> sa.Select[Any]:
+    rows, place, total = sa.select(ranked.c.row), ranked.c.place, sa.cast(ranked.c.total, sa.Double)
+    if sample.n_per_stratum is not None:
+        return rows.where(place <= sample.n_per_stratum)
+    if sample.fraction is not None:
+        return rows.where(place <= sa.func.ceil(total * sa.literal(sample.fraction, sa.Double)))
+    depth = (sa.cast(place, sa.Double) - sa.literal(0.5, sa.Double)) / total
+    return rows.order_by(depth, ranked.c.hash.collate("C")).limit(sample.n)
 
 
 def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
@@ -137,7 +204,7 @@ def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan |
     push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = split_predicate(predicate, push)
-    if where is not None:
+    if where is not None or spec.sample is not None:
         return None
     rows = sa.select(push.scope.rows.c.row).select_from(push.scope.from_clause()).where(*conditions)
     if spec.limit is None and spec.offset is None:
@@ -155,7 +222,7 @@ def split_predicate(predicate: Expr | None, push: Pusher) -> tuple[list[Sql], Ex
     """The conjuncts that run in SQL, and the conjunction of the others."""
     parts = predicate.parts if isinstance(predicate, And) else () if predicate is None else (predicate,)
     conditions: list[Sql] = []
-    rest: list[Expr] = []
+    rest: list[Expr] = [*push.left_over]
     for part in parts:
         sql = push.sql(part)
         if sql is None:
@@ -183,8 +250,7 @@ def order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> 
 
 
 def _row_order(spec: QuerySpec, scope: Scope) -> list[Any]:
-    row = scope.rows.c.row
-    return [row.asc() if spec.row_order == "inserted" else row.desc()]
+    return [row.asc() if spec.row_order == "inserted" else row.desc() for row in scope.row_keys]
 
 
 def _is_nearest_first(item: OrderItem) -> bool:

@@ -28,6 +28,41 @@ class Grouping:
     aggregates: tuple[Aggregate, ...]
 
 
+How = Choice["inner", "left", "right", "full_outer", "cross"]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The rows of another table beside those before: all pairs (`cross`), or those for which `on` is true.
+
+    Of a left join all rows before are kept, of a right one all of the other table, of a full one both; what they lack
+    is null.
+    """
+
+    table: int
+    how: How
+    on: Expr | None
+    alias: str | None = None
+    name: str = ""
+    """What the user knew the table by."""
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows chosen by chance: `n` in all, `n_per_stratum` of each stratum, or a `fraction`; just one of these is given.
+
+    Strata are the rows that are equal in all of `stratify_by`. With the same `seed` the same rows are chosen.
+    """
+
+    seed: int
+    n: int | None = None
+    n_per_stratum: int | None = None
+    fraction: float | None = None
+    stratify_by: tuple[Expr, ...] = ()
+
+
 @record
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
@@ -37,7 +72,8 @@ class QuerySpec:
 
     In the query of a function Variables stand for its parameters: in expressions, and in place of the two numbers.
 
-    `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse.
+    `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse. `alias` is the name
+    that references to the columns of `table` carry. `distinct` takes rows together that are equal in all of `select`.
     """
 
     table: int
@@ -50,6 +86,10 @@ class QuerySpec:
     row_order: Choice["inserted", "newest"] = "inserted"
     variable_limit: Variable | None = None
     variable_offset: Variable | None = None
+    alias: str | None = None
+    joins: tuple[Join, ...] = ()
+    sample: Sample | None = None
+    distinct: bool = False
 
     @property
     def variables(self) -> dict[str, ColumnType]:

@@ -14,7 +14,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
@@ -274,6 +274,11 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
         pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
         return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+@to_sql.register
+def _(node: RowHash, scope: Scope) -> Sql | None:
+    return sa.func.md5(sa.cast(scope.rows.c.row, sa.Text) + f":{node.seed}", type_=sa.Text)
 
 
 def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:

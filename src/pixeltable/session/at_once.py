@@ -67,6 +67,7 @@ def add_at_once(
         return None  # the table as last seen is out of date, or the job will say what is wrong
     if not _is_quick(session, goal, len(page.rows)):
         return None
+    tally.total = len(page.rows)
     begun = _compute(session, goal, page, abort=abort, tally=tally)
     if begun.error is None and begun.rows == len(page.rows):
         return _commit(session, table, job, begun) or begun

@@ -6,18 +6,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pixeltable.catalog.loading import read_epoch
-from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidExpression, Unsupported
-from pixeltable.exec.aggregate import group_batch
+from pixeltable.exec.aggregate import group_batch, rows_by_key
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.properties import RowHash
 from pixeltable.lazy import psycopg
-from pixeltable.plan.grouping import is_grouped, plan_group_count, plan_select
+from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group_count, plan_select
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
-from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.query import QuerySpec, Sample
+from pixeltable.plan.sampling import chosen
+from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
 from pixeltable.storage.cells import decoder
@@ -46,32 +48,37 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     """
     _check_closed(spec)
 
-    def run(table: TableRecord, pushdown: bool) -> Answer:
-        resolved = resolve_similarities(session, spec, table)
-        plan = plan_select(resolved, table, pushdown=pushdown)
-        rows = _fetch(session, table, plan)
-        return _finish(session, plan, rows)
+    def run(relation: Relation, pushdown: bool) -> Answer:
+        resolved = _resolved(session, spec, relation)
+        plan = plan_select(resolved, relation.record, pushdown=pushdown)
+        return _finish(session, plan, _fetch(session, relation, plan))
 
-    return on_current_schema(session, spec.table, name, run)
+    return on_current_schema(session, spec, name, run)
+
+
+def _resolved(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
+    """The query over the record of what it reads, with embedded questions."""
+    found = resolve_similarities(session, relation.resolve_spec(spec), relation.record)
+    return grouped_if_distinct(found, relation.record)
 
 
 def count(session: Session, spec: QuerySpec, name: str) -> int:
     """How many rows a query yields."""
     _check_closed(spec)
 
-    def run(table: TableRecord, pushdown: bool) -> int:
-        resolved = resolve_similarities(session, spec, table)
+    def run(relation: Relation, pushdown: bool) -> int:
+        resolved, table = _resolved(session, spec, relation), relation.record
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
             resolved = replace(resolved, select=(), order_by=())
         scan = (plan_group_count if grouped else plan_count)(resolved, table, pushdown=pushdown)
         if scan is not None:
-            ((found,),) = validated(session, table, lambda connection: execute(connection, scan))
+            ((found,),) = validated(session, relation, lambda connection: execute(connection, scan))
             return int(found)
         plan = plan_select(resolved, table, pushdown=pushdown)
-        return len(_surviving(session, plan, _fetch(session, table, plan))[1])
+        return len(_surviving(session, plan, _fetch(session, relation, plan))[1])
 
-    return on_current_schema(session, spec.table, name, run)
+    return on_current_schema(session, spec, name, run)
 
 
 def _check_closed(spec: QuerySpec) -> None:
@@ -86,26 +93,31 @@ class _Stale(Exception):
     """The schema a statement was planned against is not the one it ran on."""
 
 
-def on_current_schema(session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Result]) -> Result:
-    """`run` on the table as last seen; on the newest one if that turns out to be another.
+def on_current_schema(session: Session, spec: QuerySpec, name: str, run: Callable[[Relation, bool], Result]) -> Result:
+    """`run` on what the query reads as last seen; on the newest schema if that turns out to be another.
 
     Its second argument says whether to give to SQL what SQL can do.
     """
     pushdown = session.settings.sql_pushdown
     for _ in range(session.settings.write_attempts):
-        table = session.table(table_id, name)
+        relation = relation_of(session, spec, name)
         try:
-            return run(table, pushdown)
+            return run(relation, pushdown)
         except (_Stale, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-            session.refresh().table(table_id, name=name)
+            session.refresh().table(spec.table, name=name)
         except psycopg.DataError:
             if not pushdown:
                 raise
             pushdown = False  # a number out of SQL's range, say: Python has the wider one, or the clearer error
+        except psycopg.errors.FeatureNotSupported as error:
+            raise Unsupported(
+                f"the database cannot run this query: {error.diag.message_primary}",
+                hint="The condition of a full_outer join has to be of the form t.a == u.b.",
+            ) from None
     raise InvalidExpression(f"the schema of table {name!r} kept changing while the query ran", hint="Try again.")
 
 
-def _fetch(session: Session, table: TableRecord, plan: QueryPlan) -> list[tuple[Any, ...]]:
+def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> list[tuple[Any, ...]]:
     def run(connection: Connection) -> list[tuple[Any, ...]]:
         rows = execute(connection, plan.scan)
         if plan.exact is None or plan.wanted is None or len(rows) >= plan.wanted:
@@ -114,11 +126,11 @@ def _fetch(session: Session, table: TableRecord, plan: QueryPlan) -> list[tuple[
             connection.execute(NO_INDEX_SCAN)
             return execute(connection, plan.exact)
 
-    return validated(session, table, run)
+    return validated(session, relation, run)
 
 
 def validated(
-    session: Session, table: TableRecord, work: Callable[[Connection], list[tuple[Any, ...]]]
+    session: Session, relation: Relation, work: Callable[[Connection], list[tuple[Any, ...]]]
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement, and in the same visit the proof that the schema it relied on was still in force."""
 
@@ -127,9 +139,11 @@ def validated(
 
     rows, epoch = session.database.read(run)
     if epoch != session.catalog.epoch:
-        known = session.refresh().tables.get(table.id)
-        if known is None or known.schema_version != table.schema_version:
-            raise _Stale
+        known = session.refresh().tables
+        for source in relation.sources:
+            found = known.get(source.record.id)
+            if found is None or found.schema_version != source.record.schema_version:
+                raise _Stale
     return rows
 
 
@@ -155,6 +169,8 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
     evaluated = partial(_values, session)
     if plan.where is not None:
         batch, _ = filter_batch(plan.where, batch, evaluated)
+    if plan.sample is not None:
+        batch = _sampled(plan.sample, batch, evaluated)
     if plan.grouping is not None:
         batch = group_batch(plan.grouping, batch, session.context, evaluated)
     for window in plan.windows:
@@ -165,6 +181,11 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
     start = plan.offset or 0
     stop = None if plan.limit is None else start + plan.limit
     return batch, kept[start:stop]
+
+
+def _sampled(sample: Sample, batch: Batch, values: Callable[[Expr, Batch], list[Any]]) -> Batch:
+    strata = rows_by_key([values(key, batch) for key in sample.stratify_by], batch.count)
+    return batch.take(chosen(sample, values(RowHash(sample.seed), batch), strata))
 
 
 def _finish(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> Answer:

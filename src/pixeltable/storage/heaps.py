@@ -68,6 +68,11 @@ class Heap:
         return f"pixeltable.{'v' if self.vectors else 'h'}{self.id}"
 
     @property
+    def alias(self) -> str | None:
+        """What a statement calls `current`, if not by its name."""
+        return None
+
+    @property
     def history(self) -> str:
         return f"{self.current}_history"
 
