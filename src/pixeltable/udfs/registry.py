@@ -102,7 +102,7 @@ def _wrapper_of(found: Any, module: ModuleType) -> Function | None:
     if not isinstance(found, FunctionType):
         return None
     declared = (value for value in vars(module).values() if isinstance(value, Function))
-    return next((function for function in declared if function.body is found), None)
+    return next((function for function in declared if function.declared is found), None)
 
 
 def _check_compatible(function: Function, recorded: FunctionSpec) -> None:

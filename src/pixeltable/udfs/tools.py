@@ -63,7 +63,7 @@ class Tool(StandIn):
 def _described(function: Function | BoundFunction) -> dict[str, dict[str, Any]]:
     """A JSON Schema for each parameter: from its annotation, which knows more than the type, where there is one."""
     try:
-        hints = typing.get_type_hints(_base(function).body, include_extras=True)
+        hints = typing.get_type_hints(_base(function).declared, include_extras=True)
     except (NameError, TypeError, SyntaxError, AttributeError):
         hints = {}  # made by hand, or with `param_types`
     schemas = {}
