@@ -74,6 +74,11 @@ def sdk_options(sdk: Any, values: Mapping[str, Any], *, url: str, section: str) 
     return {"max_retries": 0, "timeout": timeout, "http_client": client}
 
 
+def spread_transport(url: str, *, limit: int = MAX_CONNECTIONS) -> Spread:
+    """The transport of a client that is made without an SDK's help, for requests to `url`."""
+    return _spread(importlib.import_module("httpx2"), url=url, limit=limit, idle=limit)
+
+
 def _number(values: Mapping[str, Any], name: str, default: float, section: str) -> float:
     given = values.get(name)
     if given is None:

@@ -81,6 +81,7 @@ class Function:
         self._substitute = substitute
         if substitute is not None:
             self.body = substitute_body(substitute, self.parameters, name=self.name)
+        self.parameter_schemas: Mapping[str, Mapping[str, Any]] = {}
         self.sql: Callable[..., Any] | None = None
         self._primary = primary
         self._file_time = file_time(body)
