@@ -1,15 +1,14 @@
 """An HTTP client for hundreds of requests at once, for SDKs that are built on httpx2."""
 
-import asyncio
 import importlib
 import socket
-import urllib.request
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from pixeltable.exceptions import InvalidConfiguration
+from pixeltable.lazy import asyncio
 
 MAX_CONNECTIONS = 1000
 READ_TIMEOUT_S = 600.0
@@ -107,8 +106,9 @@ def _spread(http: ModuleType, *, url: str, limit: int, idle: int) -> Spread:
 def _proxy(url: str) -> str | None:
     """The proxy the environment has for `url`; a client that is given a transport would not look for it itself."""
     parts = urlsplit(url)
-    proxies = urllib.request.getproxies()
-    if urllib.request.proxy_bypass(parts.hostname or ""):
+    environment = importlib.import_module("urllib.request")  # here: it loads all of http and email
+    proxies: dict[str, str] = environment.getproxies()
+    if environment.proxy_bypass(parts.hostname or ""):
         return None
     return proxies.get(parts.scheme) or proxies.get("all")
 
