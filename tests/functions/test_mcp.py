@@ -119,6 +119,14 @@ def test_call_without_an_answer_fails_alone_and_is_not_made_again(ns: str, api: 
     assert table.where(table.result.errortype == "ToolServerLost").count() == 1
 
 
+def test_call_that_is_refused_fails_for_good(ns: str, api: McpApi) -> None:
+    table = column(ns, pxt.mcp_udfs(api.url)[0])
+    api.faults.append(403)
+    table.insert([{"a": 1}], on_error="ignore")
+    name, message = error_of(table)
+    assert (name, "HTTP 403" in message) == ("ToolFailed", True)
+
+
 def test_call_without_an_answer_may_be_tried_again_on_demand(ns: str, api: McpApi) -> None:
     [echo, _] = pxt.mcp_udfs(api.url)
     table = pxt.create_table(f"{ns}/t", {"a": pxt.Int})

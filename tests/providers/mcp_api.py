@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+pytest.importorskip("mcp")
+
 import uvicorn
 from mcp.server.lowlevel import Server
 from mcp_types import CallToolResult, ContentBlock, ListToolsResult, TextContent, Tool

@@ -13,8 +13,8 @@ from pixeltable.lazy import asyncio
 MAX_CONNECTIONS = 1000
 READ_TIMEOUT_S = 600.0
 WRITE_TIMEOUT_S = 600.0
+CONNECT_TIMEOUT_S = 30.0
 
-_CONNECT_TIMEOUT_S = 30.0
 _IDLE_S = 30.0
 _CONNECTIONS_EACH = 16
 """httpx's pool looks at each of its connections at every request; many small pools cost less than a large one."""
@@ -63,7 +63,7 @@ def sdk_options(sdk: Any, values: Mapping[str, Any], *, url: str, section: str) 
     limit = int(_number(values, "max_connections", MAX_CONNECTIONS, section))
     idle = int(_number(values, "max_keepalive_connections", limit, section))
     timeout = http.Timeout(
-        connect=_CONNECT_TIMEOUT_S,
+        connect=CONNECT_TIMEOUT_S,
         read=_number(values, "read_timeout", READ_TIMEOUT_S, section),
         write=_number(values, "write_timeout", WRITE_TIMEOUT_S, section),
         pool=None,

@@ -3,7 +3,13 @@
 import importlib
 from typing import Any, Final
 
-from pixeltable.providers.connections import READ_TIMEOUT_S, WRITE_TIMEOUT_S, Spread, spread_transport
+from pixeltable.providers.connections import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    WRITE_TIMEOUT_S,
+    Spread,
+    spread_transport,
+)
 
 # Codes of ours in answers of JSON-RPC; the specification leaves all beyond -32768..-32000 to applications.
 SESSION_GONE: Final = 7001
@@ -11,9 +17,9 @@ SESSION_GONE: Final = 7001
 UNREACHABLE: Final = 7002
 """There was no connection: the server did not take the request."""
 BROKEN: Final = 7003
-"""The connection broke: what the server did with the request, nobody knows."""
+"""The connection broke, or the server did: what became of the request, nobody knows. Later, it may succeed."""
 REFUSED: Final = 7004
-"""The answer was a status without a message of JSON-RPC."""
+"""The answer was a status that blames the request, without a message of JSON-RPC."""
 
 _SESSION_HEADER = "mcp-session-id"
 
@@ -21,7 +27,7 @@ _SESSION_HEADER = "mcp-session-id"
 def http_client(url: str) -> Any:
     """A client for one MCP server, for hundreds of calls at once. Proxies are those of the environment."""
     http = importlib.import_module("httpx2")
-    timeout = http.Timeout(connect=30.0, read=READ_TIMEOUT_S, write=WRITE_TIMEOUT_S, pool=None)
+    timeout = http.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S, write=WRITE_TIMEOUT_S, pool=None)
     return http.AsyncClient(transport=Answering(spread_transport(url), http), timeout=timeout)
 
 
@@ -56,7 +62,8 @@ class Answering:
             return self._failure(SESSION_GONE, "it ended the session")
         if response.status_code >= 400 and not is_json:
             await response.aclose()
-            return self._failure(REFUSED, f"it answered with HTTP {response.status_code}")
+            code = REFUSED if response.status_code < 500 and response.status_code != 429 else BROKEN
+            return self._failure(code, f"it answered with HTTP {response.status_code}")
         return response
 
     async def _end_session(self, request: Any) -> Any:

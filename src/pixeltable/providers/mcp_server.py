@@ -8,7 +8,7 @@ from typing import Any, Final
 from pixeltable.exceptions import ProviderFailure, ToolFailed, ToolServerLost
 from pixeltable.lazy import asyncio
 from pixeltable.providers.clients import current_clients
-from pixeltable.providers.mcp_http import BROKEN, REFUSED, SESSION_GONE, UNREACHABLE, http_client
+from pixeltable.providers.mcp_http import BROKEN, SESSION_GONE, UNREACHABLE, http_client
 from pixeltable.providers.mcp_schema import OfferedTool, read_tool
 from pixeltable.providers.provider import Provider
 
@@ -16,7 +16,7 @@ MCP = Provider("mcp", package="mcp", extra="mcp", credentials=())
 
 _CONNECTION_CLOSED: Final = -32000
 """What the SDK answers requests with that were under way when its session ended."""
-_LOST = (SESSION_GONE, UNREACHABLE, BROKEN, REFUSED, _CONNECTION_CLOSED)
+_LOST = (SESSION_GONE, UNREACHABLE, BROKEN, _CONNECTION_CLOSED)
 _MOST_PAGES = 1000
 _MOST_SESSIONS = 3
 """So often a call is made: who forgets sessions as soon as they are open does not have them all."""
