@@ -45,6 +45,9 @@ class Scaled:
     def __call__(self, a: int, b: int) -> int:
         return self.factor * a**b
 
+    def twice(self, a: int, b: int) -> int:
+        return 2 * self(a, b)
+
 
 def scaled_by(factor: int) -> Callable[[int, int], int]:
     return lambda a, b: factor * a**b
@@ -135,6 +138,9 @@ def test_what_cannot_run_in_its_place_is_refused(substitute: Any, message: str) 
         pytest.param((pow, operator.mul), id="built in"),
         pytest.param((backwards, lambda a, b: a - b), id="source"),
         pytest.param((Scaled(1), Scaled(2)), id="object"),
+        pytest.param((Scaled(1).__call__, Scaled(2).__call__), id="method of objects"),
+        pytest.param((Scaled(1).twice, Scaled(1).__call__), id="methods"),
+        pytest.param((complex, divmod), id="class"),
         pytest.param((functools.partial(pow, mod=5), functools.partial(pow, mod=7)), id="partial"),
     ],
 )

@@ -5,13 +5,13 @@ import hashlib
 import inspect
 import pickle
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from pixeltable.exceptions import InvalidArgument
 from pixeltable.exprs.call import Parameter
 from pixeltable.udfs.arguments import show_parameters
-from pixeltable.udfs.code import captured_hash, code_hash
+from pixeltable.udfs.code import captured_hash, class_hash, code_hash
 
 
 def substitute_body(run: Callable[..., Any], parameters: Sequence[Parameter], *, name: str) -> Callable[..., Any]:
@@ -86,14 +86,17 @@ def substitute_code(run: Any, *, captured: bool = False) -> str:
     plain = inspect.unwrap(run)
     if isinstance(plain, FunctionType):
         return captured_hash(plain) if captured else code_hash(plain)
+    return hashlib.sha256("\0".join(_parts(run, captured)).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _parts(run: Any, captured: bool) -> list[str]:
     if isinstance(run, functools.partial):
-        parts = [substitute_code(run.func, captured=captured), _value(run.args), _value(sorted(run.keywords.items()))]
-    else:
-        method = _method(run)
-        named = run if hasattr(run, "__qualname__") else type(run)
-        parts = [f"{getattr(named, '__module__', '')}.{named.__qualname__}", _value(run)]
-        parts += [code_hash(method)] if isinstance(method, FunctionType) else []
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
+        return [substitute_code(run.func, captured=captured), _value(run.args), _value(sorted(run.keywords.items()))]
+    if isinstance(run, MethodType):
+        return [substitute_code(run.__func__, captured=captured), _value(run.__self__)]
+    named = run if hasattr(run, "__qualname__") else type(run)
+    name = f"{getattr(named, '__module__', '')}.{named.__qualname__}"
+    return [name, class_hash(named) if isinstance(named, type) else "", _value(run)]
 
 
 def _value(value: Any) -> str:
