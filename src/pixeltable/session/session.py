@@ -26,6 +26,7 @@ from pixeltable.exprs.call import FunctionSpec
 from pixeltable.lazy import load_beside
 from pixeltable.models.cache import MODELS, ModelLimits
 from pixeltable.providers.clients import Clients
+from pixeltable.providers.mcp_functions import SCHEME, recorded_function
 from pixeltable.providers.pools import Pools
 from pixeltable.providers.quota import Quota
 from pixeltable.providers.rates import Rates
@@ -40,6 +41,8 @@ from pixeltable.udfs import pickles, registry
 from pixeltable.udfs.function import Function
 
 Result = TypeVar("Result")
+
+registry.MAKERS[SCHEME] = recorded_function
 
 
 class Session:

@@ -69,7 +69,7 @@ class AggregateFunction(Function):
     ) -> None:
         # Not by way of Function.__init__, which reads the signature of one function; a class has three.
         functools.update_wrapper(self, cls, updated=())
-        self.body = cls
+        self.declared = self.body = cls
         self.name = cls.__name__
         self.aggregate_options = options
         self.options = FunctionOptions(parallel=options.parallel)
