@@ -113,6 +113,12 @@ class Expr:
     def __invert__(self) -> "Expr":
         return BUILDERS["~"](self)
 
+    def __abs__(self) -> "Expr":
+        return BUILDERS["abs"](self)
+
+    def __round__(self, digits: int | None = None) -> "Expr":
+        return BUILDERS["round"](self, digits)
+
     def isin(self, values: Any) -> "Expr":
         """Whether the value is one of `values`, a list or a Json expression."""
         return BUILDERS["isin"](self, values)
