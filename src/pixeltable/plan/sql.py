@@ -249,7 +249,7 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: Call, scope: Scope) -> Sql | None:
     rule = _sql_rule(node)
-    if rule is None:
+    if rule is None or _takes_json_unchecked(node):
         return None
     arguments = _all(node.args, scope)
     found: Sql | None = None if arguments is None else rule(*arguments)
@@ -274,6 +274,15 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
         pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
         return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+def _takes_json_unchecked(node: Call) -> bool:
+    """Whether an argument is Json where a scalar is wanted: what it holds shows in each row, and SQL has no such rows."""
+    return any(
+        isinstance(argument.type, JsonType) and parameter.type is not None and not isinstance(parameter.type, JsonType)
+        for argument, parameter in zip(node.args, node.function.parameters, strict=True)
+        if not isinstance(argument, Literal)
+    )
 
 
 def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:

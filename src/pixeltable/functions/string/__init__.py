@@ -94,3 +94,27 @@ __all__ = [
     "wrap",
     "zfill",
 ]
+
+_CASE = "the database has other tables of Unicode, and other rules, as of `ß`"
+_KIND = "what is a letter, a digit or whitespace depends on the version of Unicode"
+_LIST = "a list of texts would have to be made as Json"
+_PATTERN = "the regular expressions of the database are of another kind"
+
+PYTHON_ONLY = {
+    **dict.fromkeys(("capitalize", "casefold", "lower", "normalize", "swapcase", "title", "upper"), _CASE),
+    **dict.fromkeys(
+        (
+            "isalnum", "isalpha", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isspace", "istitle",
+            "isupper",
+        ),
+        _KIND,
+    ),
+    **dict.fromkeys(("partition", "rpartition", "rsplit", "split", "splitlines", "wrap"), _LIST),
+    **dict.fromkeys(("contains_re", "count", "findall", "fullmatch", "match", "replace_re"), _PATTERN),
+    "fill": "lines are broken by rules that the database does not have",
+    "format": "as fill",
+    "index": "where `find` yields -1 it fails, with an error of Python's",
+    "join": "it takes Json, and fails where that is no list of texts",
+    "rindex": "as index",
+}  # fmt: skip
+"""Functions without a rule for SQL, and why. Some of the others have one for constant arguments alone."""

@@ -1,7 +1,4 @@
-"""Upper and lower case, and Unicode's normal forms.
-
-All of it runs in Python: the database has other tables of Unicode, and other rules, as of `ß`.
-"""
+"""Upper and lower case, and Unicode's normal forms."""
 
 import unicodedata
 from typing import Literal

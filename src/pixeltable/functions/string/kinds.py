@@ -1,7 +1,4 @@
-"""What kinds of characters a text is made of. The empty text is of no kind, but of ASCII.
-
-All but `isascii` runs in Python: what is a letter depends on the version of Unicode, which differs in the database.
-"""
+"""What kinds of characters a text is made of. The empty text is of no kind, but of ASCII."""
 
 from typing import Any
 

@@ -231,7 +231,9 @@ def _zfill_sql(self: Any, width: Any) -> Any:
     sa = sqlalchemy()
     zeros = repeated(sa.literal("0", sa.Text), missing(self, width))
     sign = sa.func.left(self, 1, type_=sa.Text)
-    return sa.case((sign.in_(["+", "-"]), sign + zeros + tail(self, sa.literal(1, sa.Integer))), else_=zeros + self)
+    return sa.case(
+        ((sign == "+") | (sign == "-"), sign + zeros + tail(self, sa.literal(1, sa.Integer))), else_=zeros + self
+    )
 
 
 def _is_character(element: Any) -> bool:

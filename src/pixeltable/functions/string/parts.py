@@ -1,7 +1,4 @@
-"""Parts of a text: spans, what is left when its ends are taken away, what lies between separators.
-
-What yields a list runs in Python: as Json it has no form in the database that would be worth its while.
-"""
+"""Parts of a text: spans, what is left when its ends are taken away, what lies between separators."""
 
 import builtins
 from typing import Any

@@ -1,4 +1,4 @@
-"""Regular expressions, as in Python's `re`. All run in Python: those of the database are of another kind."""
+"""Regular expressions, as in Python's `re`."""
 
 import re
 from typing import Any

@@ -33,16 +33,19 @@ def length(text: Any) -> Any:
 def bounds(text: Any, start: Any, stop: Any) -> tuple[Any, Any]:
     """Where `text[start:stop]` starts and stops, both from 0 to the length."""
     sa, count = sqlalchemy(), length(text)
-    first = sa.literal(0, sa.BigInteger) if is_constant_null(start) else sa.func.coalesce(_within(start, count), 0)
-    last = count if is_constant_null(stop) else sa.func.coalesce(_within(stop, count), count)
-    return sa.type_coerce(first, sa.BigInteger), sa.type_coerce(last, sa.BigInteger)
+    first = _within(start, count, default=sa.literal(0, sa.BigInteger))
+    return first, _within(stop, count, default=sa.type_coerce(count, sa.BigInteger))
 
 
-def _within(index: Any, count: Any) -> Any:
-    """Python's index, which counts from the end if it is negative, from 0 to `count`."""
+def _within(index: Any, count: Any, *, default: Any) -> Any:
+    """Python's index, which counts from the end if it is negative, from 0 to `count`; `default` for null."""
     sa = sqlalchemy()
+    if is_constant_null(index):
+        return default
     from_end = sa.func.greatest(count + index, 0, type_=sa.BigInteger)
-    return sa.case((index < 0, from_end), else_=sa.func.least(index, count, type_=sa.BigInteger))
+    from_start = sa.func.least(index, count, type_=sa.BigInteger)
+    # Null is asked for first: `greatest` and `least` leave it out of account.
+    return sa.case((index.is_(None), default), (index < 0, from_end), else_=from_start)
 
 
 def span(text: Any, first: Any, last: Any) -> Any:
