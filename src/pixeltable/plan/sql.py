@@ -277,7 +277,7 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
 
 
 def _takes_json_unchecked(node: Call) -> bool:
-    """Whether an argument is Json where a scalar is wanted: what it holds shows in each row, and SQL has no such rows."""
+    """Whether an argument is Json where a scalar is wanted: Python looks at what it holds row by row, SQL cannot."""
     return any(
         isinstance(argument.type, JsonType) and parameter.type is not None and not isinstance(parameter.type, JsonType)
         for argument, parameter in zip(node.args, node.function.parameters, strict=True)

@@ -22,6 +22,11 @@ class FormatFunction(Function):
         super().__init__(body, options=FunctionOptions(is_method=True))
         expose(self, as_function=self)
 
+    @property
+    def signature(self) -> str:
+        """Parameters and return type, for people."""
+        return f"(self: {self.parameters[0].type}, *args, **kwargs) -> {self.returns}"
+
     def __call__(self, text: Any, /, *args: Any, **kwargs: Any) -> Expr:
         """The expression that formats `text` with the arguments, which may be columns.
 
