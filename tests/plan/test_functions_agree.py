@@ -3,7 +3,7 @@
 import itertools
 import json as standard_json
 import math as standard_math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -108,6 +108,13 @@ JSON_FUNCTIONS: dict[str, Callable[[], list[Expr]]] = {
 }  # fmt: skip
 
 
+NESTED: list[Expr] = [
+    json.len(json.concat(L, M)), json.keys(json.merge(O, P)), json.is_empty(json.get(O, S)),
+    json.contains(json.keys(O), S), json.count(json.values(O), 1), json.len(json.flatten(json.concat(L, M))),
+    string.repeat("a", json.len(L)), math.sqrt(json.len(O)),
+]  # fmt: skip
+
+
 def functions_of(module: ModuleType) -> dict[str, Function]:
     """The public functions of a module by name, aggregates left out."""
     return {
@@ -157,13 +164,30 @@ def test_positions_at_every_edge(ns: str) -> None:
 NEAR_HALVES = [half + step for half in (0.5, -0.5, 1.5, 2.5, -2.5, 2.0**52 - 0.5, 1e15 + 0.5) for step in (0, 1e-9)]
 
 
-@pytest.mark.parametrize("name", NUMBER_FUNCTIONS)
-def test_number_function(name: str, ns: str) -> None:
+def numbers() -> Rows:
     edges = itertools.zip_longest(
         itertools.product(EDGE_INTS, repeat=2), [*EDGE_FLOATS, *NEAR_HALVES, standard_math.nextafter(0.5, 0)]
     )
-    rows = [(*both, x) for both, x in edges] + examples(st.tuples(ints, ints, floats), 120)
-    assert not list(differences(NUMBER_FUNCTIONS[name](), as_rows("ijx", rows), f"{ns}/t"))
+    return as_rows("ijx", [(*both, x) for both, x in edges] + examples(st.tuples(ints, ints, floats), 120))
+
+
+@pytest.mark.parametrize("name", NUMBER_FUNCTIONS)
+def test_number_function(name: str, ns: str) -> None:
+    assert not list(differences(NUMBER_FUNCTIONS[name](), numbers(), f"{ns}/t"))
+
+
+def test_functions_of_what_operators_and_functions_yield(ns: str) -> None:
+    exprs = [math.ceil(I + X), math.floor(X * I), math.round(I / J), math.to_int(I / 3), math.ceil(-X), math.abs(I - X)]
+    exprs += [math.ceil(math.sqrt(math.abs(I))), math.round(math.to_float(I) / 7), math.to_int(math.floor(X) + 0.5)]
+    exprs += [math.bitwise_and(math.abs(I), I % 7), math.sqrt(I / 2), math.abs(X + I) > I, math.round(2.5 * I)]
+    assert not list(differences(exprs, numbers(), f"{ns}/t"))
+
+
+def test_functions_on_text_that_functions_yield(ns: str) -> None:
+    exprs = [string.slice(S + T, 1, string.len(T)), string.find(S, string.slice(S, -1), string.len(S) - 1)]
+    exprs += [string.zfill(string.reverse(S), 5), string.pad(string.strip(S, "a") + T, string.len(S) + 3, "both", ".")]
+    exprs += [math.sqrt(string.len(S)), math.ceil(string.len(S) / 2), string.repeat(T, string.find(S, "b") + 2)]
+    assert not list(differences(exprs, texts_with_positions(), f"{ns}/t"))
 
 
 atoms = (
@@ -201,8 +225,16 @@ def shown(value: Any) -> str:
 
 @pytest.mark.parametrize("name", JSON_FUNCTIONS)
 def test_json_function(name: str, ns: str) -> None:
-    rows, exprs = json_rows(), JSON_FUNCTIONS[name]()
-    stored = StoredRows(f"{ns}/t", {name: kind for expr in exprs for name, kind in columns_in(expr).items()}, rows)
+    assert_json_agrees(JSON_FUNCTIONS[name](), f"{ns}/t")
+
+
+def test_functions_on_json_that_functions_yield(ns: str) -> None:
+    assert_json_agrees(NESTED, f"{ns}/t")
+
+
+def assert_json_agrees(exprs: Sequence[Expr], path: str) -> None:
+    rows = json_rows()
+    stored = StoredRows(path, {name: kind for expr in exprs for name, kind in columns_in(expr).items()}, rows)
     for expr in exprs:
         in_python, in_sql = run_in_python(expr, rows), stored.run(expr)
         expected = ["OUT_OF_RANGE" if value is RAISED else shown(value) for value in in_python]

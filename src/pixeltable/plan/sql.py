@@ -252,7 +252,7 @@ def _(node: Call, scope: Scope) -> Sql | None:
     if rule is None or _takes_json_unchecked(node):
         return None
     arguments = _all(node.args, scope)
-    found: Sql | None = None if arguments is None else rule(*arguments)
+    found: Sql | None = None if arguments is None else rule(*map(_typed, arguments, node.args))
     if found is None:
         return None
     # A null argument yields null without a call; SQL functions are strict, but what a rule builds need not be.
@@ -274,6 +274,11 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
         pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
         return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+def _typed(sql: Sql, expr: Expr) -> Sql:
+    """With the type that the expression has, by which rules decide: SQLAlchemy's guess may be another."""
+    return sql if isinstance(sql, sa.Null | sa.BindParameter) else sa.type_coerce(sql, sa_type(expr.type))
 
 
 def _takes_json_unchecked(node: Call) -> bool:
