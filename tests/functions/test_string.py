@@ -154,6 +154,7 @@ def test_padding_reaches_the_width_and_keeps_the_text(text: str, width: int, sid
         (string.join, (",", {"a": 1}), TypeError), (string.join, (",", [1]), TypeError),
         (string.repeat, ("abc", 2**28), OverflowError), (string.zfill, ("abc", 2**62), OverflowError),
         (string.center, ("abc", 2**40), OverflowError), (string.format, ("{}", [], {}), IndexError),
+        (string.format, ("{:>99999999999}", [1], {}), OverflowError), (string.format, ("{x}", [], {}), KeyError),
     ],
 )  # fmt: skip
 def test_fails(function: Function, args: tuple[Any, ...], error: type[Exception]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonList, JsonObject
 from pixeltable.exprs.leaves import as_expr
-from pixeltable.functions.string.declaring import in_package, text_function, text_method
+from pixeltable.functions.string.declaring import check_length, in_package, text_function, text_method
 from pixeltable.functions.string.rules import constant, is_constant_null, sqlalchemy
 from pixeltable.udfs.function import Function, FunctionOptions, build_call, expose
 
@@ -51,6 +51,7 @@ def format(self: str, args: list, kwargs: dict) -> str:  # type: ignore[type-arg
     Raises:
         IndexError, KeyError: the text asks for an argument that is not given.
         ValueError: the text is no format string, or reaches for a private name.
+        OverflowError: it asks for a width beyond 2**28.
 
     >>> format.body("{} is {price:.2f}", ["tea"], {"price": 2.5})
     'tea is 2.50'
@@ -59,15 +60,20 @@ def format(self: str, args: list, kwargs: dict) -> str:  # type: ignore[type-arg
 
 
 class _Formatter(string.Formatter):
-    """Formats as `str.format` does, but for private names."""
+    """Formats as `str.format` does, but for private names and widths that would fill the memory."""
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
         if "._" in _IN_BRACKETS.sub("", field_name):
             raise ValueError(f"the field {field_name!r} reaches for a private name")
         return super().get_field(field_name, args, kwargs)
 
+    def format_field(self, value: Any, format_spec: str) -> str:
+        check_length(max(map(int, _WIDTH.findall(format_spec)), default=0))
+        return str(super().format_field(value, format_spec))
+
 
 _IN_BRACKETS = re.compile(r"\[[^\]]*\]")
+_WIDTH = re.compile(r"[0-9]+")
 _FORMATTER = _Formatter()
 
 
