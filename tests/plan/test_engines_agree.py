@@ -9,7 +9,7 @@ import itertools
 import math
 import operator
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
-from pixeltable.functions import string
 from pixeltable.types.column_type import (
     BoolType,
     ColumnType,
@@ -204,26 +203,3 @@ def test_null_tests(ns: str) -> None:
 def test_concat(ns: str) -> None:
     exprs = [S + T, S + "x", "" + T, S + T + S, (S + T) == "ab", "\\" + S]
     assert not list(differences(exprs, as_rows("st", pairs(EDGE_TEXTS, texts)), f"{ns}/t"))
-
-
-TEXT_FUNCTIONS: dict[str, Callable[[], list[Expr]]] = {
-    "len": lambda: [string.len(S), string.len(S) + 1, string.len(S) / string.len(T)],
-    "reverse": lambda: [string.reverse(S), string.reverse(S) + T],
-    "startswith": lambda: [string.startswith(S, T), string.startswith(S, ""), ~string.startswith(S, "a")],
-    "endswith": lambda: [string.endswith(S, T), string.endswith(S, ""), string.endswith(T, "b") & A],
-    "contains": lambda: [string.contains(S, T), string.contains(S, "", True), string.contains("ab", T)],
-    "find": lambda: [string.find(S, T), string.find(S, "b"), string.find(S, T) > 0],
-    "replace": lambda: [string.replace(S, "a", T), string.replace(S, "ab", ""), string.replace(S, "\\", "%")],
-    "strip": lambda: [string.strip(S, "a"), string.strip(S, " ab"), string.strip(S, ""), string.strip(S, "\\]^-")],
-}
-
-
-def test_every_text_function_with_sql_is_here() -> None:
-    with_sql = {name for name, value in vars(string).items() if getattr(value, "sql", None) is not None}
-    assert with_sql == TEXT_FUNCTIONS.keys()
-
-
-@pytest.mark.parametrize("name", TEXT_FUNCTIONS)
-def test_text_function(name: str, ns: str) -> None:
-    rows = [{**row, "a": True} for row in as_rows("st", pairs(EDGE_TEXTS, texts))]
-    assert not list(differences(TEXT_FUNCTIONS[name](), rows, f"{ns}/t"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import InvalidExpression
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, Method
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.types.literals import literal_type, plain
@@ -56,10 +56,12 @@ def as_expr(value: Any) -> Expr:
     """`value` as a node: itself, a literal, or a Json value built from the expressions within it.
 
     Raises:
-        InvalidExpression: no column could hold the value.
+        InvalidExpression: no column could hold the value, or it is a method that was not called.
     """
     if isinstance(value, Expr):
         return value
+    if isinstance(value, Method):
+        value.refuse()
     if _holds_expr(value):
         return next(build for kind, build in _CONTAINER_BUILDERS.items() if isinstance(value, kind))(value)
     value = _copied(value)

@@ -249,10 +249,10 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: Call, scope: Scope) -> Sql | None:
     rule = _sql_rule(node)
-    if rule is None:
+    if rule is None or _takes_json_unchecked(node):
         return None
     arguments = _all(node.args, scope)
-    found: Sql | None = None if arguments is None else rule(*arguments)
+    found: Sql | None = None if arguments is None else rule(*map(_typed, arguments, node.args))
     if found is None:
         return None
     # A null argument yields null without a call; SQL functions are strict, but what a rule builds need not be.
@@ -279,6 +279,20 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: RowHash, scope: Scope) -> Sql | None:
     return sa.func.md5(sa.cast(scope.rows.c.row, sa.Text) + f":{node.seed}", type_=sa.Text)
+
+
+def _typed(sql: Sql, expr: Expr) -> Sql:
+    """With the type that the expression has, by which rules decide: SQLAlchemy's guess may be another."""
+    return sql if isinstance(sql, sa.Null | sa.BindParameter) else sa.type_coerce(sql, sa_type(expr.type))
+
+
+def _takes_json_unchecked(node: Call) -> bool:
+    """Whether an argument is Json where a scalar is wanted: Python looks at what it holds row by row, SQL cannot."""
+    return any(
+        isinstance(argument.type, JsonType) and parameter.type is not None and not isinstance(parameter.type, JsonType)
+        for argument, parameter in zip(node.args, node.function.parameters, strict=True)
+        if not isinstance(argument, Literal)
+    )
 
 
 def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:
