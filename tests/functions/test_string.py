@@ -8,6 +8,7 @@ import sqlalchemy as sa
 import pixeltable.functions as pxtf
 from pixeltable.functions import string
 from pixeltable.types.column_type import BoolType, ColumnType, IntType, JsonType, StringType
+from pixeltable.types.json_structure import JsonItems
 from pixeltable.udfs.function import Function
 from tests.udfs.columns import column
 
@@ -30,7 +31,12 @@ def test_is_a_method_of_strings(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("function", "result"),
-    [(string.upper, StringType()), (string.len, IntType()), (string.split, JsonType()), (string.contains, BoolType())],
+    [
+        (string.upper, StringType()),
+        (string.len, IntType()),
+        (string.split, JsonType(schema=JsonItems(StringType()))),
+        (string.contains, BoolType()),
+    ],
 )
 @pytest.mark.parametrize("nullable", [False, True])
 def test_null_in_null_out(function: Function, result: ColumnType, nullable: bool) -> None:

@@ -16,10 +16,10 @@ from pixeltable.types.column_type import (
     IntType,
     JsonType,
     StringType,
-    common_type,
     decode_type,
     encode_type,
 )
+from pixeltable.types.common import common_type
 
 F32 = ArrayType(shape=(3,), dtype="float32")
 
@@ -61,10 +61,12 @@ def test_accepts_what_needs_no_conversion() -> None:
     [
         (ArrayType(), F32, True), (F32, ArrayType(), False), (ArrayType(dtype="float32"), F32, True),
         (ArrayType(dtype="float64"), F32, False), (ArrayType(shape=(None,)), F32, True),
+        (ImageType(), ImageType(size=(1, 1), mode="L"), True), (ImageType(mode="L"), ImageType(), False),
+        (ImageType(mode="L"), ImageType(mode="RGB"), False), (ImageType(), ArrayType(), False),
         (ArrayType(shape=(None, None)), F32, False), (F32, ArrayType(shape=(None,), dtype="float32"), False),
     ],
 )  # fmt: skip
-def test_arrays_accept_by_shape_and_dtype(wide: ColumnType, narrow: ColumnType, expected: bool) -> None:
+def test_arrays_and_images_accept_by_parameters(wide: ColumnType, narrow: ColumnType, expected: bool) -> None:
     assert wide.accepts(narrow) == expected
 
 

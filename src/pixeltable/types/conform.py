@@ -27,6 +27,7 @@ from pixeltable.types.column_type import (
     dtype_name,
     fits,
 )
+from pixeltable.types.json_conform import JsonMisfit, part_converter
 from pixeltable.types.json_text import column_texts, is_plain_column, json_text, plain_json
 from pixeltable.types.literals import plain
 
@@ -131,7 +132,11 @@ def _to_int(value: Any) -> int:
 
 @_conform.register
 def _(column_type: FloatType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
-    return _each(values, _to_float, "a float") if kinds - {float} else values
+    if not kinds - {float}:
+        return values
+    converted = _each(values, _to_float, "a float")
+    _check_exact(values, converted)
+    return converted
 
 
 def _to_float(value: Any) -> float:
@@ -139,6 +144,13 @@ def _to_float(value: Any) -> float:
     if not isinstance(value, int | float):
         raise TypeError
     return float(value)
+
+
+def _check_exact(values: list[Any], converted: list[Any]) -> None:
+    """Reject the first int of `values` that no float is equal to."""
+    for index, (value, number) in enumerate(zip(values, converted, strict=True)):
+        if number is not None and number == number and number != plain(value):
+            raise CellRejected(index, f"{plain(value)} is not exact as a float; the nearest is {number!r}")
 
 
 @_conform.register
@@ -222,7 +234,7 @@ def _to_bytes(value: Any) -> bytes:
 def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
     """In the form they will be read in."""
     if is_plain_column(values):
-        return values
+        return conform_structure(column_type, values)
     plain_values: list[Any] = []
     for value in values:
         try:
@@ -230,7 +242,25 @@ def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime
             plain_values.append(plain_json(value))
         except (TypeError, ValueError, RecursionError) as error:
             raise CellRejected(len(plain_values), f"is not valid JSON: {error}") from None
-    return plain_values
+    return conform_structure(column_type, plain_values)
+
+
+def conform_structure(column_type: JsonType, values: list[Any]) -> list[Any]:
+    """Plain JSON values in the form the schema of their type gives them.
+
+    Raises:
+        CellRejected: a value does not have the structure; the reason names the place within it.
+    """
+    if column_type.schema is None:
+        return values
+    convert = part_converter(column_type.with_nullable(True))
+    converted: list[Any] = []
+    try:
+        for value in values:
+            converted.append(convert(value))
+    except JsonMisfit as error:
+        raise CellRejected(len(converted), error.reason) from None
+    return converted
 
 
 def json_texts(values: Sequence[Any]) -> list[str | None]:
