@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Self, TypeVar
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.lazy import np
 from pixeltable.types.json_structure import JsonFields, JsonItems, JsonKey, JsonScalar, JsonStructure, JsonTuple
+from pixeltable.types.kinds import KindTests
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnType:
+class ColumnType(KindTests):
     """What a cell may hold. Two types are equal when they accept the same values."""
 
     nullable: bool = False

@@ -69,6 +69,10 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+class _Lossy(ValueError):
+    """The value could be converted, but part of it would be lost; the message is the whole reason."""
+
+
 def _each(values: list[Any], convert: Callable[[Any], Any], expected: str) -> list[Any]:
     """`convert` on every value that is not null; a value it refuses rejects the cell."""
     converted: list[Any] = []
@@ -76,6 +80,8 @@ def _each(values: list[Any], convert: Callable[[Any], Any], expected: str) -> li
     for value in values:
         try:
             append(None if value is None else convert(value))
+        except _Lossy as error:
+            raise CellRejected(len(converted), str(error)) from None
         except (TypeError, ValueError, OverflowError):
             _reject(len(converted), expected, value)
     return converted
@@ -178,6 +184,9 @@ def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     """
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value)
+    value = _from_numpy(value)
+    if type(value) is datetime.date:
+        raise _Lossy(f"{value} is a date, which is no instant; give a datetime, such as {value}T00:00")
     if not isinstance(value, datetime.datetime) or value != value:  # pandas' NaT is a datetime that is none
         raise TypeError
     # pandas' Timestamp is a datetime that compares and prints in its own way; cells hold the standard one.
@@ -185,6 +194,19 @@ def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
         value = value.to_pydatetime(warn=False)
     assert isinstance(value, datetime.datetime)
     return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
+
+
+def _from_numpy(value: Any) -> Any:
+    """A datetime64 as the date or datetime that is equal to it; anything else as it is."""
+    if not isinstance(value, np.datetime64):
+        return value
+    found = value.item()
+    if isinstance(found, int):  # of nanoseconds, or beyond the calendar
+        whole = value.astype("datetime64[us]")
+        if whole != value:
+            raise _Lossy(f"{value} is finer than a microsecond, which is as fine as a Timestamp is")
+        found = whole.item()
+    return found
 
 
 @_conform.register
@@ -197,9 +219,10 @@ def _to_date(value: Any) -> datetime.date:
         raise ValueError  # pandas' NaT
     if isinstance(value, str):
         return datetime.date.fromisoformat(value)
+    value = _from_numpy(value)
     if isinstance(value, datetime.datetime):
         if value.time() != datetime.time():
-            raise ValueError  # a time of day would be lost
+            raise _Lossy(f"{value} has a time of day, which a Date would lose; use .date() if that is meant")
         return value.date()
     if not isinstance(value, datetime.date):
         raise TypeError

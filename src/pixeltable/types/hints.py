@@ -127,13 +127,13 @@ def _tuple(items: Sequence[Any], read: ReadPart) -> JsonStructure:
 def _open_part(hint: Any, seen: Seen = frozenset()) -> ColumnType:
     """The type of a part of a Json value; anything, where the annotation names nothing that JSON has."""
     found = _read(hint, seen)
-    if found is None or not JsonType().accepts(found):
+    return JsonType(True) if found is None else json_part(found)
+
+
+def json_part(part: ColumnType) -> ColumnType:
+    """A type as the part of a Json value: `Json[Int]` is an `Int` there, and what JSON does not have is left open."""
+    if not JsonType().accepts(part):
         return JsonType(True)
-    return _unwrapped(found)
-
-
-def _unwrapped(part: ColumnType) -> ColumnType:
-    """`Json[Int]` within Json is an `Int`."""
     if isinstance(part, JsonType) and isinstance(part.schema, JsonScalar):
         return part.schema.kind.with_nullable(part.nullable)
     return part
@@ -211,7 +211,7 @@ def _written_part(item: Any) -> ColumnType:
     if found is None or not JsonType().accepts(found):
         shown = item.__name__ if isinstance(item, type) else f"{item!r}" if found is None else f"pxt.{found}"
         raise InvalidType(f"pxt.Json[...]: JSON has no `{shown}`", hint=_PARTS)
-    return _unwrapped(found)
+    return json_part(found)
 
 
 _PARTS = (

@@ -84,7 +84,10 @@ class JsonKey:
     def text(self) -> str:
         """As users write it within the braces."""
         inner = self.part.part_text()
-        return f"{self.name!r}: {inner if self.required else f'NotRequired[{inner}]'}"
+        if self.required:
+            return f"{self.name!r}: {inner}"
+        # Python's NotRequired takes neither a dict nor a tuple.
+        return f"{self.name!r}: NotRequired[{f'Json[{inner}]' if inner[0] in '{(' else inner}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
