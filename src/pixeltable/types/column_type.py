@@ -148,16 +148,20 @@ def _follow(part: ColumnType, steps: tuple[AnyStep | str, ...]) -> tuple[ColumnT
     schema = part.schema if isinstance(part, JsonType) else JsonScalar(part)
     if schema is None:
         return JsonType(True), steps
-    is_list = isinstance(schema, JsonItems | JsonTuple)
-    if is_list and isinstance(steps[0], str) and steps[0] != WILDCARD:
-        steps = (WILDCARD, *steps)
-    if is_list and steps[0] == WILDCARD:
-        # What items of different types have in common is left open; so is how many of them have what is asked for.
-        inner = schema.item if isinstance(schema, JsonItems) else JsonType(True)
-        item, rest = _follow(inner, steps[1:])
+    if isinstance(schema, JsonItems | JsonTuple) and isinstance(steps[0], str):
+        steps = steps if steps[0] == WILDCARD else (WILDCARD, *steps)
+        item, rest = _follow_each(schema.items if isinstance(schema, JsonTuple) else (schema.item,), steps[1:])
         return JsonType(part.nullable, JsonItems(item)), (WILDCARD, *rest)
     found, rest = _follow(_step(schema, steps[0]), steps[1:])
     return found.with_nullable(found.nullable or part.nullable), (steps[0], *rest)
+
+
+def _follow_each(
+    items: tuple[ColumnType, ...], steps: tuple[AnyStep | str, ...]
+) -> tuple[ColumnType, tuple[AnyStep | str, ...]]:
+    """What steps lead to from every item of a list; left open where that differs."""
+    found = [_follow(item, steps) for item in items]
+    return found[0] if found and all(each == found[0] for each in found) else (JsonType(True), steps)
 
 
 def _step(schema: JsonStructure, step: JsonStep) -> ColumnType:

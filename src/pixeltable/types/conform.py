@@ -314,7 +314,7 @@ def _to_array(column_type: ArrayType, value: Any, index: int) -> "np.ndarray":
     if isinstance(value, list | tuple):
         try:
             value = _listed(value, column_type.dtype)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, FloatingPointError):
             _reject(index, str(column_type.with_nullable(False)), value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufU":
         _reject(index, "a numpy array of bool, number or str", value)
@@ -333,7 +333,8 @@ def _listed(value: Any, dtype: str | None) -> "np.ndarray":
     found = np.array(value)
     if dtype is None or (found.size and found.dtype.kind not in _LISTED_AS[np.dtype(dtype).kind]):
         return found
-    return np.array(value, dtype=dtype)
+    with np.errstate(over="raise"):  # no infinity for what is beyond a small float
+        return np.array(value, dtype=dtype)
 
 
 @_conform.register
