@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import pickle
 from typing import Any, NotRequired
 
 import numpy as np
@@ -32,6 +33,11 @@ def test_a_type_survives_storage(column_type: ColumnType) -> None:
 @given(column_types)
 def test_the_text_of_a_type_is_how_it_is_written(column_type: ColumnType) -> None:
     assert type_from_form(eval(str(column_type), NAMES.copy()), subject="c") == column_type
+
+
+@given(column_types)
+def test_a_type_reaches_another_process(column_type: ColumnType) -> None:
+    assert pickle.loads(pickle.dumps(column_type)) == column_type
 
 
 @given(column_types)

@@ -106,15 +106,9 @@ def texts_of(column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> 
         raise rejected(column, error, first=first) from None
 
 
-_LONGEST_TYPE = 80
-"""Characters of a type in a message; what matters of a longer one is in the reason."""
-
-
 def rejected(column: ColumnRecord, error: CellRejected, *, first: int = 0) -> TypeMismatch | MissingValue:
     """The user's error for a cell that its column cannot hold."""
-    text = str(column.type)
-    shown = text if len(text) <= _LONGEST_TYPE else f"{text[: _LONGEST_TYPE - 3]}..."
-    fact = f"row {first + error.index}, column {column.name!r} (`{shown}`): {error.reason}"
+    fact = f"row {first + error.index}, column {column.name!r} (`{column.type.brief()}`): {error.reason}"
     if error.reason.endswith("got None"):
         return MissingValue(fact, hint=f"Declare the column as `{column.type} | None` to allow null.")
     return TypeMismatch(fact)

@@ -35,6 +35,11 @@ class ColumnType(KindTests):
         """Whether both are the same type, null aside."""
         return self.with_nullable(False) == other.with_nullable(False)
 
+    def brief(self) -> str:
+        """The text, or the beginning of a long one: for messages that name the part that matters."""
+        text = str(self)
+        return text if len(text) <= 80 else f"{text[:77]}..."
+
     def part_text(self) -> str:
         """As `str()`, within the brackets of a Json type."""
         return str(self)
@@ -174,7 +179,7 @@ def _step(schema: JsonStructure, step: JsonStep) -> ColumnType:
         return JsonType(schema=JsonTuple(schema.items[step]))
     if isinstance(schema, JsonTuple) and isinstance(step, int) and -len(schema.items) <= step < len(schema.items):
         return schema.items[step]
-    raise InvalidExpression(f"a value of type `{JsonType(schema=schema)}` has nothing at [{step!r}]")
+    raise InvalidExpression(f"a value of type `{JsonType(schema=schema).brief()}` has nothing at [{step!r}]")
 
 
 def _under_key(schema: JsonFields, name: str) -> ColumnType:
@@ -182,7 +187,7 @@ def _under_key(schema: JsonFields, name: str) -> ColumnType:
     if key is None:
         near = get_close_matches(name, schema.by_name, n=1)
         known = f"Did you mean {near[0]!r}?" if near else f"Keys: {', '.join(schema.by_name) or 'none'}."
-        raise InvalidExpression(f"a value of type `{JsonType(schema=schema)}` has no key {name!r}", hint=known)
+        raise InvalidExpression(f"a value of type `{JsonType(schema=schema).brief()}` has no key {name!r}", hint=known)
     return key.part.with_nullable(key.part.nullable or not key.required)
 
 

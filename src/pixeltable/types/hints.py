@@ -92,7 +92,7 @@ def _class_type(hint: Any, cls: Any, seen: Seen) -> ColumnType | None:
         return _BUILTINS[hint]
     if issubclass(cls, enum.Enum):
         return _literal([member.value for member in cls])
-    if typing.is_typeddict(cls) or hasattr(cls, "model_fields"):
+    if typing.is_typeddict(cls) or hasattr(cls, "model_computed_fields"):
         return JsonType() if cls in seen else _record_type(cls, seen | {cls})
     if issubclass(cls, Sequence) and not issubclass(cls, str | bytes):
         return JsonType(schema=_sequence(cls, get_args(hint), lambda part: _open_part(part, seen)))
