@@ -86,6 +86,7 @@ REJECTED = [
     (DateType(), np.datetime64("NaT"), "expected a date"),
     (TimestampType(), np.datetime64("2024-07-01"), "is a date"),
     (TimestampType(), np.datetime64("NaT"), "expected a dat"),
+    (TimestampType(), pd.Timestamp("2024-07-01T12:00:00.000000001"), "is finer than a microsecond"),
     (TimestampType(), np.datetime64("2024-07-01T12:00:00.000000001"), "is finer than a microsecond"),
     (FloatType(), 2**53 + 1, "9007199254740993 is not exact as a float; the nearest is 9007199254740992.0"),
     (FloatType(), np.int64(2**53 + 1), "is not exact as a float"), (IntType(), np.float64(1), "expected an int"),

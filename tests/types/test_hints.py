@@ -70,6 +70,26 @@ class Open(pydantic.BaseModel, extra="allow"):
     x: int
 
 
+class Rewritten(pydantic.BaseModel, serialize_by_alias=True):
+    id: int = pydantic.Field(serialization_alias="ID")
+    day: datetime.date
+    size: int
+    mass: Annotated[int, pydantic.PlainSerializer(str)]
+    secret: str = pydantic.Field(exclude=True)
+
+    @pydantic.field_serializer("size")
+    def _size(self, size: int) -> str:
+        return f"{size} m"
+
+
+class Summed(pydantic.BaseModel):
+    x: int
+
+    @pydantic.model_serializer
+    def _sum(self) -> int:
+        return self.x
+
+
 class Unresolved(TypedDict):
     a: "NoSuchName"  # type: ignore[name-defined]  # noqa: F821  # the point
 
@@ -197,7 +217,10 @@ HINTS = [
     (Point | None, "Json[{'x': Int}] | None"), (Sparse, "Json[{'a': NotRequired[String], 'b': Int}]"),
     (Shape, "Json[{'name': String, 'center': {'x': Int}, 'tags': NotRequired[list[String]], "
     "'note': NotRequired[String | None], 'area': NotRequired[Float]}]"),
-    (Tree, "Json[{'kids': list[Json]}]"), (Names, "Json[list[String]]"), (Open, "Json"), (Unresolved, "Json"),
+    (Tree, "Json[{'kids': list[Json]}]"), (Names, "Json[list[String]]"), (Open, "Json"), (Summed, "Json"),
+    (Rewritten, "Json[{'ID': Int, 'day': Json | None, 'size': Json | None, 'mass': Json | None, "
+    "'secret': NotRequired[String]}]"),
+    (Unresolved, "Json"),
     (list[Movie], "Json[list[{'title': String, 'year': NotRequired[Int]}]]"),
     (list[pxt.Json[(pxt.Int,)]], "Json[list[Json[(Int,)]]]"), (list[pxt.Json[int]], "Json[list[Int]]"),
     (list[int] | list[float] | None, "Json[list[Float]] | None"),

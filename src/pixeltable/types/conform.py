@@ -191,14 +191,16 @@ def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
         raise TypeError
     # pandas' Timestamp is a datetime that compares and prints in its own way; cells hold the standard one.
     if hasattr(value, "to_pydatetime"):
-        value = value.to_pydatetime(warn=False)
+        if getattr(value, "nanosecond", 0):
+            raise _Lossy(f"{value} is finer than a microsecond, which is as fine as a Timestamp is")
+        value = value.to_pydatetime()
     assert isinstance(value, datetime.datetime)
     return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
 
 
 def _from_numpy(value: Any) -> Any:
     """A datetime64 as the date or datetime that is equal to it; anything else as it is."""
-    if not isinstance(value, np.datetime64):
+    if isinstance(value, datetime.date) or not isinstance(value, np.datetime64):  # most are, and need no numpy
         return value
     found = value.item()
     if isinstance(found, int):  # of nanoseconds, or beyond the calendar

@@ -88,8 +88,8 @@ def _class_type(hint: Any, cls: Any, seen: Seen) -> ColumnType | None:
     """Types for classes: containers, TypedDicts, pydantic models, enums, Pillow images."""
     if not isinstance(cls, type):
         return None
-    if hint in _BUILTINS:
-        return _BUILTINS[hint]
+    if cls in _BUILTINS and not get_args(hint):
+        return _BUILTINS[cls]
     if issubclass(cls, enum.Enum):
         return _literal([member.value for member in cls])
     if typing.is_typeddict(cls) or hasattr(cls, "model_computed_fields"):
@@ -144,7 +144,7 @@ def _record_type(cls: Any, seen: Seen) -> ColumnType | None:
         return _typed_dict(cls, seen)
     if getattr(cls, "__pydantic_root_model__", False):
         return _read(cls.model_fields["root"].annotation, seen)
-    if cls.model_config.get("extra") == "allow":
+    if cls.model_config.get("extra") == "allow" or cls.__pydantic_decorators__.model_serializers:
         return JsonType()
     return JsonType(schema=JsonFields(tuple(_model_keys(cls, seen))))
 
@@ -170,11 +170,19 @@ def _model_keys(cls: Any, seen: Seen) -> Sequence[JsonKey]:
     by_alias = cls.model_config.get("serialize_by_alias", False)
     keys = []
     for name, field in cls.model_fields.items():
-        part = _open_part(field.annotation, seen)
+        part = JsonType(True) if _is_rewritten(cls, name, field) else _open_part(field.annotation, seen)
         shown = (field.serialization_alias if by_alias else None) or name
-        keys.append(JsonKey(shown, part.with_nullable(part.nullable or field.default is None), field.is_required()))
+        required = field.is_required() and not field.exclude
+        keys.append(JsonKey(shown, part.with_nullable(part.nullable or field.default is None), required))
     computed = cls.model_computed_fields.items()
     return keys + [JsonKey(name, _open_part(field.return_type, seen), False) for name, field in computed]
+
+
+def _is_rewritten(cls: Any, name: str, field: Any) -> bool:
+    """Whether a serializer of the model's makes something of the field that its annotation does not tell."""
+    serializers = cls.__pydantic_decorators__.field_serializers.values()
+    rewritten = {field_name for serializer in serializers for field_name in serializer.info.fields}
+    return bool(rewritten & {name, "*"}) or any(type(item).__name__.endswith("Serializer") for item in field.metadata)
 
 
 def json_type_from(item: Any) -> JsonType:
