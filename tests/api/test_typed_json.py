@@ -10,7 +10,7 @@ import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable import RequestError, Table
 from tests.api.refusals import refused
-from tests.api.typed import Box, Item, boxes, loose, misspelled, total, words
+from tests.api.typed import Box, Item, boxes, label_of, loose, misspelled, total, words
 
 ORDER = pxt.Json[{"id": pxt.Int, "items": [Item], "at": (pxt.Float, pxt.Float), "tags": NotRequired[list[pxt.String]]}]
 GOOD: dict[str, Any] = {"id": 1, "items": [{"name": "a", "price": 2}, {"name": "b", "price": 0.5}], "at": [1, 2.5]}
@@ -87,6 +87,15 @@ def test_tuples_numpy_and_models_become_json(ns: str) -> None:
         "many": [{"label": "x", "corners": [1, 2], "score": None}, {"label": "y", "corners": [3, 4]}],
         "v": [1.5, 2.0],
     }
+
+
+def test_a_model_is_a_value_of_update_and_an_argument(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "b": pxt.Json[Box] | None})
+    t.insert(n=1, b=None)
+    t.update({"b": Box(label="x", corners=(1, 2), score=1)})
+    assert t.collect()["b"] == [{"label": "x", "corners": [1, 2], "score": 1.0}]
+    boxed = label_of(Box(label="y", corners=(1, 2)))
+    assert t.select(a=boxed, b=label_of(t.b)).collect()[0] == {"a": "y", "b": "x"}
 
 
 @pytest.mark.parametrize(

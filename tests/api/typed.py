@@ -42,3 +42,8 @@ def misspelled(n: int) -> Item:
 @pxt.udf
 def loose(n: int) -> dict[str, Any]:
     return {"items": [{"name": "x", "price": 1.5, "n": n}]}
+
+
+@pxt.udf
+def label_of(box: Box) -> str:
+    return box["label"]  # type: ignore[index,no-any-return]  # a dict, as it is in a cell
