@@ -42,7 +42,7 @@ a[0, 1]              | Float | None
 s.errormsg           | String | None
 s.len()              | Int
 n.len()              | Int | None
-n.split()            | Json | None
+n.split()            | Json[list[String]] | None
 a                    | Array[(3, None), float32]
 """
 TYPE_PAIRS = [

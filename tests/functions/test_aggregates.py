@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import pixeltable.functions as pxtf
 from pixeltable.types.column_type import BoolType, DateType, FloatType, IntType, JsonType, StringType, UUIDType
+from pixeltable.types.json_structure import JsonItems
 from pixeltable.udfs.aggregate import AggregateFunction
 from tests.udfs.columns import column
 
@@ -109,7 +110,7 @@ def test_json_without_a_common_order_or_sum_raises(name: str, values: list[Any])
         ("mean", IntType(), FloatType(True)), ("mean", JsonType(), FloatType(True)), ("count", JsonType(), IntType()),
         ("min", DateType(), DateType(True)), ("max", UUIDType(True), UUIDType(True)),
         ("min", BoolType(), BoolType(True)),
-        ("make_list", StringType(), JsonType()),
+        ("make_list", StringType(), JsonType(schema=JsonItems(JsonType(True)))),
     ],
 )  # fmt: skip
 def test_types(name: str, argument: Any, expected: Any) -> None:

@@ -12,6 +12,7 @@ import pixeltable.functions as pxtf
 from pixeltable.exprs.expr import METHODS
 from pixeltable.functions import json
 from pixeltable.types.column_type import BoolType, FloatType, IntType, JsonType, StringType
+from pixeltable.types.hints import type_from_hint
 from pixeltable.udfs.function import Function
 from tests.udfs.columns import column
 
@@ -38,7 +39,8 @@ def test_make_list_is_the_aggregate() -> None:
         (json.dumps, (), StringType(True)), (json.len, (), IntType(True)), (json.is_empty, (), BoolType()),
         (json.contains, (1,), BoolType(True)), (json.get, ("a",), JsonType(True)), (json.sum, (), FloatType(True)),
         (json.max, (), FloatType(True)), (json.mean, (), FloatType(True)), (json.count, (1,), IntType(True)),
-        (json.keys, (), JsonType(True)), (json.concat, ([1],), JsonType()), (json.flatten, (), JsonType(True)),
+        (json.keys, (), type_from_hint(list[str] | None)), (json.concat, ([1],), JsonType()),
+        (json.flatten, (), JsonType(True)),
     ],
 )  # fmt: skip
 def test_types(function: Function, arguments: tuple[Any, ...], expected: Any) -> None:

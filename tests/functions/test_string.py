@@ -15,6 +15,7 @@ import pixeltable.functions as pxtf
 from pixeltable.exprs.expr import METHODS
 from pixeltable.functions import string
 from pixeltable.types.column_type import BoolType, ColumnType, IntType, JsonType, StringType
+from pixeltable.types.json_structure import JsonItems
 from pixeltable.udfs import registry
 from pixeltable.udfs.function import Function
 from tests.udfs.columns import column
@@ -53,12 +54,12 @@ def test_is_stored_under_the_name_of_the_package(name: str) -> None:
     [
         (string.upper, StringType()),
         (string.len, IntType()),
-        (string.split, JsonType()),
+        (string.split, JsonType(schema=JsonItems(StringType()))),
         (string.contains, BoolType()),
         (string.startswith, BoolType()),
         (string.count, IntType()),
-        (string.partition, JsonType()),
-        (string.wrap, JsonType()),
+        (string.partition, JsonType(schema=JsonItems(StringType()))),
+        (string.wrap, JsonType(schema=JsonItems(StringType()))),
         (string.fullmatch, BoolType()),
     ],
 )

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
+import pixeltable as pxt
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.types.column_type import (
@@ -138,7 +139,20 @@ def test_whole_division(op: str, ns: str) -> None:
     assert not list(differences(exprs, numbers(), f"{ns}/t"))
 
 
-LEFT_TO_PYTHON = [I**J, X**2, X // Y, X % Y, I // X, I % 2.5, X > 2**63, I == 2**63, S == "\0", S + "\ud800"]
+LEFT_TO_PYTHON = [
+    I**J,
+    X**2,
+    X // Y,
+    X % Y,
+    I // X,
+    I % 2.5,
+    X > 2**63,
+    I == 2**63,
+    S == "\0",
+    S + "\ud800",
+    X.astype(pxt.Json),
+    S.astype(pxt.Date),
+]
 
 
 @pytest.mark.parametrize("expr", LEFT_TO_PYTHON, ids=ascii)
@@ -203,3 +217,15 @@ def test_null_tests(ns: str) -> None:
 def test_concat(ns: str) -> None:
     exprs = [S + T, S + "x", "" + T, S + T + S, (S + T) == "ab", "\\" + S]
     assert not list(differences(exprs, as_rows("st", pairs(EDGE_TEXTS, texts)), f"{ns}/t"))
+
+
+def test_conversion(ns: str) -> None:
+    exprs = [I.astype(pxt.Float), I.astype(pxt.Float | None), I.astype(pxt.Float) * 0.5, I.astype(pxt.Int) + J]
+    exprs += [X.astype(pxt.Float | None), I.astype(pxt.Float) < X, -I.astype(pxt.Float)]
+    assert not list(differences(exprs, numbers(), f"{ns}/t"))
+
+
+def test_conversion_to_the_same_type(ns: str) -> None:
+    exprs = [S.astype(pxt.String), S.astype(pxt.String | None) + T, A.astype(pxt.Bool) & B]
+    rows = [{**row, "a": True, "b": None} for row in as_rows("st", pairs(EDGE_TEXTS, texts, 20))]
+    assert not list(differences(exprs, rows, f"{ns}/t"))

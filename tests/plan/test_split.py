@@ -70,7 +70,7 @@ j == None                       | j == None
 j == 'x'                        | j
 i.isin([1, 2]); x.isin([1.0])   | i.isin([1, 2]); x
 x > i; x > 2**70                | x > i; x
-k.astype(pxt.Float)             | k
+k.astype(pxt.Float)             | k.astype(Float)
 ts > '2024-01-01'               | ts > datetime.datetime(2024, 1, 1, 0, 0)
 """
 

@@ -21,13 +21,26 @@ from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.operators import (
+    And,
+    Arithmetic,
+    Cast,
+    Comparison,
+    Concat,
+    IsIn,
+    IsNull,
+    Negate,
+    Not,
+    Or,
+    Repeat,
+    is_identity,
+)
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
-from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
+from pixeltable.types.column_type import WILDCARD, FloatType, IntType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform
 
 Values = list[Any]
@@ -277,6 +290,10 @@ def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Va
 def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Values:
     if isinstance(node.target, MediaType):
         raise Unsupported(f"conversion to {node.target} is not supported yet")
+    if is_identity(node):
+        return columns[0]
+    if isinstance(node.target, FloatType) and isinstance(node.operand.type, IntType):
+        return _strict(float, columns[0])  # to the nearest, as in SQL; insert takes only what is exact
     target = node.target.with_nullable(True)
 
     def convert(value: Any) -> Any:
@@ -290,8 +307,13 @@ def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Va
 
 @evaluate.register
 def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -> Values:
-    values = columns[0]
-    for step in node.steps:
+    return _walk(columns[0], node.steps)
+
+
+def _walk(values: Values, steps: Sequence[str | int]) -> Values:
+    for number, step in enumerate(steps):
+        if step == WILDCARD:
+            return [_walk(value, steps[number + 1 :]) if type(value) is list else None for value in values]
         values = _step_into(values, step)
     return values
 

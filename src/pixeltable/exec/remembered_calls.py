@@ -45,24 +45,21 @@ def run_here(invocation: Invocation, context: Context, make: Callable[[Invocatio
 def run_elsewhere(invocation: Invocation, context: Context, stops: Stops, ended: Ended, begin: Begin) -> Values:
     """The results of calls that run elsewhere, while this thread keeps them."""
     line = invocation.line or Line(None, threading.Event())
-    try:
-        with _batch(invocation, context) as batch:
-            while not batch.done:
-                rows = batch.missing()
-                if not rows:
-                    line.begun.set()  # what is waited for may be calls of those behind
-                    batch.wait()
-                    continue
-                some = invocation.only(rows)
-                results: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-                line.wait()
-                future = begin(some, partial(_tell, results, ended, rows))
-                line.begun.set()
-                stops.add(future.cancel)
-                _record(batch, rows, some, future, results, context)
-            return _counted(batch, context)
-    finally:
-        line.begun.set()
+    with _batch(invocation, context) as batch:
+        while not batch.done:
+            rows = batch.missing()
+            if not rows:
+                line.begun.set()  # what is waited for may be calls of those behind
+                batch.wait()
+                continue
+            some = invocation.only(rows)
+            results: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+            line.wait()
+            future = begin(some, partial(_tell, results, ended, rows))
+            line.begun.set()
+            stops.add(future.cancel)
+            _record(batch, rows, some, future, results, context)
+        return _counted(batch, context)
 
 
 def _tell(

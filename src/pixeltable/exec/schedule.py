@@ -206,6 +206,7 @@ class _Run:
         ended: Values = [NOT_RUN] * invocation.count
         future = lanes.start(invocation, step.context, ended=ended.__setitem__)
         arrival = self._away[number] = _Arrival(self, number, inputs, invocation, future, ended)
+        future.add_done_callback(lambda _: line.begun.set())  # also where there was nothing to begin
         future.add_done_callback(lambda _: self._arrivals.put(arrival))
 
     def work(self) -> bool:

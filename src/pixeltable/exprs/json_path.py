@@ -12,17 +12,28 @@ from pixeltable.types.column_type import ArrayType, BoolType, ColumnType, FloatT
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JsonPath(Expr):
-    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing."""
+    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing.
+
+    `*` goes on with every item of a list.
+    """
 
     source: Expr
     steps: tuple[str | int, ...]
 
     @property
     def type(self) -> ColumnType:
-        return JsonType(True)
+        try:
+            return _root_type(self.source).at(*self.steps)
+        except InvalidExpression:  # an argument that took the place of a variable may not have an optional key
+            return JsonType(True)
 
     def __str__(self) -> str:
         return operand_text(self.source, 99) + "".join(map(_show_step, self.steps))
+
+
+def _root_type(source: Expr) -> JsonType:
+    """The type of what a path starts from; open for what took the place of a Json variable, such as a text."""
+    return source.type if isinstance(source.type, JsonType) else JsonType(True)
 
 
 def _show_step(step: str | int) -> str:
@@ -120,9 +131,17 @@ def _array_index(source: Expr, item: Any) -> int | slice:
 
 
 def _extend(source: Expr, step: str | int) -> Expr:
-    if isinstance(source, JsonPath):
-        return JsonPath(source.source, (*source.steps, step))
-    return JsonPath(source, (step,))
+    """The path one step further; a key of a typed list is that of all its items.
+
+    Raises:
+        InvalidExpression: the type of the source has nothing there.
+    """
+    root, before = (source.source, source.steps) if isinstance(source, JsonPath) else (source, ())
+    try:
+        _, steps = _root_type(root).follow((*before, step))
+    except InvalidExpression as error:
+        raise InvalidExpression(f"{JsonPath(root, (*before, step))}: {error.message}") from None
+    return JsonPath(root, steps)
 
 
 @container(list, tuple)

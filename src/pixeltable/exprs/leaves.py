@@ -77,13 +77,15 @@ def as_expr(value: Any) -> Expr:
 
 
 def _copied(value: Any) -> Any:
-    """A value that stays as it is when its container is changed; tuples within are lists, as they are in a cell."""
+    """A value that stays as it is when its container is changed; tuples and pydantic models as they are in a cell."""
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_copied(item) for item in value]
     if value is None or type(value) in (bool, int, float, str):  # most are, and need no numpy
         return value
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return _copied(value.model_dump())
     return value.copy() if isinstance(value, np.ndarray) else plain(value)
 
 

@@ -13,7 +13,20 @@ from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.operators import (
+    And,
+    Arithmetic,
+    Cast,
+    Comparison,
+    Concat,
+    IsIn,
+    IsNull,
+    Negate,
+    Not,
+    Or,
+    Repeat,
+    is_identity,
+)
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -39,7 +52,6 @@ from pixeltable.udfs import registry
 PYTHON_ONLY: dict[type[Expr], str] = {
     Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
-    Cast: "conversion follows the rules of insert, which are Python's",
     JsonList: "it may hold values that have no JSON form in SQL",
     JsonObject: "it may hold values that have no JSON form in SQL",
     JsonPath: "negative positions and missing steps follow Python",
@@ -161,6 +173,16 @@ def _(node: Concat, scope: Scope) -> Sql | None:
 _COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
+
+
+@to_sql.register
+def _(node: Cast, scope: Scope) -> Sql | None:
+    """Other conversions follow the rules of insert, which are Python's, and may fail in a row."""
+    operand = to_sql(node.operand, scope)
+    if operand is None or is_identity(node):
+        return operand
+    to_float = isinstance(node.target, FloatType) and isinstance(node.operand.type, IntType)
+    return sa.cast(operand, sa.Double) if to_float else None
 
 
 @to_sql.register

@@ -112,7 +112,7 @@ def texts_of(column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> 
 
 def rejected(column: ColumnRecord, error: CellRejected, *, first: int = 0) -> TypeMismatch | MissingValue:
     """The user's error for a cell that its column cannot hold."""
-    fact = f"row {first + error.index}, column {column.name!r} (`{column.type}`): {error.reason}"
+    fact = f"row {first + error.index}, column {column.name!r} (`{column.type.brief()}`): {error.reason}"
     if error.reason.endswith("got None"):
         return MissingValue(fact, hint=f"Declare the column as `{column.type} | None` to allow null.")
     return TypeMismatch(fact)

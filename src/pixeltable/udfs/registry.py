@@ -9,7 +9,7 @@ from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import FunctionSpec, Parameter
-from pixeltable.types.column_type import ColumnType
+from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.udfs.function import DECLARED, LIVE, Function
 from pixeltable.udfs.paths import LOCAL, stem
 from pixeltable.udfs.signature import Signature
@@ -145,7 +145,16 @@ def _parameter_problem(now: Parameter | None, before: Parameter) -> str | None:
         return f"parameter `{before.name}` is gone"
     if now.type is None or (before.type is not None and _covers(now.type, before.type)):
         return None
+    if _tells_more(now.type, before.type):
+        return None
     return f"parameter `{now.name}` takes `{now.type}` where it took `{before.type or 'any'}`"
+
+
+def _tells_more(now: ColumnType, before: ColumnType | None) -> bool:
+    """Whether a Json parameter says what is in it where it did not: arguments of unknown content are still accepted."""
+    if not isinstance(now, JsonType) or not isinstance(before, JsonType):
+        return False
+    return before.schema is None and (now.nullable or not before.nullable)
 
 
 def _covers(wide: ColumnType, narrow: ColumnType) -> bool:
