@@ -29,7 +29,7 @@ from pixeltable.session import change
 from pixeltable.session.query import collect, count
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
-from pixeltable.types.column_type import ArrayType, ColumnType, IntType, MediaType
+from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, IntType, MediaType
 from pixeltable.types.status import UpdateStatus
 
 
@@ -352,5 +352,13 @@ def _stem(expr: Expr) -> str | None:
         source = _stem(expr.source)
         if source is None:
             return None
-        return source + "".join(f"_{step}" if isinstance(step, str) else str(abs(step)) for step in expr.steps)
+        return source + "".join(map(_step_name, expr.steps))
     return None
+
+
+def _step_name(step: str | int | slice) -> str:
+    if isinstance(step, slice):
+        return "".join(str(abs(bound)) for bound in (step.start, step.stop, step.step) if bound is not None)
+    if isinstance(step, str):
+        return "_star" if step == WILDCARD else f"_{step}"
+    return str(abs(step))

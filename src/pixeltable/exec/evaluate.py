@@ -310,7 +310,7 @@ def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -
     return _walk(columns[0], node.steps)
 
 
-def _walk(values: Values, steps: Sequence[str | int]) -> Values:
+def _walk(values: Values, steps: Sequence[str | int | slice]) -> Values:
     for number, step in enumerate(steps):
         if step == WILDCARD:
             return [_walk(value, steps[number + 1 :]) if type(value) is list else None for value in values]
@@ -318,7 +318,9 @@ def _walk(values: Values, steps: Sequence[str | int]) -> Values:
     return values
 
 
-def _step_into(values: Values, step: str | int) -> Values:
+def _step_into(values: Values, step: str | int | slice) -> Values:
+    if isinstance(step, slice):
+        return [value[step] if type(value) is list else None for value in values]
     if isinstance(step, str):
         return [value.get(step) if type(value) is dict else None for value in values]
     return [value[step] if type(value) is list and -len(value) <= step < len(value) else None for value in values]

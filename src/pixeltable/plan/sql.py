@@ -32,6 +32,7 @@ from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
+from pixeltable.plan import json_sql
 from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.scope import Scope, sa_type
 from pixeltable.storage.cells import vector_texts
@@ -54,7 +55,6 @@ PYTHON_ONLY: dict[type[Expr], str] = {
     ArrayItem: "arrays are stored as bytes",
     JsonList: "it may hold values that have no JSON form in SQL",
     JsonObject: "it may hold values that have no JSON form in SQL",
-    JsonPath: "negative positions and missing steps follow Python",
     QueryCall: "it is a statement of its own, for many rows at once",
     Repeat: "SQL limits the length of the result",
     Similarity: "it is resolved to a VectorScore before a statement is made",
@@ -186,8 +186,26 @@ def _(node: Cast, scope: Scope) -> Sql | None:
 
 
 @to_sql.register
+def _(node: JsonPath, scope: Scope) -> Sql | None:
+    source = to_sql(node.source, scope) if isinstance(node.source.type, JsonType) else None
+    return None if source is None else json_sql.path_sql(source, node.steps, node.type)
+
+
+def _compared_json(node: Comparison, scope: Scope) -> Sql | None:
+    """Json beside a literal; two values that are both Json are left to Python."""
+    flipped = isinstance(node.left, Literal)
+    value, constant = (node.right, node.left) if flipped else (node.left, node.right)
+    if not isinstance(constant, Literal) or not isinstance(value.type, JsonType):
+        return None
+    found = to_sql(value, scope)
+    return None if found is None else json_sql.compared(node.op, found, constant, flipped=flipped)
+
+
+@to_sql.register
 def _(node: Comparison, scope: Scope) -> Sql | None:
     kinds = {type(node.left.type), type(node.right.type)}
+    if JsonType in kinds:
+        return _compared_json(node, scope)
     operands = _all((node.left, node.right), scope)
     if operands is None or not kinds <= {*IN_SQL, BinaryType}:
         return None
@@ -258,6 +276,8 @@ def _(node: Not, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: IsIn, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
+    if operand is not None and node.values and isinstance(node.operand.type, JsonType):
+        return json_sql.is_any_of(operand, [value.value for value in node.values])
     if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
     if any(type(value.type) is not type(node.operand.type) or not _has_sql(value) for value in node.values):
