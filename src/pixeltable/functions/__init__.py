@@ -4,17 +4,28 @@ import importlib
 import pkgutil
 from typing import Any
 
-_AGGREGATES = frozenset({"count", "make_list", "max", "mean", "min", "sum"})
+_AGGREGATES = {
+    name: module
+    for module, names in {
+        "aggregates": "all any count first last make_list max mean min sum",
+        "distinct": "approx_count_distinct count_distinct",
+        "distributions": "median mode percentile stddev variance",
+        "windows": "dense_rank lag lead rank row_number",
+    }.items()
+    for name in names.split()
+}
+"""From the name of an aggregate to its module."""
+
 _MODULES = frozenset(found.name for found in pkgutil.iter_modules(__path__))
 
 
 def __getattr__(name: str) -> Any:
     if name in _AGGREGATES:
-        return getattr(importlib.import_module(f"{__name__}.aggregates"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_AGGREGATES[name]}"), name)
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f"{__name__}.{name}")
 
 
 def __dir__() -> list[str]:
-    return sorted(_MODULES | _AGGREGATES)
+    return sorted(_MODULES | _AGGREGATES.keys())
