@@ -21,7 +21,7 @@ from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
-from pixeltable.plan.grouping import bind_key, check_groups, is_grouped
+from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session import change
@@ -115,6 +115,21 @@ class Query:
         for key in keys:
             bind_key(key, self._table)
         return self._checked(group_by=keys)
+
+    def having(self, predicate: Any) -> "Query":
+        """Keep the groups for which a Bool expression over keys and aggregates is true; null counts as false.
+
+        Without `group_by` all rows are one group, which is kept or not.
+
+        Raises:
+            InvalidState: the query has a having() already.
+            TypeMismatch: the predicate is no Bool.
+            InvalidExpression: it is neither made of the expressions of `group_by` nor of aggregates.
+        """
+        if self._spec.having is not None:
+            raise InvalidState("the query has a having() already", hint="Combine conditions with & and |.")
+        bind_having(predicate, self._table)
+        return self._checked(having=predicate)
 
     def _checked(self, **clauses: Any) -> "Query":
         """As `_with`; what the groups of rows have no value for is refused as soon as both clauses are there."""
@@ -210,9 +225,11 @@ class Query:
 
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec
-        if spec.select is not None or spec.order_by or spec.limit is not None or spec.group_by:
+        grouped = spec.group_by or spec.having is not None
+        if spec.select is not None or spec.order_by or spec.limit is not None or grouped:
             raise Unsupported(
-                f"{method}() cannot be used with select(), group_by(), order_by() or limit()", hint="Use where() alone."
+                f"{method}() cannot be used with select(), group_by(), having(), order_by() or limit()",
+                hint="Use where() alone.",
             )
 
     @property
@@ -232,6 +249,8 @@ class Query:
             clauses.append(("Where", str(self._spec.where)))
         if self._spec.group_by:
             clauses.append(("Group By", ", ".join(map(str, self._spec.group_by))))
+        if self._spec.having is not None:
+            clauses.append(("Having", str(self._spec.having)))
         if self._spec.order_by:
             keys = (f"{item.expr} {'asc' if item.ascending else 'desc'}" for item in self._spec.order_by)
             clauses.append(("Order By", ", ".join(keys)))

@@ -226,7 +226,7 @@ class _Run:
 
 def _checked(node: Aggregate, values: Values, context: Context, name_of: Callable[[int], str]) -> Values:
     """Values in the form of their type; `name_of` says which one is at fault."""
-    if isinstance(node.result, ArrayType | BinaryType | MediaType) and context.find(node.function).yields_argument:
+    if isinstance(node.result, ArrayType | BinaryType | MediaType) and _function(node, context).yields_argument:
         return values  # cells as they were read: an image is no file, which a new one of this type would be
     try:
         return conform(node.result, values, zone=context.zone)
@@ -236,6 +236,12 @@ def _checked(node: Aggregate, values: Values, context: Context, name_of: Callabl
         ) from None
 
 
+def _function(node: Aggregate, context: Context) -> AggregateFunction:
+    found = context.find(node.function)
+    assert isinstance(found, AggregateFunction)
+    return found
+
+
 def _parts(rows: Rows) -> Iterator[Rows]:
     """At least one part, for a group may have no rows."""
     yield from (rows[start : start + PART_ROWS] for start in range(0, max(len(rows), 1), PART_ROWS))
@@ -243,8 +249,7 @@ def _parts(rows: Rows) -> Iterator[Rows]:
 
 def _run_of(node: Aggregate, columns: Sequence[Values], context: Context, name_of: Callable[[int], str]) -> _Run:
     """`columns` are those of the node's children."""
-    function = context.find(node.function)
-    assert isinstance(function, AggregateFunction)
+    function = _function(node, context)
     arguments = list(columns[: len(node.args)])
     first = len(node.args) + len(node.constants)
     strict = (

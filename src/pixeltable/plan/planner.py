@@ -41,8 +41,8 @@ class Scan:
 class QueryPlan:
     """A statement and what Python does with its rows: filter, group, order, cut, then evaluate `outputs`.
 
-    `grouping` is there if Python groups the rows, `windows` have to see all rows before any is cut off; rows that are
-    left in no other order are then taken in reverse if `newest_first` is set.
+    `grouping` is there if Python groups the rows, `having` if it chooses among groups, `windows` have to see all rows
+    before any is cut off; rows that are left in no other order are then taken in reverse if `newest_first` is set.
 
     `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
     fewer rows than `wanted`.
@@ -57,6 +57,7 @@ class QueryPlan:
     exact: Scan | None = None
     wanted: int | None = None
     grouping: Grouping | None = None
+    having: Expr | None = None
     windows: tuple[Aggregate, ...] = ()
     newest_first: bool = False
 
