@@ -7,6 +7,8 @@ import pytest
 import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable.plan.grouping import plan_select
+from pixeltable.types.conform import INT_MAX
+from tests.api.refusals import refusal
 from tests.plan.groups import in_python, pushdown, record_of, shown, spec_of, table_of
 from tests.plan.test_grouping import ROWS, TYPES, VALUES
 
@@ -92,3 +94,24 @@ def test_a_filter_without_sql_leaves_all_windows_to_python(t: pxt.Table) -> None
     query = t.where(t.s.upper() >= "A").select(w=pxtf.row_number())
     assert windows_left(query) == 1
     assert query.collect()["w"] == list(range(1, query.count() + 1))
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_running_sum_beyond_64_bits_is_refused(on: bool, ns: str) -> None:
+    t = table_of(f"{ns}/u", {"n": pxt.Int}, [{"n": INT_MAX}, {"n": 1}])
+    with pushdown(on):
+        message = refusal(
+            lambda: t.select(pxtf.sum(t.n, order_by=t.n)).collect(), pxt.RequestError, "INVALID_EXPRESSION"
+        )
+    assert "is out of" in message
+
+
+def test_windows_over_a_similarity(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/v", {"v": pxt.Array[(2,), pxt.Float], "g": pxt.Int})
+    t.insert([{"v": [1.0, 0.0], "g": 1}, {"v": [0.0, 2.0], "g": 1}, {"v": [0.0, 3.0], "g": 2}])
+    t.add_embedding_index("v", metric="l2")
+    near = t.v.similarity(vector=[0.0, 0.0])
+    query = t.select(r=pxtf.rank(order_by=near, asc=False), m=pxtf.max(near, group_by=t.g, frame="all"))
+    for on in (True, False):
+        with pushdown(on):
+            assert [tuple(row.values()) for row in query.collect()] == [(3, 2.0), (2, 2.0), (1, 3.0)]
