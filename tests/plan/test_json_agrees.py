@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-import pixeltable as pxt
 from pixeltable.exprs.expr import Expr
 from pixeltable.types.column_type import BoolType, FloatType, IntType, JsonType, StringType
 from pixeltable.types.json_structure import JsonFields, JsonKey
@@ -62,7 +61,9 @@ def test_null_tests_of_paths(ns: str) -> None:
     assert not differences([J.a == None, J[0] != None], rows(), f"{ns}/t")  # noqa: E711
 
 
-@pytest.mark.parametrize("constant", [0, 1, -1.5, 1.0, 2**53 - 1, "", "a", "1", "b", True, False], ids=repr)
+@pytest.mark.parametrize(
+    "constant", [0, 1, -1.5, 1.0, 2**53 - 1, 2**60, 2.0**60, "", "a", "1", "b", True, False], ids=repr
+)
 def test_comparisons_with_a_constant(ns: str, constant: Any) -> None:
     exprs: list[Expr] = []
     for value in (J, J.a, J[0]):
@@ -95,10 +96,14 @@ def test_paths_into_typed_json(ns: str, item: Any, found: list[Any]) -> None:
         assert stored.run(expr) == run_in_python(expr, [{"j": value} for value in values])
 
 
-def test_what_is_not_exact_in_sql_runs_in_python(ns: str) -> None:
-    table = pxt.create_table(f"{ns}/t", {"j": pxt.Json})
-    table.insert([{"j": {"k": float(2**60)}}, {"j": {"k": 2**60 + 14}}])
-    assert table.where(table.j.k > 2**60 + 13).collect()["j"] == [{"k": 2**60 + 14}]
+def test_large_numbers_are_compared_exactly(ns: str) -> None:
+    found = [
+        {"a": value} for value in (2.0**60, 2**60 + 14, 2**60, -(2.0**70), 1e300, 10**16, 1e16, 2**53 + 1, 2.0**53)
+    ]
+    exprs = [J.a > constant for constant in (2**60, 2**60 + 13, 2.0**60, 1e16, 2**53, -(2.0**70), 1e300)] + [
+        J.a == constant for constant in (2**60, 2.0**60, 10**16, 1e16, 2.0**53, 1e300)
+    ]
+    assert not differences(exprs, found, f"{ns}/t")
 
 
 def test_slices_and_wildcards() -> None:

@@ -4,12 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from pixeltable.api.arguments import name_of
 from pixeltable.api.clauses import join_of, sample_of
-from pixeltable.api.progress import watched
-from pixeltable.api.query_text import QueryText
-from pixeltable.api.receipts import announce
-from pixeltable.api.recomputation import recompute_columns
+from pixeltable.api.query_changes import QueryChanges
 from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState, TypeMismatch, Unsupported
@@ -22,18 +18,16 @@ from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
-from pixeltable.plan.grouping import bind_key, check_groups, is_grouped
+from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import How, OrderItem, QuerySpec
-from pixeltable.session import change
 from pixeltable.session.query import collect, count
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, IntType, MediaType
-from pixeltable.types.status import UpdateStatus
 
 
-class Query(QueryText):
+class Query(QueryChanges):
     """A query over a table, or several. Nothing runs until `collect`, `head`, `tail`, `show` or `count`."""
 
     def __init__(self, session: Session, spec: QuerySpec, name: str) -> None:
@@ -128,6 +122,23 @@ class Query(QueryText):
         for key in keys:
             bind_key(relation.resolve(key), relation.record)
         return self._checked(group_by=keys)
+
+    def having(self, predicate: Any) -> "Query":
+        """Keep the groups for which a Bool expression over keys and aggregates is true; null counts as false.
+
+        Without `group_by` all rows are one group, which is kept or not.
+
+        Raises:
+            InvalidState: the query has a having() already.
+            TypeMismatch: the predicate is no Bool.
+            InvalidExpression: it is neither made of the expressions of `group_by` nor of aggregates.
+        """
+        if self._spec.having is not None:
+            raise InvalidState("the query has a having() already", hint="Combine conditions with & and |.")
+        relation = self._relation
+        resolved = relation.resolve(predicate) if isinstance(predicate, Expr) else predicate
+        bind_having(resolved, relation.record)
+        return self._checked(having=predicate)
 
     def distinct(self) -> "Query":
         """Yield rows that are equal in all that is selected once, where the first of them is; nulls are equal.
@@ -261,54 +272,6 @@ class Query(QueryText):
     def count(self) -> int:
         """How many rows the query yields."""
         return count(self._session, self._spec, self._name)
-
-    def update(self, value_spec: dict[str, Any], cascade: bool = True, return_rows: bool = False) -> UpdateStatus:
-        """Set columns of the rows the filter keeps; see `Table.update`."""
-        self._require_filter_only("update")
-        with watched(self._session, f"Updating {self._name}") as tally:
-            status = change.update(
-                self._session, self._spec.table, self._name, value_spec,
-                where=self._filter, cascade=cascade, return_rows=return_rows, tally=tally,
-            )  # fmt: skip
-        announce(self._session, status)
-        return status
-
-    def delete(self) -> UpdateStatus:
-        """Delete the rows the filter keeps; see `Table.delete`."""
-        self._require_filter_only("delete")
-        status = change.delete(self._session, self._spec.table, self._name, where=self._filter)
-        announce(self._session, status)
-        return status
-
-    def recompute_columns(
-        self,
-        *columns: str | ColumnRef,
-        errors_only: bool = False,
-        stale_only: bool = False,
-        cascade: bool = True,
-    ) -> UpdateStatus:
-        """Compute stored cells of the rows the filter keeps again; see `Table.recompute_columns`."""
-        self._require_filter_only("recompute_columns")
-        names = tuple(name_of(column, self._table) for column in columns)
-        status = recompute_columns(
-            self._session, self._spec.table, self._name, names, self._filter,
-            errors_only=errors_only, stale_only=stale_only, cascade=cascade,
-        )  # fmt: skip
-        announce(self._session, status)
-        return status
-
-    def _require_filter_only(self, method: str) -> None:
-        spec = self._spec
-        if (
-            spec.select is not None
-            or spec.limit is not None
-            or any((spec.order_by, spec.group_by, spec.joins, spec.sample, spec.distinct))
-        ):
-            raise Unsupported(f"{method}() takes the rows of one table that where() keeps", hint="Use where() alone.")
-
-    @property
-    def _filter(self) -> Expr | None:
-        return None if self._spec.where is None else self._relation.resolve(self._spec.where)
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class QueryText:
             clauses.append(("Distinct", "yes"))
         if self._spec.group_by:
             clauses.append(("Group By", ", ".join(map(str, self._spec.group_by))))
+        if self._spec.having is not None:
+            clauses.append(("Having", str(self._spec.having)))
         if self._spec.order_by:
             keys = (f"{item.expr} {'asc' if item.ascending else 'desc'}" for item in self._spec.order_by)
             clauses.append(("Order By", ", ".join(keys)))

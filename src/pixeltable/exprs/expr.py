@@ -25,6 +25,9 @@ PROPERTIES: dict[tuple[str, str], Callable[["Expr"], "Expr"]] = {}
 RECORDS: dict[str, type] = {}
 """Records that nodes hold and that hold nodes themselves, by the name of their class."""
 
+ADDED_LATER = {"added_later": True}
+"""Metadata of the last fields of a node or a record: stored without them where they have their default, as before."""
+
 AnyRecord = TypeVar("AnyRecord")
 
 

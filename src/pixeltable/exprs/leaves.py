@@ -1,11 +1,11 @@
 """The nodes without children: literals and references to columns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pixeltable.exceptions import InvalidExpression
-from pixeltable.exprs.expr import Expr, Method
+from pixeltable.exprs.expr import ADDED_LATER, Expr, Method
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.types.literals import literal_type, plain
@@ -42,7 +42,7 @@ class ColumnRef(Expr):
     table: int
     name: str
     column_type: ColumnType
-    alias: str | None = None
+    alias: str | None = field(default=None, metadata=ADDED_LATER)
 
     @property
     def type(self) -> ColumnType:

@@ -4,8 +4,19 @@ import importlib
 import pkgutil
 from typing import Any
 
-_AGGREGATES = frozenset({"count", "make_list", "max", "mean", "min", "sum"})
-_HOMES = {**dict.fromkeys(_AGGREGATES, "aggregates"), "cast": "conversion"}
+_HOMES = {
+    name: module
+    for module, names in {
+        "aggregates": "all any count first last make_list max mean min sum",
+        "distinct": "approx_count_distinct count_distinct",
+        "distributions": "median mode percentile stddev variance",
+        "conversion": "cast",
+        "windows": "dense_rank lag lead rank row_number",
+    }.items()
+    for name in names.split()
+}
+"""From the names that stand here too to their modules: aggregates, and what is about any type."""
+
 _MODULES = frozenset(found.name for found in pkgutil.iter_modules(__path__))
 
 

@@ -22,9 +22,6 @@ from pixeltable.types.column_type import (
 )
 
 _LARGEST_POSITION = 2**31 - 1
-_EXACT = 2**53
-"""Numbers from here on are left to Python: the text of a float and the float itself may differ by more than 1."""
-
 _COMPARE: dict[str, Callable[[Any, Any], Sql]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
@@ -71,9 +68,17 @@ def scalar_jsonb(value: Any) -> Sql | None:
     """A literal as Json that is equal just to what it is equal to in Python; None where there is none."""
     if isinstance(value, str):
         return None if "\0" in value or not _is_unicode(value) else _jsonb(json.dumps(value, ensure_ascii=False))
-    if isinstance(value, bool) or (type(value) in (int, float) and _is_exact(value)):
+    if isinstance(value, bool):
         return _jsonb(json.dumps(value))
+    if isinstance(value, int | float) and math.isfinite(value):
+        return sa.func.to_jsonb(_number(value), type_=postgresql.JSONB())
     return None
+
+
+def _number(value: Any) -> Sql:
+    """Floats beyond 2**53 are whole numbers, and have all their digits in the database."""
+    is_large = isinstance(value, float) and abs(value) >= 2**53
+    return sa.literal(Decimal(int(value)) if is_large else Decimal(repr(value)), sa.Numeric)
 
 
 def _is_unicode(text: str) -> bool:
@@ -82,10 +87,6 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_exact(value: float) -> bool:
-    return math.isfinite(value) and abs(value) < _EXACT
 
 
 def compared(op: str, value: Sql, literal: Literal, *, flipped: bool) -> Sql | None:
@@ -106,7 +107,7 @@ def _ordered(value: Sql, constant: Any) -> tuple[str, Sql, Sql]:
         return "boolean", sa.cast(value, sa.Boolean), sa.literal(constant, sa.Boolean)
     if isinstance(constant, str):
         return "string", _text(value).collate("C"), sa.literal(constant, sa.Text)
-    return "number", sa.cast(value, sa.Numeric), sa.literal(Decimal(repr(constant)), sa.Numeric)
+    return "number", sa.cast(value, sa.Numeric), _number(constant)
 
 
 def is_any_of(value: Sql, members: Sequence[Any]) -> Sql | None:

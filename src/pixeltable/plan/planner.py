@@ -44,8 +44,9 @@ class Scan:
 class QueryPlan:
     """A statement and what Python does with its rows: filter, group, order, cut, then evaluate `outputs`.
 
-    `sample` is there if Python chooses among the rows, `grouping` if it groups them; `windows` have to see all rows
-    before any is cut off; rows that are left in no other order are then taken in reverse if `newest_first` is set.
+    `sample` is there if Python chooses among the rows, `grouping` if it groups them, `having` if it chooses among
+    groups; `windows` have to see all rows before any is cut off; rows that are left in no other order are then taken in
+    reverse if `newest_first` is set.
 
     `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
     fewer rows than `wanted`.
@@ -60,6 +61,7 @@ class QueryPlan:
     exact: Scan | None = None
     wanted: int | None = None
     grouping: Grouping | None = None
+    having: Expr | None = None
     windows: tuple[Aggregate, ...] = ()
     newest_first: bool = False
     sample: Sample | None = None

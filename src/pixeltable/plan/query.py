@@ -1,11 +1,11 @@
 """A query as data: what users build step by step, before anything is resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal as Choice
 
 from pixeltable.exprs.aggregate import Aggregate
-from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild_record, record
+from pixeltable.exprs.expr import ADDED_LATER, Expr, exprs_in_record, rebuild_record, record
 from pixeltable.exprs.leaves import Literal
 from pixeltable.exprs.variable import Variable
 from pixeltable.types.column_type import ColumnType
@@ -68,7 +68,8 @@ class Sample:
 class QuerySpec:
     """The clauses of a query over the table of id `table`; `select` None means all columns.
 
-    With `group_by`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows.
+    With `group_by`, `having`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows, or for
+    those alone of which `having` is true.
 
     In the query of a function Variables stand for its parameters: in expressions, and in place of the two numbers.
 
@@ -86,10 +87,11 @@ class QuerySpec:
     row_order: Choice["inserted", "newest"] = "inserted"
     variable_limit: Variable | None = None
     variable_offset: Variable | None = None
-    alias: str | None = None
-    joins: tuple[Join, ...] = ()
-    sample: Sample | None = None
-    distinct: bool = False
+    having: Expr | None = field(default=None, metadata=ADDED_LATER)
+    alias: str | None = field(default=None, metadata=ADDED_LATER)
+    joins: tuple[Join, ...] = field(default=(), metadata=ADDED_LATER)
+    sample: Sample | None = field(default=None, metadata=ADDED_LATER)
+    distinct: bool = field(default=False, metadata=ADDED_LATER)
 
     @property
     def variables(self) -> dict[str, ColumnType]:

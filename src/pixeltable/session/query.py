@@ -173,6 +173,8 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
         batch = _sampled(plan.sample, batch, evaluated)
     if plan.grouping is not None:
         batch = group_batch(plan.grouping, batch, session.context, evaluated)
+    if plan.having is not None:
+        batch, _ = filter_batch(plan.having, batch, evaluated)
     for window in plan.windows:
         evaluated(window, batch)  # known to the batch from now on, whichever rows are taken out of it
     kept: Sequence[int] = range(batch.count)[:: -1 if plan.newest_first else 1]

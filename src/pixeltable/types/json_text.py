@@ -4,7 +4,6 @@ import json
 import math
 import re
 from collections.abc import Collection
-from decimal import Decimal
 from itertools import chain
 from typing import Any
 
@@ -143,9 +142,12 @@ _LARGE_FLOAT = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?e\+\d+')
 
 
 def _without_exponent(found: re.Match[str]) -> str:
-    """The database writes 1e+16 as an integer, and an integer it would be read as; with a decimal a float."""
+    """The database writes 1e+16 as an integer, and an integer it would be read as; with a decimal a float.
+
+    All digits are written, so that the database compares what Python would.
+    """
     text = found.group()
-    return text if text[0] == '"' else f"{Decimal(text):f}.0"
+    return text if text[0] == '"' else f"{int(float(text))}.0"
 
 
 def _check_keys(value: Any) -> None:
