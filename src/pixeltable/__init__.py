@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ls,
         move,
     )
+    from pixeltable.api.cursor import ResultCursor
     from pixeltable.api.mcp_functions import mcp_udfs
     from pixeltable.api.memo import clear_memo, memo_stats
     from pixeltable.api.query import Query
@@ -79,6 +80,7 @@ _HOMES = {
     "api.query": "Query",
     "api.query_functions": "query retrieval_udf",
     "api.results": "ResultSet",
+    "api.cursor": "ResultCursor",
     "api.row": "Row RowBatch",
     "api.table": "InsertableTable Table",
     "exceptions": (
@@ -125,6 +127,7 @@ __all__ = [
     "Query",
     "RequestError",
     "Required",
+    "ResultCursor",
     "ResultSet",
     "Retry",
     "Row",

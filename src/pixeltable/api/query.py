@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pixeltable.api.clauses import join_of, sample_of
+from pixeltable.api.cursor import ResultCursor
 from pixeltable.api.query_changes import QueryChanges
 from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
@@ -24,6 +25,7 @@ from pixeltable.plan.query import How, OrderItem, QuerySpec
 from pixeltable.session.query import collect, count
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
+from pixeltable.session.streams import RowStream
 from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, IntType, MediaType
 
 
@@ -245,6 +247,10 @@ class Query(QueryChanges):
         """Run the query; the result is in memory."""
         answer = collect(self._session, self._spec, self._name)
         return ResultSet(answer.columns, answer.types)
+
+    def cursor(self) -> ResultCursor:
+        """A cursor over the rows of the query, for results that are too large for memory; see `ResultCursor`."""
+        return ResultCursor(RowStream(self._session, self._spec, self._name), self.schema)
 
     def head(self, n: int = 10) -> ResultSet:
         """The first `n` rows in the order of insertion."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pixeltable.api.cursor import ResultCursor
 from pixeltable.api.query import Query
 from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
@@ -82,6 +83,10 @@ class QueryStart:
     def collect(self) -> ResultSet:
         """All rows."""
         return self._query().collect()
+
+    def cursor(self) -> ResultCursor:
+        """A cursor over all rows; see `Query.cursor`."""
+        return self._query().cursor()
 
     def head(self, n: int = 10) -> ResultSet:
         """The first `n` rows in the order of insertion."""

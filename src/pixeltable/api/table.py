@@ -347,7 +347,7 @@ InsertableTable = Table
 
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
-    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
+    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "diff",
     "estimate", "forget", "rename_column", "restore", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""

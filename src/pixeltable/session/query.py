@@ -24,6 +24,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection
+from pixeltable.storage.fetching import fetch_columns
 from pixeltable.types.column_type import ColumnType
 
 Result = TypeVar("Result")
@@ -49,14 +50,14 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     _check_closed(spec)
 
     def run(relation: Relation, pushdown: bool) -> Answer:
-        resolved = _resolved(session, spec, relation)
+        resolved = resolved_spec(session, spec, relation)
         plan = plan_select(resolved, relation.record, pushdown=pushdown)
         return _finish(session, plan, _fetch(session, relation, plan))
 
     return on_current_schema(session, spec, name, run)
 
 
-def _resolved(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
+def resolved_spec(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
     """The query over the record of what it reads, with embedded questions."""
     found = resolve_similarities(session, relation.resolve_spec(spec), relation.record)
     return grouped_if_distinct(found, relation.record)
@@ -67,7 +68,7 @@ def count(session: Session, spec: QuerySpec, name: str) -> int:
     _check_closed(spec)
 
     def run(relation: Relation, pushdown: bool) -> int:
-        resolved, table = _resolved(session, spec, relation), relation.record
+        resolved, table = resolved_spec(session, spec, relation), relation.record
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
             resolved = replace(resolved, select=(), order_by=())
@@ -117,24 +118,28 @@ def on_current_schema(session: Session, spec: QuerySpec, name: str, run: Callabl
     raise InvalidExpression(f"the schema of table {name!r} kept changing while the query ran", hint="Try again.")
 
 
-def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> list[tuple[Any, ...]]:
-    def run(connection: Connection) -> list[tuple[Any, ...]]:
-        rows = execute(connection, plan.scan)
-        if plan.exact is None or plan.wanted is None or len(rows) >= plan.wanted:
-            return rows
+def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> Batch:
+    def run(connection: Connection) -> list[list[Any]]:
+        columns = _columns(connection, plan.scan)
+        if plan.exact is None or plan.wanted is None or len(columns[0]) >= plan.wanted:
+            return columns
         with connection.transaction():
             connection.execute(NO_INDEX_SCAN)
-            return execute(connection, plan.exact)
+            return _columns(connection, plan.exact)
 
-    return validated(session, relation, run)
+    columns = validated(session, relation, run)
+    return scanned(plan.scan, columns, len(columns[0]))
 
 
-def validated(
-    session: Session, relation: Relation, work: Callable[[Connection], list[tuple[Any, ...]]]
-) -> list[tuple[Any, ...]]:
+def _columns(connection: Connection, scan: Scan) -> list[list[Any]]:
+    """The result of a statement by column; one without slots has a column that says how many rows there are."""
+    return fetch_columns(connection, scan.sql, scan.parameters, width=max(1, len(scan.slots)))
+
+
+def validated(session: Session, relation: Relation, work: Callable[[Connection], Result]) -> Result:
     """The rows of a statement, and in the same visit the proof that the schema it relied on was still in force."""
 
-    def run(connection: Connection) -> tuple[list[tuple[Any, ...]], int]:
+    def run(connection: Connection) -> tuple[Result, int]:
         return work(connection), read_epoch(connection)  # the epoch last: it can only be newer than the rows
 
     rows, epoch = session.database.read(run)
@@ -152,21 +157,19 @@ def execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
     return connection.execute(scan.sql, scan.parameters).fetchall()
 
 
-def scanned(scan: Scan, rows: Sequence[tuple[Any, ...]]) -> Batch:
-    """The rows of a statement as a batch in which its slots are known."""
-    batch = Batch(len(rows))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(scan.slots)
+def scanned(scan: Scan, columns: Sequence[list[Any]], count: int) -> Batch:
+    """The `count` rows of a statement as a batch in which its slots are known."""
+    batch = Batch(count)
     for slot, values in zip(scan.slots, columns, strict=False):
         decode = decoder(slot.type)
-        cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
+        cells = values if decode is None else [None if value is None else decode(value) for value in values]
         batch.put(slot, Column(cells))
     return batch
 
 
-def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> tuple[Batch, Sequence[int]]:
+def _surviving(session: Session, plan: QueryPlan, batch: Batch) -> tuple[Batch, Sequence[int]]:
     """The rows as a batch, and the numbers of those that pass the filter that runs in Python, in their final order."""
-    batch = scanned(plan.scan, rows)
-    evaluated = partial(_values, session)
+    evaluated = partial(values_of, session)
     if plan.where is not None:
         batch, _ = filter_batch(plan.where, batch, evaluated)
     if plan.sample is not None:
@@ -190,17 +193,17 @@ def _sampled(sample: Sample, batch: Batch, values: Callable[[Expr, Batch], list[
     return batch.take(chosen(sample, values(RowHash(sample.seed), batch), strata))
 
 
-def _finish(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> Answer:
-    batch, kept = _surviving(session, plan, rows)
+def _finish(session: Session, plan: QueryPlan, fetched: Batch) -> Answer:
+    batch, kept = _surviving(session, plan, fetched)
     if len(kept) < batch.count or plan.order_by or plan.newest_first:
         batch = batch.take(kept)
     return Answer(
-        {name: _values(session, expr, batch) for name, expr in plan.outputs},
+        {name: values_of(session, expr, batch) for name, expr in plan.outputs},
         {name: expr.type for name, expr in plan.outputs},
     )
 
 
-def _values(session: Session, expr: Expr, batch: Batch) -> list[Any]:
+def values_of(session: Session, expr: Expr, batch: Batch) -> list[Any]:
     """The values of an expression; a failed cell fails the query."""
     column = column_of(expr, batch, session.context)
     if column.failures:

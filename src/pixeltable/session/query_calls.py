@@ -248,7 +248,8 @@ def _split(
 ) -> dict[int, Answer]:
     """The answer for each set, with what Python computes of the rows: for all of them together."""
     owners = [row[0] for row in rows]
-    batch = scanned(plan.scan, [row[1:] for row in rows])
+    columns_of_rows = [list(column) for column in zip(*rows, strict=True)]
+    batch = scanned(plan.scan, columns_of_rows[1:] or [[] for _ in plan.scan.slots], len(rows))
     for name, argument in resolved.arguments.items():
         batch.put(Variable(name, argument.type), Column([argument.values[owner] for owner in owners]))
     columns = [column_of(expr, batch, session.context) for _, expr in plan.outputs]
