@@ -22,7 +22,7 @@ from pixeltable.plan.bind import bind_item, bind_predicate
 from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import How, OrderItem, QuerySpec
-from pixeltable.session.query import collect, count
+from pixeltable.session.query import collect, count, explained
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.streams import RowStream
@@ -247,6 +247,10 @@ class Query(QueryChanges):
         """Run the query; the result is in memory."""
         answer = collect(self._session, self._spec, self._name)
         return ResultSet(answer.columns, answer.types)
+
+    def explain(self) -> str:
+        """How the query is run: the statement, what Python does with its rows, and why SQL does not."""
+        return explained(self._session, self._spec, self._name)
 
     def cursor(self) -> ResultCursor:
         """A cursor over the rows of the query, for results that are too large for memory; see `ResultCursor`."""

@@ -84,6 +84,10 @@ class QueryStart:
         """All rows."""
         return self._query().collect()
 
+    def explain(self) -> str:
+        """How all rows are read; see `Query.explain`."""
+        return self._query().explain()
+
     def cursor(self) -> ResultCursor:
         """A cursor over all rows; see `Query.cursor`."""
         return self._query().cursor()

@@ -15,6 +15,7 @@ from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import RowHash
 from pixeltable.lazy import psycopg
+from pixeltable.plan.explain import explain
 from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group_count, plan_select
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
 from pixeltable.plan.query import QuerySpec, Sample
@@ -55,6 +56,14 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
         return _finish(session, plan, _fetch(session, relation, plan))
 
     return on_current_schema(session, spec, name, run)
+
+
+def explained(session: Session, spec: QuerySpec, name: str) -> str:
+    """How a query would be run now; nothing is read."""
+    relation = relation_of(session, spec, name)
+    pushdown = session.settings.sql_pushdown
+    plan = plan_select(resolved_spec(session, spec, relation), relation.record, pushdown=pushdown)
+    return explain(plan, relation.record, pushdown=pushdown)
 
 
 def resolved_spec(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
