@@ -81,10 +81,12 @@ def _reasons(plan: QueryPlan, push: Pusher) -> Iterator[str]:
 def _smallest(node: Expr, push: Pusher) -> Iterator[Expr]:
     if push.sql(node) is not None or isinstance(node, Literal):
         return
-    before = [found for child in node.children() for found in _smallest(child, push)]
-    if not before and isinstance(node, Aggregate) and (function := sql_function(node)) is not None and function.sql:
-        return  # it is there because of others, which rows are grouped for in the same way
-    yield from before or [node]
+    blocked = [child for child in node.children() if push.sql(child) is None and not isinstance(child, Literal)]
+    if blocked:
+        for child in blocked:
+            yield from _smallest(child, push)
+    elif not isinstance(node, Aggregate) or (function := sql_function(node)) is None or not function.sql:
+        yield node  # an aggregate that has SQL is there because of others, whose groups Python makes
 
 
 def _why(node: Expr) -> str:
