@@ -24,11 +24,13 @@ from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
 from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
-from pixeltable.types.conform import CellRejected, conform
+from pixeltable.types.conform import CellRejected, conform, to_timestamp
+from pixeltable.types.instants import later
 
 Values = list[Any]
 
@@ -95,8 +97,8 @@ def evaluate(node: Expr, columns: Sequence[Values], count: int, context: Context
 @evaluate.register
 def _(node: Literal, columns: Sequence[Values], count: int, context: Context) -> Values:
     value = node.value
-    if isinstance(node.type, TimestampType) and value is not None and value.tzinfo is None:
-        value = value.replace(tzinfo=context.zone)
+    if isinstance(node.type, TimestampType) and value is not None:
+        value = _guarded(lambda time: to_timestamp(time, context.zone), (value,))
     return [value] * count
 
 
@@ -198,6 +200,14 @@ def _(node: Concat, columns: Sequence[Values], count: int, context: Context) -> 
 @evaluate.register
 def _(node: Repeat, columns: Sequence[Values], count: int, context: Context) -> Values:
     return _strict(operator.mul, *columns)
+
+
+@evaluate.register
+def _(node: Shift, columns: Sequence[Values], count: int, context: Context) -> Values:
+    interval = node.interval
+    if isinstance(node.type, TimestampType):
+        return _strict(lambda value: later(value, interval), columns[0])
+    return _strict(lambda value: value + interval, columns[0])
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
