@@ -17,14 +17,14 @@ _LONGEST_S = 7 * 24 * 3600
 def presigned_url(uri: Batch[str], expiration_seconds: int) -> Batch[str]:
     """A link by which anyone can read an object for a while, signed with the credentials of this process.
 
-    `http(s)` addresses stay as they are. Signing asks no server, so it does not tell whether the object exists. Credentials
-    are those that the environment has for the store: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_REGION` for
-    S3, with `AWS_ENDPOINT_URL` for what speaks its protocol (R2, B2, Tigris, MinIO); `GOOGLE_APPLICATION_CREDENTIALS`;
-    `AZURE_STORAGE_ACCOUNT_NAME` and `AZURE_STORAGE_ACCOUNT_KEY`.
+    `http(s)` addresses stay as they are. With a key in the environment signing asks no server, so it does not tell
+    whether the object exists: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_REGION` for S3, with
+    `AWS_ENDPOINT_URL` for what speaks its protocol (R2, B2, Tigris, MinIO); `GOOGLE_APPLICATION_CREDENTIALS`;
+    `AZURE_STORAGE_ACCOUNT_NAME` and `AZURE_STORAGE_ACCOUNT_KEY`. Without one, the machine's own identity is asked for.
 
     Args:
-        uri: `s3://bucket/key`, `gs://bucket/key`, `az://container/key` or `abfss://container@account.../key`. The key is
-            taken as it stands, without percent-encoding.
+        uri: `s3://bucket/key`, `gs://bucket/key`, `az://container/key` or `abfss://container@account.../key`. The key
+            is taken as it stands, without percent-encoding.
         expiration_seconds: how long the link is valid, up to a week.
 
     Raises:
@@ -64,7 +64,9 @@ def _split(uri: str) -> tuple[str, str]:
         raise InvalidArgument(f"presigned_url(): {uri!r} is a local path, which no link can open")
     if scheme not in _SCHEMES:
         known = ", ".join(f"{known}://" for known in sorted({*_SCHEMES, "http", "https"}))
-        raise InvalidArgument(f"presigned_url(): {uri!r} is in no store that can be signed for", hint=f"Known: {known}.")
+        raise InvalidArgument(
+            f"presigned_url(): {uri!r} is in no store that can be signed for", hint=f"Known: {known}."
+        )
     bucket, _, key = rest.partition("/")
     if not bucket or {"", ".", ".."} & set(key.split("/")):
         raise InvalidArgument(f"presigned_url(): {uri!r} names no object", hint="Write scheme://bucket/key.")
