@@ -9,11 +9,12 @@ from pixeltable.types.column_type import ColumnType, DateType, TimestampType
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _DAY = datetime.timedelta(days=1)
+_LONGEST = (datetime.date.max - datetime.date.min) + _DAY
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shift(Expr):
-    """`operand` so many microseconds later: a Timestamp by time that passes, a Date by whole days; null if it is null."""
+    """`operand` so much later: a Timestamp by time that passes, a Date by whole days; null if it is null."""
 
     operand: Expr
     microseconds: int
@@ -52,6 +53,6 @@ def shift(operand: Expr, interval: datetime.timedelta, *, sign: int) -> Shift:
             f"{operand} {op} {exact!r}: a `{operand.type}` moves by whole days",
             hint="Round the timedelta, or use a Timestamp.",
         )
-    if abs(exact) > datetime.datetime.max - datetime.datetime.min:
+    if abs(exact) > _LONGEST:
         raise InvalidArgument(f"{operand} {op} {exact!r}: that is before the year 1 or after the year 9999")
     return Shift(operand, sign * (exact // _MICROSECOND))

@@ -1,14 +1,14 @@
 """Functions on arrays; null where a required argument is null."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pixeltable.types.forms import Array, Json
+from pixeltable.types.column_type import ArrayType, JsonType
 from pixeltable.udfs.decorator import udf
 
 
 # In Python: arrays are stored as bytes.
 @udf(is_method=True)
-def to_list(self: Array) -> Json:
+def to_list(self: Annotated[Any, ArrayType()]) -> Annotated[Any, JsonType()]:
     """The items as nested lists of plain values, one level for each dimension.
 
     Raises:
@@ -18,5 +18,4 @@ def to_list(self: Array) -> Json:
     >>> to_list.body(np.array([[1, 2], [3, 4]]))
     [[1, 2], [3, 4]]
     """
-    items: Any = self.tolist()
-    return items
+    return self.tolist()

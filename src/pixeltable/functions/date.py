@@ -148,7 +148,7 @@ def replace(
     """
     # In Python, for the reason of `make_date`.
     given = {"year": year, "month": month, "day": day}
-    return self.replace(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return self.replace(**{name: value for name, value in given.items() if value is not None})
 
 
 @udf(is_method=True)

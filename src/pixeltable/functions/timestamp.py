@@ -1,8 +1,8 @@
 """Functions on timestamps, with the meaning of Python's `datetime`; null where a required argument is null.
 
-A timestamp is an instant, and shown in a zone: the session's, `time_zone` of the configuration. `astimezone` shows it in
-another one, which the parts (`year`, `hour`, ...) and all that follows in the same expression go by; a stored cell is
-in the session's zone again.
+A timestamp is an instant, and shown in a zone: the session's, `time_zone` of the configuration. `astimezone` shows it
+in another one, which the parts (`year`, `hour`, ...) and all that follows in the same expression go by; a stored cell
+is in the session's zone again.
 
 `timestamp + timedelta(hours=1)` and `timestamp - timedelta(hours=1)` need no function: they are about time that passes,
 24 hours a day also when clocks are changed. `add(days=1)` goes by the clock instead. The difference of two timestamps
@@ -290,7 +290,7 @@ def add(
 
     Years to days move the date on the clock of the value's zone: first years and months, where a day that the month
     does not have becomes its last one, then weeks and days. The clock shows the same as before, unless that is skipped
-    when clocks are set forward: then it is read by the clock as it was before. If it comes twice, it is the earlier one.
+    when clocks are set forward: then it is read by the clock as it was before. If it comes twice, the earlier holds.
     Hours and below are time that passes: with `hours=24` the clock may show another hour, with `days=1` it does not.
 
     Raises:
@@ -488,7 +488,7 @@ def _date_diff_sql(self: Any, other: Any, unit: Any) -> Any:
 
 
 def earlier_on_the_clock(clock: Any) -> Any:
-    """The SQL of the instant at which clocks of the session's zone show a time without a zone, as `on_the_clock` has it.
+    """The SQL of the instant at which clocks of the session's zone show a time without a zone, as by `on_the_clock`.
 
     Of a time that comes twice PostgreSQL takes the later. The other is that much earlier as clocks were ahead the day
     before; it is one only if they showed the same then.

@@ -24,8 +24,8 @@ def uuid4() -> uuid.UUID:
 def uuid7() -> uuid.UUID:
     """A UUID that begins with the time, so that later ones are greater; another one in every row (version 7).
 
-    The time is exact to a quarter of a microsecond: order within that is random. As a computed primary key it identifies
-    rows that have nothing else.
+    The time is exact to a quarter of a microsecond: order within that is random. As a computed primary key it
+    identifies rows that have nothing else.
 
     Source:
         RFC 9562, section 5.7, with the fraction of the millisecond in `rand_a` (section 6.2, method 3).

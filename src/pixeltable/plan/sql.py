@@ -75,7 +75,7 @@ def _(node: Literal, scope: Scope) -> Sql | None:
     if not _has_sql(node):
         return None
     if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
-        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime()))
+        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime()))  # type: ignore[no-any-return]
     return sa.literal(node.value, sa_type(node.type))
 
 
@@ -164,9 +164,10 @@ def _(node: Shift, scope: Scope) -> Sql | None:
 
 
 def _later(time: Sql, interval: datetime.timedelta) -> Sql:
-    """In UTC, for PostgreSQL's days of other zones are by the clock; fails where Python has no such time, as it does."""
+    """In UTC, since PostgreSQL's days are by the clock elsewhere; fails where Python has no such time, as it does."""
     zoned, local = sa.DateTime(timezone=True), sa.DateTime()
-    ends = sa.literal(datetime.datetime.min, local), sa.literal(datetime.datetime.max, local)
+    first, last = datetime.datetime.min, datetime.datetime.max  # noqa: DTZ901  # compared with times without a zone
+    ends = sa.literal(first, local), sa.literal(last, local)
     start, length = sa.func.timezone("UTC", time, type_=local), sa.literal(interval, sa.Interval())
     moved = sa.type_coerce(start + length, local)
     shown = sa.cast(sa.func.timezone("UTC", moved, type_=zoned), local)

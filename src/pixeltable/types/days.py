@@ -14,6 +14,9 @@ Day = TypeVar("Day", datetime.date, datetime.datetime)
 """A date, or a datetime without a zone: what a clock on the wall shows."""
 
 
+Amount = TypeVar("Amount", int, datetime.timedelta)
+
+
 def start_of(unit: str, day: datetime.date) -> datetime.date:
     """The first day of the week (a Monday), month, quarter or year in which `day` lies.
 
@@ -52,15 +55,13 @@ def complete_units(unit: str, start: Day, end: Day) -> int:
     return toward_zero(_complete_months(start, end), MONTHS_OF[unit])
 
 
-def toward_zero(dividend: "int | datetime.timedelta", divisor: "int | datetime.timedelta") -> int:
+def toward_zero(dividend: Amount, divisor: Amount) -> int:
     """The quotient without its fraction.
 
     >>> toward_zero(7, 2), toward_zero(-7, 2)
     (3, -3)
     """
-    none = dividend - dividend  # type: ignore[operator]  # both are ints, or both are timedeltas
-    found: int = -(-dividend // divisor) if dividend < none else dividend // divisor  # type: ignore[operator]
-    return found
+    return -(-dividend // divisor) if dividend < dividend * 0 else dividend // divisor
 
 
 def _complete_months(start: Day, end: Day) -> int:

@@ -36,7 +36,11 @@ def on_the_clock(clock: datetime.datetime, zone: datetime.tzinfo | None) -> date
     >>> on_the_clock(datetime.datetime(2024, 3, 31, 2, 30), ZoneInfo("Europe/Berlin")).isoformat()
     '2024-03-31T03:30:00+02:00'
     """
-    return clock.replace(tzinfo=zone).astimezone(datetime.UTC).astimezone(zone)
+    shown = clock.replace(tzinfo=zone)
+    set_forward = _offset(shown.replace(fold=1)) - _offset(shown.replace(fold=0))
+    if set_forward <= datetime.timedelta():
+        return shown
+    return (clock - set_forward if clock.fold else clock + set_forward).replace(tzinfo=zone, fold=0)
 
 
 def _offset(value: datetime.datetime) -> datetime.timedelta:
