@@ -1,5 +1,7 @@
 """One expression of each kind of node, over columns that stand in for those of a table."""
 
+import datetime
+
 import numpy as np
 
 import pixeltable as pxt
@@ -12,6 +14,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.query import QuerySpec
@@ -72,6 +75,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
     ),
     Repeat: _s * 2,
     RowHash: RowHash(3),
+    Shift: COLUMNS["ts"] - datetime.timedelta(hours=36),
     Similarity: _s.similarity(string="a query", idx="idx0"),
     ToolCalls: pxt.tools(pxtf.string.upper).invoke(_j),
     Variable: Variable("text", StringType(True)),

@@ -46,6 +46,10 @@ s + '!' + n                          | s + '!' + n
 s + (n + '!')                        | s + (n + '!')
 (s + n) * 2                          | (s + n) * 2
 2 * s                                | s * 2
+ts + datetime.timedelta(hours=36)    | ts + datetime.timedelta(days=1, seconds=43200)
+datetime.timedelta(1) + d            | d + datetime.timedelta(days=1)
+d - datetime.timedelta(days=1)       | d - datetime.timedelta(days=1)
+(ts - datetime.timedelta(1)) > ts    | ts - datetime.timedelta(days=1) > ts
 i < 2.5                              | i < 2.5
 2.5 < i                              | i > 2.5
 i + 1 >= k                           | i + 1 >= k

@@ -41,6 +41,8 @@ a[0]                 | Array[float32] | None
 a[0, 1]              | Float | None
 s.errormsg           | String | None
 s.len()              | Int
+ts + datetime.timedelta(1) | Timestamp
+d - datetime.timedelta(1)  | Date
 n.len()              | Int | None
 n.split()            | Json[list[String]] | None
 a                    | Array[(3, None), float32]
@@ -60,7 +62,14 @@ MISMATCHES = """\
 i + s           : + requires numeric types, but right operand has type `String`
 s - s           : - requires numeric types, but left operand has type `String`
 b + 1           : + requires numeric types, but left operand has type `Bool`
-ts - ts         : - requires numeric types, but left operand has type `Timestamp`
+ts - ts         : no column type holds the difference of `Timestamp` and `Timestamp`
+ts - datetime.datetime(2024, 1, 1) : Use a.date_diff(b, unit)
+d - d           : Use a.date_diff(b, unit)
+ts - 1          : - requires numeric types, got `Timestamp` and `Int`
+2 * d           : * requires numeric types, got `Int` and `Date`
+d + datetime.timedelta(hours=1)    : a `Date` moves by whole days
+i + datetime.timedelta(1)          : a timedelta fits a Timestamp or a Date, but i has type `Int`
+datetime.timedelta(1) + j          : a timedelta fits a Timestamp or a Date, but j has type `Json`
 s * 1.5         : * requires numeric types, but left operand has type `String`
 -s              : requires a numeric type, but the operand has type `String`
 i < 'a'         : 'a' cannot be used as `Int`: expected an int, got str 'a'
@@ -68,7 +77,8 @@ s == 1          : cannot compare `String` with `Int`
 i == b          : cannot compare `Int` with `Bool`
 ts > d          : cannot compare `Timestamp` with `Date`
 a == a          : cannot compare `Array[(3, None), float32]` with `Array[(3, None), float32]`
-ts > 'soon'     : 'soon' cannot be used as `Timestamp`
+ts > 'soon'     : the String 'soon' cannot be used as `Timestamp`
+d == '2024'     : the String '2024' cannot be used as `Date`
 u == 'x'        : 'x' cannot be used as `UUID`
 i < None        : null has no order
 i & b           : & requires Bool operands, but `i` has type `Int`

@@ -15,9 +15,13 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
-from pixeltable.functions import json as json  # for their effect: columns get their methods
+from pixeltable.functions import array as array  # for their effect: columns get their methods
+from pixeltable.functions import date as date
+from pixeltable.functions import json as json
 from pixeltable.functions import math as math
 from pixeltable.functions import string as string
+from pixeltable.functions import timestamp as timestamp
+from pixeltable.functions import uuid as uuid
 from pixeltable.ids import check_column_name
 from pixeltable.session import change, columns, indexes, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata

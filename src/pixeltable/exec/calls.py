@@ -134,7 +134,8 @@ def prepare(function: Function, node: Call, columns: Sequence[Values], count: in
 
 def place(invocation: Invocation, results: Values, *, zone: datetime.tzinfo) -> Values:
     """The results in their rows of the batch, a `Failure` where the call failed or its result is not of its type."""
-    checked = _checked(results, invocation.result, zone)
+    kept = invocation.function.options.keeps_zone
+    checked = results if kept else _checked(results, invocation.result, zone)
     if invocation.places is None:
         return checked
     values: Values = [None] * invocation.total

@@ -37,11 +37,13 @@ from pixeltable.exprs.operators import (
 )
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
 from pixeltable.types.column_type import WILDCARD, FloatType, IntType, JsonType, MediaType, TimestampType
-from pixeltable.types.conform import CellRejected, conform
+from pixeltable.types.conform import CellRejected, conform, to_timestamp
+from pixeltable.types.instants import later
 
 Values = list[Any]
 
@@ -108,8 +110,8 @@ def evaluate(node: Expr, columns: Sequence[Values], count: int, context: Context
 @evaluate.register
 def _(node: Literal, columns: Sequence[Values], count: int, context: Context) -> Values:
     value = node.value
-    if isinstance(node.type, TimestampType) and value is not None and value.tzinfo is None:
-        value = value.replace(tzinfo=context.zone)
+    if isinstance(node.type, TimestampType) and value is not None:
+        value = _guarded(lambda time: to_timestamp(time, context.zone), (value,))
     return [value] * count
 
 
@@ -212,6 +214,14 @@ def _(node: Concat, columns: Sequence[Values], count: int, context: Context) -> 
 @evaluate.register
 def _(node: Repeat, columns: Sequence[Values], count: int, context: Context) -> Values:
     return _strict(operator.mul, *columns)
+
+
+@evaluate.register
+def _(node: Shift, columns: Sequence[Values], count: int, context: Context) -> Values:
+    interval = node.interval
+    if isinstance(node.type, TimestampType):
+        return _strict(lambda value: later(value, interval), columns[0])
+    return _strict(lambda value: value + interval, columns[0])
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {

@@ -17,6 +17,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
@@ -28,8 +29,8 @@ NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
         Aggregate, And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull,
-        JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, Similarity, ToolCalls,
-        Variable, VectorScore,
+        JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, Shift, Similarity,
+        ToolCalls, Variable, VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}

@@ -8,11 +8,13 @@ from typing import Any
 from pixeltable.exceptions import TypeMismatch
 from pixeltable.exprs.expr import Expr, builder, operand_text
 from pixeltable.exprs.leaves import Literal, as_expr
+from pixeltable.exprs.shift import shift
 from pixeltable.types.column_type import (
     NUMERIC,
     ArrayType,
     BoolType,
     ColumnType,
+    DateType,
     FloatType,
     IntType,
     JsonType,
@@ -250,6 +252,7 @@ def _is_text(*operands: Expr) -> bool:
 
 
 def _arithmetic(op: str, left: Expr, right: Expr) -> Expr:
+    _refuse_times(op, left, right)
     for side, operand in (("left", left), ("right", right)):
         if not isinstance(operand.type, (*NUMERIC, JsonType)):
             raise TypeMismatch(
@@ -258,8 +261,27 @@ def _arithmetic(op: str, left: Expr, right: Expr) -> Expr:
     return Arithmetic(op, left, right)
 
 
+def _refuse_times(op: str, left: Expr, right: Expr) -> None:
+    kinds = (TimestampType, DateType)
+    if not isinstance(left.type, kinds) and not isinstance(right.type, kinds):
+        return
+    if op == "-" and isinstance(left.type, kinds) and isinstance(right.type, kinds):
+        raise TypeMismatch(
+            f"{left} - {right}: no column type holds the difference of `{left.type}` and `{right.type}`",
+            hint="Use a.date_diff(b, unit), such as 'microsecond' or 'day'.",
+        )
+    raise TypeMismatch(
+        f"{left} {op} {right}: {op} requires numeric types, got `{left.type}` and `{right.type}`",
+        hint="A Timestamp or a Date can be moved: + or - a datetime.timedelta.",
+    )
+
+
 @builder("+")
 def _add(left: Any, right: Any) -> Expr:
+    if isinstance(right, datetime.timedelta):
+        return shift(left, right, sign=1)
+    if isinstance(left, datetime.timedelta):
+        return shift(right, left, sign=1)
     left, right = as_expr(left), as_expr(right)
     return Concat(left, right) if _is_text(left, right) else _arithmetic("+", left, right)
 
@@ -278,7 +300,14 @@ def _register_arithmetic(op: str) -> None:
     builder(op)(lambda left, right: _arithmetic(op, as_expr(left), as_expr(right)))
 
 
-for _op in ("-", "/", "//", "%", "**"):
+@builder("-")
+def _subtract(left: Any, right: Any) -> Expr:
+    if isinstance(right, datetime.timedelta):
+        return shift(left, right, sign=-1)
+    return _arithmetic("-", as_expr(left), as_expr(right))
+
+
+for _op in ("/", "//", "%", "**"):
     _register_arithmetic(_op)
 
 
@@ -318,7 +347,8 @@ def convert_literal(operand: Literal, target: ColumnType) -> Literal:
         (value,) = conform(target.with_nullable(True), [operand.value], zone=datetime.UTC)
     except (CellRejected, ValueError) as error:
         reason = error.reason if isinstance(error, CellRejected) else str(error)
-        raise TypeMismatch(f"{operand} cannot be used as `{target.with_nullable(False)}`: {reason}") from None
+        kind, wanted = operand.type.with_nullable(False), target.with_nullable(False)
+        raise TypeMismatch(f"the {kind} {operand} cannot be used as `{wanted}`: {reason}") from None
     return Literal(value, target.with_nullable(value is None))
 
 

@@ -29,8 +29,11 @@ from pixeltable.exprs.operators import (
 )
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
+from pixeltable.functions.date import days_later
+from pixeltable.functions.timestamp import earlier_on_the_clock
 from pixeltable.lazy import np
 from pixeltable.plan import json_sql
 from pixeltable.plan.alchemy import Sql, sa
@@ -84,7 +87,7 @@ def _(node: Literal, scope: Scope) -> Sql | None:
     if not _has_sql(node):
         return None
     if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
-        return _in_session_zone(node.value)
+        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime()))  # type: ignore[no-any-return]
     return sa.literal(node.value, sa_type(node.type))
 
 
@@ -102,14 +105,6 @@ def _has_sql(node: Literal) -> bool:
     except CellRejected:
         return False
     return True
-
-
-def _in_session_zone(value: datetime.datetime) -> Sql:
-    """A time that names no zone. When clocks go back it comes twice: PostgreSQL takes the later, Python the earlier."""
-    zoned = sa.DateTime(timezone=True)
-    local, hour = sa.literal(value, sa.DateTime()), sa.literal(datetime.timedelta(hours=1), sa.Interval())
-    earlier = sa.type_coerce(sa.cast(local - hour, zoned) + hour, zoned)  # by the clock as it was an hour before
-    return sa.case((sa.cast(earlier, sa.DateTime()) == local, earlier), else_=sa.cast(local, zoned))
 
 
 @to_sql.register
@@ -168,6 +163,30 @@ def _(node: Negate, scope: Scope) -> Sql | None:
 def _(node: Concat, scope: Scope) -> Sql | None:
     parts = _all((node.left, node.right), scope)
     return None if parts is None else reduce(operator.add, (sa.type_coerce(part, sa.Text) for part in parts))
+
+
+@to_sql.register
+def _(node: Shift, scope: Scope) -> Sql | None:
+    operand = to_sql(node.operand, scope)
+    if operand is None:
+        return None
+    if isinstance(node.type, DateType):
+        return days_later(operand, sa.literal(node.interval.days, sa.Integer))  # type: ignore[no-any-return]
+    return _later(operand, node.interval)
+
+
+def _later(time: Sql, interval: datetime.timedelta) -> Sql:
+    """In UTC, since PostgreSQL's days are by the clock elsewhere; fails where Python has no such time, as it does."""
+    zoned, local = sa.DateTime(timezone=True), sa.DateTime()
+    first, last = datetime.datetime.min, datetime.datetime.max  # noqa: DTZ901  # compared with times without a zone
+    ends = sa.literal(first, local), sa.literal(last, local)
+    start, length = sa.func.timezone("UTC", time, type_=local), sa.literal(interval, sa.Interval())
+    moved = sa.type_coerce(start + length, local)
+    shown = sa.cast(sa.func.timezone("UTC", moved, type_=zoned), local)
+    possible = start.between(*ends) & moved.between(*ends) & shown.between(*ends)
+    # Where PostgreSQL has no time either, and says so.
+    beyond: Sql = sa.func.make_interval(300_000, type_=sa.Interval())
+    return sa.func.timezone("UTC", start + sa.case((possible, length), else_=beyond), type_=zoned)
 
 
 _COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {

@@ -50,6 +50,8 @@ class FunctionOptions:
     """Where calls of a plain or batched function may run side by side: it says that its body stands that."""
     resource_pool: str | None = None
     """`request-rate:<name>` or `rate-limits:<provider>`: whose limits on calls and tokens hold."""
+    keeps_zone: bool = False
+    """Whether a timestamp that it returns stays in the zone it has, until it is stored; others are in the session's."""
 
 
 class Function:
