@@ -87,6 +87,7 @@ class _Filling:
                 if begun.error is not None:
                     raise begun.error
                 self._write()
+                self._writing.wait()  # else the first page would have these rows again
                 with closing(evaluate_batches(self._batches(), [self._goal], salvage=self._keep)) as batches:
                     for batch in batches:
                         cells = self._take_in(batch, first=filled.rows)
