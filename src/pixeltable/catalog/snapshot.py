@@ -1,7 +1,7 @@
 """The whole catalog as of one epoch, immutable; and how it is found by path."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog.records import DirRecord, TableRecord
 from pixeltable.exceptions import UnknownDirectory, UnknownPath, UnknownTable
@@ -17,6 +17,10 @@ class Catalog:
     tables: dict[int, TableRecord] = field(default_factory=dict)
     dir_ids: dict[str, int] = field(default_factory=dict)
     table_ids: dict[str, int] = field(default_factory=dict)
+
+    def with_table(self, table: TableRecord) -> "Catalog":
+        """The catalog after one change, that of a table which keeps its path."""
+        return replace(self, epoch=self.epoch + 1, tables={**self.tables, table.id: table})
 
     def table_at(self, path: Path) -> TableRecord:
         """The table under a path.

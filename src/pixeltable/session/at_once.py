@@ -141,26 +141,27 @@ def _commit(session: Session, table: TableRecord, job: JobRecord, begun: Begun) 
     expr, head = column.expr, begun.parts[0].page.head
     entries = target_entries(table, job, cells)
 
-    def work(connection: Connection, catalog: Catalog) -> Head:
-        if catalog.table(table.id, name=table.path).schema_version != table.schema_version:
+    def work(connection: Connection, catalog: Catalog) -> tuple[TableRecord, Head]:
+        now = catalog.table(table.id, name=table.path)
+        if now.schema_version != table.schema_version:
             raise _Moved
         store_functions(session, connection, expr)
         create_heap_without_index(connection, job.heap)
         copy_entries(connection, entries, rows, job.op)
         index_rows(connection, job.heap)
-        if lock_head(connection, table) != head:  # as late as can be: writers wait from here on
+        if lock_head(connection, now) != head:  # as late as can be: writers wait from here on
             raise _Moved
         added = replace(column, version_added=head.version + 1)
-        saved = store.save_schema(connection, replace(table.with_column(added), heaps=(*table.heaps, job.heap)))
+        saved = store.save_schema(connection, replace(now.with_column(added), heaps=(*now.heaps, job.heap)))
         stamp = stamp_within(session, connection, saved, [added])
         change = f"Added: {column.name}"
         version = store.record_schema_version(
             connection, saved, op=job.op, change=change, updates=begun.rows, errors=begun.failed, stamp=stamp
         )
-        return Head(version, job.op, saved.schema_version)
+        return saved, Head(version, job.op, saved.schema_version)
 
     try:
-        head = session.change_schema(work)
+        _, head = session.change_schema(work, after=lambda catalog, changed: catalog.with_table(changed[0]))
     except (_Moved, SchemaChanged):
         return None
     if len(begun.parts) == 1:

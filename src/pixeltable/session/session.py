@@ -146,8 +146,16 @@ class Session:
         found = self._catalog.tables.get(table_id)
         return found if found is not None else self.refresh().table(table_id, name=name)
 
-    def change_schema(self, work: Callable[[Connection, Catalog], Result]) -> Result:
-        """Run `work` in a transaction in which no other schema change happens, on the catalog as it is now."""
+    def change_schema(
+        self,
+        work: Callable[[Connection, Catalog], Result],
+        *,
+        after: Callable[[Catalog, Result], Catalog] | None = None,
+    ) -> Result:
+        """Run `work` in a transaction in which no other schema change happens, on the catalog as it is now.
+
+        `after` says what the catalog is then, where that is known; else what changed is read.
+        """
 
         token = uuid.uuid4()
         results: list[Result] = []
@@ -157,8 +165,8 @@ class Session:
                 before = loading.load_locked(connection, self._catalog)
                 results[:] = [work(connection, before)]
                 store.record_change(connection, token)
-                after = loading.load_locked(connection, before)
-            self.adopt(after)
+                changed = loading.load_locked(connection, before) if after is None else after(before, results[0])
+            self.adopt(changed)
             return results
 
         def recall(connection: Connection) -> list[Result] | None:
