@@ -46,11 +46,12 @@ def programs() -> list[Program]:
 PROGRAMS = programs()
 
 
-def test_paths_named_in_the_architecture_exist() -> None:
-    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "docs/internals.md"])
+def test_paths_named_in_the_architecture_exist(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
     named = NAMED_PATH.findall(text)
     missing = [path for path in named if not (REPOSITORY / path).exists() and not (SRC / path).exists()]
-    assert named, "ARCHITECTURE.md names no path at all"
+    assert named, f"{document} names no path at all"
     assert not missing
 
 
