@@ -35,9 +35,9 @@ from pixeltable.session.pages import (
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.target_jobs import Filled
-from pixeltable.session.upkeep import BULK, analyse_soon
+from pixeltable.session.upkeep import analyse_soon
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import Heap, HeapColumn, create_heap_without_index, index_rows, sql_type
+from pixeltable.storage.heaps import Heap, HeapColumn, create_current_without_index, index_rows, sql_type
 from pixeltable.storage.writes import copy_entries
 
 _LARGEST_BYTES = 8 * 2**20
@@ -46,6 +46,9 @@ _LARGEST_BYTES = 8 * 2**20
 _MOST_ROWS = 200_000
 _QUICK_S = 0.1
 """What is known to take longer is done by a job from the beginning."""
+
+_ANALYSED_ROWS = 50_000
+"""For fewer rows the database's own upkeep, within a minute, is soon enough; columns often come one after another."""
 
 
 def add_at_once(
@@ -146,7 +149,7 @@ def _commit(session: Session, table: TableRecord, job: JobRecord, begun: Begun) 
         if now.schema_version != table.schema_version:
             raise _Moved
         store_functions(session, connection, expr)
-        create_heap_without_index(connection, job.heap)
+        create_current_without_index(connection, job.heap)
         copy_entries(connection, entries, rows, job.op)
         index_rows(connection, job.heap)
         if lock_head(connection, now) != head:  # as late as can be: writers wait from here on
@@ -166,6 +169,6 @@ def _commit(session: Session, table: TableRecord, job: JobRecord, begun: Begun) 
         return None
     if len(begun.parts) == 1:
         remember_page(session, table, head, begun.parts[0].page)
-    if begun.rows >= BULK:
+    if begun.rows >= _ANALYSED_ROWS:
         analyse_soon(session, job.heap)
     return Filled(begun.rows, begun.failed)

@@ -15,7 +15,7 @@ from pixeltable.session.heads import Head, lock_head
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, analyse_soon
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import Heap
+from pixeltable.storage.heaps import Heap, without_history
 from pixeltable.storage.writes import next_op
 
 
@@ -137,8 +137,7 @@ def drop_reverted(connection: Connection, table: TableRecord, job: JobRecord, op
 
     What comes back is older than the abort, so `drop_outdated` could not tell.
     """
-    written = " UNION ".join(
-        f"SELECT row FROM {heap.current} WHERE op_in = %s UNION SELECT row FROM {heap.history} WHERE op_out = %s"
-        for heap in table.heaps
-    )
-    connection.execute(f"DELETE FROM {job.heap.current} e WHERE e.row IN ({written})", [op] * (2 * len(table.heaps)))
+    missing = without_history(connection, table.heaps)
+    parts = [f"SELECT row FROM {heap.current} WHERE op_in = %s" for heap in table.heaps]
+    parts += [f"SELECT row FROM {heap.history} WHERE op_out = %s" for heap in table.heaps if heap not in missing]
+    connection.execute(f"DELETE FROM {job.heap.current} e WHERE e.row IN ({' UNION '.join(parts)})", [op] * len(parts))

@@ -1,5 +1,6 @@
 """Heaps: where columns live. Each is a table of live entries and a table of the entries that were closed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pixeltable.storage.database import Connection
@@ -55,6 +56,8 @@ class HeapColumn:
 class Heap:
     """Columns that are stored together. `current` and `history` name its two tables, in the schema `pixeltable`.
 
+    The history may not be there as long as no entry was closed.
+
     Both hold `row, op_in, <columns>, errors`, history also `op_out`. In a `vectors` heap `current` also has an `entry`
     number, by which it is partitioned, and an update writes a new entry instead of changing the old one.
     """
@@ -92,14 +95,32 @@ def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()
     connection.execute(f"{_current_table(heap, 'PRIMARY KEY')}; {_history_table(heap)}; {unique}")
 
 
-def create_heap_without_index(connection: Connection, heap: Heap) -> None:
-    """As `create_heap`, for one that is filled in the same transaction, and then gets its index by `index_rows`."""
-    connection.execute(f"{_current_table(heap, 'NOT NULL')}; {_history_table(heap)}")
+def create_current_without_index(connection: Connection, heap: Heap) -> None:
+    """Create the current table alone, to be filled in the same transaction, and then to get its index by `index_rows`.
+
+    The first write that closes an entry creates the history; see `without_history`.
+    """
+    connection.execute(_current_table(heap, "NOT NULL"))
 
 
 def index_rows(connection: Connection, heap: Heap) -> None:
     """Make `row` the primary key of the current table; quicker at the end than with each row."""
     connection.execute(f"ALTER TABLE {heap.current} ADD PRIMARY KEY (row)")
+
+
+def without_history(connection: Connection, heaps: Sequence[Heap]) -> list[Heap]:
+    """Those of the heaps of which no entry was ever closed, so that they have no table for it yet."""
+    if not heaps:
+        return []
+    row = connection.execute(f"SELECT {no_history_sql(heaps)}").fetchone()
+    assert row is not None
+    return [heap for heap, missing in zip(heaps, row[0], strict=True) if missing]
+
+
+def no_history_sql(heaps: Sequence[Heap]) -> str:
+    """An SQL array that says for each heap whether it has no table of closed entries."""
+    missing = (f"to_regclass('{heap.history}') IS NULL" for heap in heaps)
+    return f"ARRAY[{', '.join(missing)}]::boolean[]"
 
 
 def create_history(connection: Connection, heap: Heap) -> None:

@@ -12,7 +12,7 @@ from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, copy_column
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import Heap
+from pixeltable.storage.heaps import Heap, create_history, no_history_sql, without_history
 
 ROW_BLOCK_BITS = 16
 """Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
@@ -294,7 +294,7 @@ def change_rows(
         RowsChanged: an entry in `change.seen` is not there any more; read again.
     """
     with _translated(target), connection.transaction():
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (target.table_id, target.schema_version))
+        _lock_for_change(connection, target, [*(entry.heap for entry in change.entries), *change.closed])
         op = next_op(connection)
         for seen in change.seen:
             _expect_unchanged(connection, seen)
@@ -303,6 +303,17 @@ def change_rows(
         for heap in change.closed:
             _close_entries(connection, heap, change.rows, op)
         return Committed(op, _commit(connection, target, op, counts, token), change.rows)
+
+
+def _lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:
+    """Hold the table's head, and have a place for the entries that will be closed."""
+    row = connection.execute(
+        f"SELECT pixeltable.lock_head(%s, %s), {no_history_sql(heaps)}", (target.table_id, target.schema_version)
+    ).fetchone()
+    assert row is not None
+    for heap, missing in zip(heaps, row[1], strict=True):
+        if missing:
+            create_history(connection, heap)
 
 
 class RowsChanged(Exception):
@@ -396,6 +407,8 @@ def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
     """Take back what an operation did to a heap: its entries go, those it closed are live again."""
     names = "".join(f", {column.name}" for column in heap.columns)
     connection.execute(f"DELETE FROM {heap.current} WHERE op_in = %s", (op,))
+    if without_history(connection, [heap]):
+        return
     connection.execute(
         f"WITH back AS (DELETE FROM {heap.history} WHERE op_out = %s RETURNING *) "
         f"INSERT INTO {heap.current} (row, op_in{names}, errors) SELECT row, op_in{names}, errors FROM back",
