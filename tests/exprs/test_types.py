@@ -87,6 +87,7 @@ s[0]            : `s` has type `String`, which has no items
 i.isin(1)       : takes a list of values, got 1
 i.isin('ab')    : takes a list of values, got 'ab'
 i.isin([k])     : takes plain values, got the expression k
+d.isin(['soon']) : the String 'soon' cannot be used as `Date`
 a.isin([1])     : values of type `Array[(3, None), float32]` cannot be compared
 """
 

@@ -21,6 +21,7 @@ from pixeltable.types.column_type import (
     MediaType,
     StringType,
     TimestampType,
+    UUIDType,
 )
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.hints import type_from_form
@@ -405,6 +406,8 @@ def _isin(operand: Expr, values: Any) -> Expr:
     for literal in literals:
         if not isinstance(literal, Literal):
             raise TypeMismatch(f"{operand}.isin() takes plain values, got the expression {literal}")
+    if isinstance(operand.type, TimestampType | DateType | UUIDType):
+        literals = [_same_type(literal, operand) for literal in literals]
     return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
 
 

@@ -391,62 +391,63 @@ def _zone(name: str) -> ZoneInfo:
 
 
 # In SQL a timestamp is in the zone of the connection, which is the session's; `astimezone` runs in Python, and so does
-# what is built on it.
+# what is built on it. The database knows zones from its own copy of the time zone database: where that says something
+# else than Python's, rules `by_clock` are not used.
 
 
-@year.to_sql
+@year.to_sql_by_clock
 def _year_sql(self: Any) -> Any:
     return _part("year", self)
 
 
-@month.to_sql
+@month.to_sql_by_clock
 def _month_sql(self: Any) -> Any:
     return _part("month", self)
 
 
-@day.to_sql
+@day.to_sql_by_clock
 def _day_sql(self: Any) -> Any:
     return _part("day", self)
 
 
-@hour.to_sql
+@hour.to_sql_by_clock
 def _hour_sql(self: Any) -> Any:
     return _part("hour", self)
 
 
-@minute.to_sql
+@minute.to_sql_by_clock
 def _minute_sql(self: Any) -> Any:
     return _part("minute", self)
 
 
-@second.to_sql
+@second.to_sql_by_clock
 def _second_sql(self: Any) -> Any:
     sa = _sqlalchemy()
     return sa.cast(sa.func.floor(sa.extract("second", self)), sa.BigInteger)
 
 
-@microsecond.to_sql
+@microsecond.to_sql_by_clock
 def _microsecond_sql(self: Any) -> Any:
     return _sqlalchemy().func.mod(_part("microseconds", self), 1_000_000)
 
 
-@date.to_sql
+@date.to_sql_by_clock
 def _date_sql(self: Any) -> Any:
     sa = _sqlalchemy()
     return sa.cast(self, sa.Date)
 
 
-@weekday.to_sql
+@weekday.to_sql_by_clock
 def _weekday_sql(self: Any) -> Any:
     return _part("isodow", self) - 1
 
 
-@isoweekday.to_sql
+@isoweekday.to_sql_by_clock
 def _isoweekday_sql(self: Any) -> Any:
     return _part("isodow", self)
 
 
-@toordinal.to_sql
+@toordinal.to_sql_by_clock
 def _toordinal_sql(self: Any) -> Any:
     sa = _sqlalchemy()
     days = sa.cast(self, sa.Date).op("-")(sa.literal(datetime.date.min))
@@ -459,7 +460,7 @@ def _posix_timestamp_sql(self: Any) -> Any:
     return sa.cast(sa.extract("epoch", self), sa.Double)
 
 
-@date_trunc.to_sql
+@date_trunc.to_sql_by_clock
 def _date_trunc_sql(self: Any, unit: Any) -> Any:
     sa = _sqlalchemy()
     name = getattr(unit, "value", None)
@@ -472,7 +473,7 @@ def _date_trunc_sql(self: Any, unit: Any) -> Any:
     return earlier_on_the_clock(sa.func.date_trunc(name, clock, type_=sa.DateTime()))
 
 
-@date_diff.to_sql
+@date_diff.to_sql_by_clock
 def _date_diff_sql(self: Any, other: Any, unit: Any) -> Any:
     sa = _sqlalchemy()
     name = getattr(unit, "value", None)

@@ -15,10 +15,11 @@ from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.group_sql import GroupedSql, grouped_sql
 from pixeltable.plan.planner import Pusher, QueryPlan, Scan, compile_scan, plan_query, select_outputs
 from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
+from pixeltable.plan.scope import Pushdown
 from pixeltable.types.column_type import ArrayType, MediaType
 
 
-def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     """The plan of a query whose similarities are resolved."""
     if is_grouped(spec):
         return _plan_groups(spec, table, pushdown=pushdown)
@@ -27,9 +28,9 @@ def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Query
     return plan_query(spec, table, pushdown=pushdown)
 
 
-def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
+def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
     """A statement that counts the groups of a grouped query, or None where Python groups them."""
-    found = _Grouped(spec, table).sql(table) if pushdown else None
+    found = _Grouped(spec, table).sql(table, pushdown=pushdown) if pushdown else None
     if found is None:
         return None
     groups = found.query.limit(spec.limit).offset(spec.offset).subquery()
@@ -101,19 +102,19 @@ class _Grouped:
                 hint="Run it in a query of its own.",
             )
 
-    def sql(self, table: TableRecord) -> GroupedSql | None:
+    def sql(self, table: TableRecord, *, pushdown: Pushdown | bool) -> GroupedSql | None:
         """The statement that groups, if there is one."""
         where = None if self.spec.where is None else bind_predicate(self.spec.where, table)
-        return grouped_sql(self.grouping, where, Pusher(table, pushdown=True))
+        return grouped_sql(self.grouping, where, Pusher(table, pushdown=pushdown))
 
 
 def _distinct(exprs: Sequence[Expr]) -> tuple[Aggregate, ...]:
     return tuple({structure(node): node for expr in exprs for node in aggregates_in(expr)}.values())
 
 
-def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     grouped = _Grouped(spec, table)
-    found = grouped.sql(table) if pushdown else None
+    found = grouped.sql(table, pushdown=pushdown) if pushdown else None
     if found is None:
         return _plan_in_python(grouped, table, pushdown=pushdown)
     order = found.order(grouped.ordering)
@@ -130,7 +131,7 @@ def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Quer
     )
 
 
-def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     """A statement for the rows, with what the keys and aggregates need of them."""
     grouping = grouped.grouping
     inputs = [*grouping.keys, *(child for aggregate in grouping.aggregates for child in aggregate.children())]
@@ -146,7 +147,7 @@ def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: bool) ->
     )
 
 
-def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     """A statement for all rows: none is cut off before the windows have seen it."""
     outputs = select_outputs(spec, table)
     ordering = _bound_order(spec, table)

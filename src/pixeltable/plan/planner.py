@@ -17,7 +17,7 @@ from pixeltable.exprs.variable import Variable
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
-from pixeltable.plan.scope import Scope
+from pixeltable.plan.scope import Pushdown, Scope
 from pixeltable.plan.sql import to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
@@ -64,8 +64,11 @@ class QueryPlan:
 class Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
-    def __init__(self, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None) -> None:
-        self.scope = Scope(table, variables or {})
+    def __init__(
+        self, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
+    ) -> None:
+        agree = pushdown.clocks_agree if isinstance(pushdown, Pushdown) else lambda: True
+        self.scope = Scope(table, variables or {}, clocks_agree=agree)
         self._pushdown = pushdown
 
     def sql(self, node: Expr) -> Sql | None:
@@ -89,7 +92,7 @@ def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr
 
 
 def plan_query(
-    spec: QuerySpec, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None
+    spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
 ) -> QueryPlan:
     """The plan of a query over single rows, whose similarities are resolved; see `grouping.plan_select` for any.
 
@@ -132,7 +135,7 @@ def plan_query(
     )
 
 
-def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
+def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
     """A statement that counts, or None where the rows have to be looked at in Python."""
     push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
@@ -265,7 +268,7 @@ def plan_rows(
     after: int | None = None,
     rows: Sequence[int] | None = None,
     limit: int | None = None,
-    pushdown: bool,
+    pushdown: Pushdown | bool,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 

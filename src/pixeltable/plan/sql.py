@@ -75,7 +75,7 @@ def _(node: Literal, scope: Scope) -> Sql | None:
     if not _has_sql(node):
         return None
     if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
-        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime()))  # type: ignore[no-any-return]
+        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime())) if scope.clocks_agree() else None
     return sa.literal(node.value, sa_type(node.type))
 
 
@@ -267,7 +267,7 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: Call, scope: Scope) -> Sql | None:
-    rule = _sql_rule(node)
+    rule = _sql_rule(node, scope)
     if rule is None:
         return None
     arguments = _all(node.args, scope)
@@ -295,11 +295,13 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
 
 
-def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:
+def _sql_rule(node: Call, scope: Scope) -> Callable[..., Sql | None] | None:
     try:
-        return registry.find(node.function).sql
+        function = registry.find(node.function)
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates the call finds out
+    by_clock = function.sql is not None and function.sql_by_clock
+    return None if by_clock and not scope.clocks_agree() else function.sql
 
 
 @cache

@@ -260,7 +260,7 @@ def _read(session: Session, table: TableRecord, job: JobRecord, after: int | Non
         lacking=job.heap,
         after=after,
         limit=size,
-        pushdown=session.settings.sql_pushdown,
+        pushdown=session.pushdown,
     )
     return _Page(read_rows(session, table, plan), head_op)
 

@@ -18,6 +18,7 @@ from pixeltable.lazy import psycopg
 from pixeltable.plan.grouping import is_grouped, plan_group_count, plan_select
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
 from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
 from pixeltable.storage.cells import decoder
@@ -46,7 +47,7 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     """
     _check_closed(spec)
 
-    def run(table: TableRecord, pushdown: bool) -> Answer:
+    def run(table: TableRecord, pushdown: Pushdown | bool) -> Answer:
         resolved = resolve_similarities(session, spec, table)
         plan = plan_select(resolved, table, pushdown=pushdown)
         rows = _fetch(session, table, plan)
@@ -59,7 +60,7 @@ def count(session: Session, spec: QuerySpec, name: str) -> int:
     """How many rows a query yields."""
     _check_closed(spec)
 
-    def run(table: TableRecord, pushdown: bool) -> int:
+    def run(table: TableRecord, pushdown: Pushdown | bool) -> int:
         resolved = resolve_similarities(session, spec, table)
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
@@ -86,12 +87,14 @@ class _Stale(Exception):
     """The schema a statement was planned against is not the one it ran on."""
 
 
-def on_current_schema(session: Session, table_id: int, name: str, run: Callable[[TableRecord, bool], Result]) -> Result:
+def on_current_schema(
+    session: Session, table_id: int, name: str, run: Callable[[TableRecord, Pushdown | bool], Result]
+) -> Result:
     """`run` on the table as last seen; on the newest one if that turns out to be another.
 
     Its second argument says whether to give to SQL what SQL can do.
     """
-    pushdown = session.settings.sql_pushdown
+    pushdown: Pushdown | bool = session.pushdown
     for _ in range(session.settings.write_attempts):
         table = session.table(table_id, name)
         try:

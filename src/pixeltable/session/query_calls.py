@@ -17,6 +17,7 @@ from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.lateral import Argument, LateralPlan, plan_lateral
 from pixeltable.plan.query import QuerySpec, with_arguments
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.query import (
     NO_INDEX_SCAN,
     collect,
@@ -101,7 +102,7 @@ def _place(node: QueryCall, variable: Variable) -> int:
 def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Sequence[Answer]:
     """The rows for every set of arguments."""
 
-    def together(table: TableRecord, pushdown: bool) -> Sequence[Answer] | None:
+    def together(table: TableRecord, pushdown: Pushdown | bool) -> Sequence[Answer] | None:
         return _in_one_statement(session, node, table, sets, pushdown=pushdown)
 
     try:
@@ -149,7 +150,7 @@ class _Resolved:
 
 
 def _in_one_statement(
-    session: Session, node: QueryCall, table: TableRecord, sets: Sequence[Arguments], *, pushdown: bool
+    session: Session, node: QueryCall, table: TableRecord, sets: Sequence[Arguments], *, pushdown: Pushdown | bool
 ) -> Sequence[Answer] | None:
     """The rows for every set of arguments; None if that takes more than a statement."""
     resolved = _resolve(session, node, table, sets)

@@ -77,6 +77,7 @@ class Function:
         self.parameters = signature.parameters
         self.returns = signature.returns
         self.sql: Callable[..., Any] | None = None
+        self.sql_by_clock = False
         self._primary = primary
         self._file_time = file_time(body)
         self.pool_rule: Callable[..., str] | None = None
@@ -184,6 +185,11 @@ class Function:
         """
         self.sql = rule
         return rule
+
+    def to_sql_by_clock(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """As `to_sql`, of a rule that lets the database say what clocks of the session's zone show."""
+        self.sql_by_clock = True
+        return self.to_sql(rule)
 
     def conditional_return_type(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set how constant arguments decide the return type; for use as a decorator.
