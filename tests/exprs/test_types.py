@@ -68,6 +68,7 @@ ts - 1          : - requires numeric types, got `Timestamp` and `Int`
 2 * d           : * requires numeric types, got `Int` and `Date`
 d + datetime.timedelta(hours=1)    : a `Date` moves by whole days
 i + datetime.timedelta(1)          : a timedelta fits a Timestamp or a Date, but i has type `Int`
+datetime.timedelta(1) - ts         : nothing can be subtracted from a timedelta
 datetime.timedelta(1) + j          : a timedelta fits a Timestamp or a Date, but j has type `Json`
 s * 1.5         : * requires numeric types, but left operand has type `String`
 -s              : requires a numeric type, but the operand has type `String`

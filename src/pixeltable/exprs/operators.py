@@ -25,6 +25,7 @@ from pixeltable.types.column_type import (
 )
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.hints import type_from_form
+from pixeltable.types.literals import plain
 
 _PRECEDENCE = {
     "or": 1,
@@ -271,6 +272,7 @@ def _refuse_times(op: str, left: Expr, right: Expr) -> None:
 
 @builder("+")
 def _add(left: Any, right: Any) -> Expr:
+    left, right = plain(left), plain(right)  # numpy has a timedelta of its own
     if isinstance(right, datetime.timedelta):
         return shift(left, right, sign=1)
     if isinstance(left, datetime.timedelta):
@@ -295,8 +297,11 @@ def _register_arithmetic(op: str) -> None:
 
 @builder("-")
 def _subtract(left: Any, right: Any) -> Expr:
+    left, right = plain(left), plain(right)
     if isinstance(right, datetime.timedelta):
         return shift(left, right, sign=-1)
+    if isinstance(left, datetime.timedelta):
+        raise TypeMismatch(f"{left!r} - {right}: nothing can be subtracted from a timedelta")
     return _arithmetic("-", as_expr(left), as_expr(right))
 
 
