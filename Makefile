@@ -12,8 +12,8 @@ LOCK_VENV := build/lock-venv
 PIP := -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 # The tests of the API in which something is computed.
-COMPUTING := $(patsubst %,tests/api/test_%.py,compute computed_columns delete embedding_index group_by insert query \
-    recompute similarity types update windows)
+COMPUTING := $(patsubst %,tests/api/test_%.py,compute computed_columns delete distinct embedding_index group_by insert \
+    joins query recompute samples similarity types update windows)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -28,7 +28,7 @@ STAGE = (
     Case("udf_batch", "udf", 100_000, ("--kind", "batch")),
     Case("chain", "chain", 10_000),
     Case("threads", "parallel", 2_000, ("--kind", "threads")),
-    Case("processes", "parallel", 400, ("--kind", "processes")),
+    Case("processes", "parallel", 2_000, ("--kind", "processes")),
     Case("async", "parallel", 10_000, ("--kind", "async")),
     Case("memo", "parallel", 100, ("--kind", "memo")),
     Case("provider", "provider", 2_000),

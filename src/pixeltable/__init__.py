@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         ls,
         move,
     )
+    from pixeltable.api.cursor import ResultCursor
+    from pixeltable.api.mcp_functions import mcp_udfs
     from pixeltable.api.memo import clear_memo, memo_stats
     from pixeltable.api.query import Query
     from pixeltable.api.query_functions import query, retrieval_udf
@@ -73,10 +75,12 @@ _HOMES = {
     "api.catalog": (
         "create_dir create_table drop_dir drop_table get_dir_contents get_table home init list_dirs list_tables ls move"
     ),
+    "api.mcp_functions": "mcp_udfs",
     "api.memo": "clear_memo memo_stats",
     "api.query": "Query",
     "api.query_functions": "query retrieval_udf",
     "api.results": "ResultSet",
+    "api.cursor": "ResultCursor",
     "api.row": "Row RowBatch",
     "api.table": "InsertableTable Table",
     "exceptions": (
@@ -123,6 +127,7 @@ __all__ = [
     "Query",
     "RequestError",
     "Required",
+    "ResultCursor",
     "ResultSet",
     "Retry",
     "Row",
@@ -152,6 +157,7 @@ __all__ = [
     "list_dirs",
     "list_tables",
     "ls",
+    "mcp_udfs",
     "memo_stats",
     "move",
     "query",

@@ -6,10 +6,10 @@
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
-    │                            CellFailure UnusableModel
+    │                            CellFailure UnusableModel ToolChanged
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
-    │                            ProviderOverloaded
+    │                            ProviderOverloaded ToolServerLost ToolFailed
     ├── ServiceUnavailableError  DatabaseUnavailable
     └── ConcurrencyError         SchemaChanged TooManyConflicts
 
@@ -400,6 +400,22 @@ class ForeignColumn(InvalidExpression):
         )
 
 
+class AmbiguousColumn(InvalidExpression):
+    def __init__(self, name: str, *, table: str) -> None:
+        super().__init__(
+            f"column {name!r} may be of either use of table {table!r} in the query",
+            hint="Give one of them another name: other = t.alias('other'), then other.column.",
+        )
+
+
+class JoinedWithItself(InvalidExpression):
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"table {table!r} is in the query already, under the same name",
+            hint="Give it another one: other = t.alias('other'), and join that.",
+        )
+
+
 class CellFailure(RequestError):
     """A computed cell failed and the caller asked to abort; the user's exception is the `__cause__`."""
 
@@ -462,6 +478,33 @@ class ProviderTimedOut(ProviderFailure):
 
 class ProviderOverloaded(ProviderFailure):
     code = ErrorCode.PROVIDER_OVERLOADED
+
+
+class ToolServerLost(ProviderFailure):
+    """An MCP server cannot be reached, or did not answer."""
+
+    def __init__(self, url: str, fact: str) -> None:
+        super().__init__(f"MCP server {_without_query(url)}", fact)
+
+
+class ToolFailed(ProviderRejected):
+    """A tool of an MCP server reported an error, or the server refused to call it."""
+
+    def __init__(self, url: str, tool: str, fact: str) -> None:
+        super().__init__(f"tool {tool!r} of the MCP server {_without_query(url)}", fact)
+
+
+class ToolChanged(InvalidState):
+    def __init__(self, url: str, tool: str, *, reason: str) -> None:
+        super().__init__(
+            f"tool {tool!r} of the MCP server {_without_query(url)} is not what it was: {reason}",
+            hint="Define the column anew with a function of pxt.mcp_udfs().",
+        )
+
+
+def _without_query(url: str) -> str:
+    """The address without what may be a secret."""
+    return url.partition("?")[0]
 
 
 class DatabaseUnavailable(_Coded, ServiceUnavailableError):

@@ -155,6 +155,55 @@ def test_similarity_as_an_argument(ns: str) -> None:
     assert rows(t.group_by(t.g).select(t.g, pxtf.max(near), pxtf.min(near))) == [(1, 1.0, 1.0), (2, 2.0, 2.0)]
 
 
+# Choosing among groups
+
+
+def test_having(t: pxt.Table) -> None:
+    query = t.group_by(t.g).select(t.g, n=pxtf.sum(t.n))
+    assert rows(query.having(pxtf.count(t.n) > 2)) == [(0, 12), (1, 15)]
+    assert rows(query.having((pxtf.sum(t.n) > 9) & (t.g == None))) == [(None, 10)]  # noqa: E711  # null test
+    assert rows(query.having(t.g > 0)) == [(1, 15), (2, 8)]  # null counts as false
+    assert query.having(pxtf.count(t.n) > 2).limit(1, offset=1).count() == 1
+
+
+def test_having_of_what_runs_in_python(t: pxt.Table) -> None:
+    query = t.group_by(t.g).select(t.g)
+    assert rows(query.having(joined(t.s).startswith("s0"))) == [(0,), (None,)]
+    assert rows(query.having(twice(pxtf.count(t.n)) == 4).order_by(pxtf.sum(t.n))) == [(2,), (None,)]
+    assert query.having(joined(t.s).startswith("s0")).count() == 2
+
+
+def test_clauses_around_having_may_come_in_any_order(t: pxt.Table) -> None:
+    first = t.group_by(t.g).having(pxtf.count(1) > 2).select(t.g).order_by(t.g, asc=False).limit(1)
+    second = t.limit(1).order_by(t.g, asc=False).select(t.g).where(t.n >= 0).group_by(t.g).having(pxtf.count(1) > 2)
+    assert rows(first) == rows(second) == [(1,)]
+    assert "Having    count(1) > 2" in repr(first)
+
+
+def test_having_is_about_groups(t: pxt.Table) -> None:
+    query = t.group_by(t.g).select(t.g)
+    assert "having()" in refusal(lambda: query.having(t.n > 1), RequestError, "INVALID_EXPRESSION")
+    refusal(lambda: query.having(t.g), RequestError, "TYPE_MISMATCH")
+    refusal(lambda: query.having(True), RequestError, "TYPE_MISMATCH")
+    refusal(lambda: query.having(t.g > 1).having(t.g > 1), RequestError, "INVALID_STATE")
+    refusal(lambda: query.having(pxtf.row_number() > 1), RequestError, "UNSUPPORTED_OPERATION")
+    refusal(t.where(t.n > 1).group_by(t.g).having(t.g > 1).delete, RequestError, "UNSUPPORTED_OPERATION")
+
+
+def test_an_aggregate_in_where_is_refused_with_a_way_out(t: pxt.Table) -> None:
+    with pytest.raises(RequestError, match=r"having\(\)"):
+        t.where(pxtf.sum(t.n) > 1)
+
+
+def test_a_query_function_with_having(t: pxt.Table) -> None:
+    @pxt.query
+    def frequent(least: int):
+        return t.group_by(t.g).select(t.g).having(pxtf.count(1) >= least)
+
+    found = t.where(t.n.isin([2, 3])).select(r=frequent(t.n)).collect()["r"]
+    assert [[row["g"] for row in groups] for groups in found] == [[0, 1, 2, None], [0, 1]]
+
+
 # Aggregates of the user
 
 
@@ -291,3 +340,14 @@ def test_calls_that_do_not_fit(t: pxt.Table, call: object, code: str) -> None:
 def test_json_that_is_no_number_fails_the_query(t: pxt.Table) -> None:
     message = refusal(lambda: t.group_by(t.g).select(pxtf.sum(t.j)).collect(), RequestError, "INVALID_EXPRESSION")
     assert "in the group g=0: TypeError: expected a number, got dict" in message
+
+
+def test_groups_by_json(ns: str) -> None:
+    table = pxt.create_table(f"{ns}/json", {"j": pxt.Json})
+    table.insert({"j": {"k": k, "n": n}} for n, k in enumerate([1, 1.0, True, "1", None, [1], [1.0], {"a": 1}, 1]))
+    table.insert([{"j": {}}])
+    found = table.group_by(table.j.k).select(k=table.j.k, n=pxtf.count(table.j)).collect()
+    assert [(k, type(k), n) for k, n in zip(found["k"], found["n"], strict=True)] == [
+        (1, int, 3), (True, bool, 1), ("1", str, 1), (None, type(None), 2), ([1], list, 2), ({"a": 1}, dict, 1),
+    ]  # fmt: skip
+    assert table.group_by(table.j.k).select(table.j.k).count() == 6

@@ -11,6 +11,8 @@ import pixeltable.functions as pxtf
 
 FUNCTIONS: dict[str, Any] = {
     "sum": lambda values: values.sum(min_count=1), "count": "count", "min": "min", "max": "max", "mean": "mean",
+    "median": "median", "count_distinct": "nunique", "first": "first", "last": "last",
+    "mode": lambda values: values.mode().min() if values.count() else pd.NA,
 }  # fmt: skip
 KEYS = {"a": [0, 1, 2, None], "b": ["x", "y", None], "c": [True, False, None]}
 TYPES = {"a": pxt.Int | None, "b": pxt.String | None, "c": pxt.Bool | None, "n": pxt.Int | None, "x": pxt.Float | None}

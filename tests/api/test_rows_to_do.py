@@ -18,8 +18,7 @@ BROKEN: set[int] = set()
 @pxt.udf
 def asking(n: int) -> int:
     if n in (0, 299):
-        assert TALLY.count_total is not None
-        TOTALS.append(TALLY.count_total())
+        TOTALS.append(TALLY.total if TALLY.count_total is None else TALLY.count_total())
     if n in BROKEN:
         raise ValueError(f"{n} is broken")
     return n

@@ -3,6 +3,7 @@ import enum
 import math
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -109,6 +110,9 @@ CONVERTED = [
     pytest.param(pxt.Bool, np.bool_(False), False, id="numpy bool"),
     pytest.param(pxt.String, np.str_("x"), "x", id="numpy str"),
     pytest.param(pxt.String, Color.RED, "red", id="enum"),
+    pytest.param(pxt.String, Path("a/b"), "a/b", id="path"),
+    pytest.param(pxt.Json, {"p": Path("a/b")}, {"p": "a/b"}, id="path in Json"),
+    pytest.param(pxt.Date, np.datetime64("2024-02-29"), datetime.date(2024, 2, 29), id="numpy date"),
     pytest.param(pxt.Date, "2024-02-29", datetime.date(2024, 2, 29), id="ISO date"),
     pytest.param(pxt.Date, datetime.datetime(2024, 2, 29), datetime.date(2024, 2, 29), id="midnight"),  # noqa: DTZ001
     pytest.param(pxt.UUID, "00000000-0000-0000-0000-000000000007", uuid.UUID(int=7), id="text to UUID"),
@@ -141,6 +145,12 @@ REFUSED = [
     pytest.param(pxt.Float, "1.5", id="text as float"),
     pytest.param(pxt.Float, 10**400, id="int beyond float"),
     pytest.param(pxt.Float, 1j, id="complex"),
+    pytest.param(pxt.Float, 2**53 + 1, id="int between two floats"),
+    pytest.param(pxt.Int, np.float64(3), id="numpy float as int"),
+    pytest.param(pxt.Int, np.True_, id="numpy bool as int"),
+    pytest.param(pxt.Int, Color.RED, id="enum of text as int"),
+    pytest.param(pxt.Timestamp, np.datetime64("2024-01-01T00:00:00.000000001"), id="nanoseconds"),
+    pytest.param(pxt.Date, np.datetime64("2024-01-01T12"), id="numpy time of day"),
     pytest.param(pxt.Bool, "true", id="text as bool"),
     pytest.param(pxt.Bool, 1.0, id="float as bool"),
     pytest.param(pxt.Timestamp, 1700000000, id="seconds"),
@@ -169,6 +179,10 @@ REFUSED = [
     pytest.param(pxt.Array[(2,), pxt.Float], [1, 2, 3], id="list of another length"),
     pytest.param(pxt.Array[(2,), pxt.Float], ["x", "y"], id="list of text"),
     pytest.param(pxt.Array, np.array([object()]), id="objects"),
+    pytest.param(pxt.Array[(2,)], np.zeros((2, 1)), id="dimensions"),
+    pytest.param(pxt.Array[np.float16], [1e6], id="beyond float16"),
+    pytest.param(pxt.Array[np.uint8], [-1], id="negative as unsigned"),
+    pytest.param(pxt.Array[pxt.Int], [True], id="list of bool as int"),
     pytest.param(pxt.Array, 3, id="scalar as array"),
 ]
 
@@ -274,6 +288,10 @@ ARRAYS = [
     pytest.param(pxt.Array, np.array([1.5, 65504], np.float16), id="float16"),
     pytest.param(pxt.Array, np.array(["ä", "", "漢字", "a\0b"]), id="text"),
     pytest.param(pxt.Array[(None, 2), pxt.Int], np.arange(8).reshape(4, 2), id="open shape"),
+    pytest.param(pxt.Array[(None,)], np.arange(3, dtype=np.uint16), id="shape alone"),
+    pytest.param(pxt.Array[()], np.array(True), id="no dimension by type"),
+    pytest.param(pxt.Array[np.float16], np.array([1.5], np.float16), id="float16 by type"),
+    pytest.param(pxt.Array[(1,), pxt.String], np.array(["ä"]), id="text by type"),
     pytest.param(pxt.Array[np.int32], np.arange(2, dtype=np.int32), id="numpy dtype"),
     pytest.param(pxt.Array[(1000,), pxt.Float], np.random.default_rng(0).random(1000, np.float32), id="large"),
 ]

@@ -128,3 +128,48 @@ def test_of_an_aggregate_that_requires_an_order(ns: str) -> None:
     t.insert([{"n": 1, "k": 3, "g": 1}, {"n": 2, "k": 1, "g": 1}, {"n": 3, "k": 2, "g": 2}])
     assert t.select(w=ordered_last(t.k, t.n)).collect()["w"] == [1]
     assert window(t.select(w=ordered_last(t.k, t.n, group_by=t.g))) == [1, 2, 3]
+
+
+def test_descending(t: pxt.Table) -> None:
+    assert window(t.select(w=pxtf.sum(t.n, group_by=t.g, order_by=t.n, asc=False))) == [12, 16, 12, 15, 10, 12, 6, 7]
+    assert window(t.select(w=pxtf.count(t.n, order_by=t.k, asc=False))) == list(range(1, 9))  # equal rows as inserted
+    assert t.select(w=pxtf.make_list(t.n, order_by=t.x, asc=False)).collect()["w"] == [[2, 7, 6, 5, 4, 3, 1, 0]]
+
+
+def test_of_all_rows_of_the_group(t: pxt.Table) -> None:
+    assert window(t.select(w=pxtf.sum(t.n, group_by=t.g, frame="all"))) == [12, 16] * 4
+    assert window(t.select(w=t.n / pxtf.sum(t.n, frame="all"))) == [n / 28 for n in range(8)]
+    assert window(t.select(w=last(t.n, group_by=t.g, order_by=t.k, frame="all"))) == [0, 1] * 4
+
+
+def test_places(t: pxt.Table) -> None:
+    items = {"a": pxtf.row_number, "b": pxtf.rank, "c": pxtf.dense_rank}
+    found = t.select(**{name: place(order_by=t.k) for name, place in items.items()}).collect()
+    assert found["a"] == [7, 8, 5, 6, 3, 4, 1, 2]
+    assert found["b"] == [7, 7, 5, 5, 3, 3, 1, 1]
+    assert found["c"] == [4, 4, 3, 3, 2, 2, 1, 1]
+    assert window(t.select(w=pxtf.rank(group_by=t.g))) == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_neighbours(t: pxt.Table) -> None:
+    assert window(t.select(w=pxtf.lag(t.x, group_by=t.g))) == [None, None, 0, 1, None, 3, 4, 5]
+    assert window(t.select(w=pxtf.lead(t.n, 2, -1, order_by=t.n))) == [2, 3, 4, 5, 6, 7, -1, -1]
+    assert window(t.select(w=t.n - pxtf.lag(t.n))) == [None, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_neighbours_of_any_type(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/u", {"a": pxt.Array[(2,), pxt.Float], "j": pxt.Json})
+    t.insert([{"a": [1.0, 2.0], "j": {"n": 1}}, {"a": [3.0, 4.0], "j": [2]}])
+    found = t.select(a=pxtf.lag(t.a), j=pxtf.lead(t.j, default="end")).collect()
+    assert [None if a is None else a.tolist() for a in found["a"]] == [None, [1.0, 2.0]]
+    assert found["j"] == [[2], "end"]
+    assert t.select(pxtf.first(t.a)).collect()["first"][0].tolist() == [1.0, 2.0]
+
+
+def test_places_are_only_windows(t: pxt.Table) -> None:
+    refusal(lambda: t.group_by(t.g).select(t.g, pxtf.row_number()), RequestError, "UNSUPPORTED_OPERATION")
+
+
+def test_a_window_shows_its_order_and_frame(t: pxt.Table) -> None:
+    shown = str(pxtf.sum(t.n, order_by=t.k, asc=False, frame="all"))
+    assert shown == "sum(n, order_by=k, asc=False, frame='all')"

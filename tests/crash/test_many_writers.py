@@ -76,7 +76,7 @@ def together(*calls: object) -> Counter[str]:
 
 
 def test_one_of_two_inserts_of_a_key_wins(ns: str) -> None:
-    table = pxt.create_table(f"{ns}/t", {"id": pxt.Required[pxt.Int], "n": pxt.Int}, primary_key="id")
+    table = pxt.create_table(f"{ns}/t", {"id": pxt.Int, "n": pxt.Int}, primary_key="id")
     for key in range(30):
         outcomes = together(*(lambda n=n: table.insert(id=key, n=n) for n in range(2)))  # noqa: B023  # called at once
         assert outcomes == {"DONE": 1, "CONSTRAINT_VIOLATION": 1}
@@ -86,7 +86,7 @@ def test_one_of_two_inserts_of_a_key_wins(ns: str) -> None:
 
 def test_one_of_two_bulk_inserts_with_common_keys_wins(ns: str) -> None:
     """They meet each other's keys in opposite order, which is a deadlock in the database."""
-    table = pxt.create_table(f"{ns}/t", {"id": pxt.Required[pxt.Int]}, primary_key="id")
+    table = pxt.create_table(f"{ns}/t", {"id": pxt.Int}, primary_key="id")
     upwards = [{"id": key} for key in range(20_000)]
     outcomes = together(lambda: table.insert(upwards), lambda: table.insert(upwards[::-1]))
     assert outcomes == {"DONE": 1, "CONSTRAINT_VIOLATION": 1}
@@ -95,7 +95,7 @@ def test_one_of_two_bulk_inserts_with_common_keys_wins(ns: str) -> None:
 
 
 def test_a_bulk_insert_and_an_insert_of_one_of_its_keys(ns: str) -> None:
-    table = pxt.create_table(f"{ns}/t", {"id": pxt.Required[pxt.Int]}, primary_key="id")
+    table = pxt.create_table(f"{ns}/t", {"id": pxt.Int}, primary_key="id")
     rows = [{"id": key} for key in range(20_000)]
     outcomes = together(lambda: table.insert(rows), *(lambda key=key: table.insert(id=key) for key in (5, 10_000)))
     assert outcomes["DONE"] >= 1

@@ -12,7 +12,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -74,6 +74,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
         False,
     ),
     Repeat: _s * 2,
+    RowHash: RowHash(3),
     Shift: COLUMNS["ts"] - datetime.timedelta(hours=36),
     Similarity: _s.similarity(string="a query", idx="idx0"),
     ToolCalls: pxt.tools(pxtf.string.upper).invoke(_j),

@@ -72,7 +72,7 @@ i.isin([1]) & b                      | i.isin([1]) & b
 k.astype(pxt.Float | None)           | k.astype(Float | None)
 (i + 1).astype(pxt.Float)            | (i + 1).astype(Float)
 j.a.b[0]['c d'][-1]                  | j.a.b[0]['c d'][-1]
-j['len']                             | j.len
+j['kind']                            | j.kind
 (j.a + j.b).c                        | (j.a + j.b).c
 a[0, 1:]                             | a[0, 1:]
 a[:, ::2][-1]                        | a[:, ::2][-1]

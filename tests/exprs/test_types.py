@@ -3,6 +3,7 @@
 import pytest
 
 from pixeltable.exceptions import Error, InvalidExpression, TypeMismatch
+from pixeltable.exprs.leaves import as_expr
 from tests.exprs.test_text import NAMES
 
 TYPES = """\
@@ -43,7 +44,7 @@ s.len()              | Int
 ts + datetime.timedelta(1) | Timestamp
 d - datetime.timedelta(1)  | Date
 n.len()              | Int | None
-n.split()            | Json | None
+n.split()            | Json[list[String]] | None
 a                    | Array[(3, None), float32]
 """
 TYPE_PAIRS = [
@@ -173,3 +174,27 @@ def test_a_long_sum_has_its_type_at_once() -> None:
     for _ in range(100):
         total = total + NAMES["x"]
     assert str(total.type) == "Float"
+
+
+NOT_CALLED = ["j.count == 5", "j.count != 5", "j.keys > 1", "1 < j.keys", "[j.values, i]", "i + s.len", "s.len[0]"]
+
+
+@pytest.mark.parametrize("source", NOT_CALLED)
+def test_a_method_that_is_not_called_is_no_value(source: str) -> None:
+    with pytest.raises(InvalidExpression, match=r"is a method, which has no value until .* Call it: \w\.\w+\("):
+        as_expr(eval(source, NAMES))
+
+
+def test_a_key_that_a_method_hides_is_named() -> None:
+    with pytest.raises(InvalidExpression, match=r"under that key is j\['count'\]"):
+        eval("j.count == 5", NAMES)
+
+
+def test_what_is_below_a_method_is_below_the_key_of_its_name() -> None:
+    assert str(eval("j.a.items[0].price", NAMES)) == str(eval("j.a['items'][0]['price']", NAMES))
+    assert str(eval("j.values.first", NAMES)) == str(eval("j['values']['first']", NAMES))
+
+
+def test_a_method_of_text_has_no_attributes() -> None:
+    with pytest.raises(AttributeError, match="a method has no attribute 'first'"):
+        eval("s.len.first", NAMES)

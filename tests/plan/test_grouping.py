@@ -13,7 +13,7 @@ import pixeltable.functions as pxtf
 from pixeltable.types.conform import INT_MAX, INT_MIN
 from tests.api.refusals import refusal
 from tests.engines import examples
-from tests.plan.groups import groups_in_sql, in_python, in_sql, shown, table_of
+from tests.plan.groups import groups_in_sql, in_python, in_sql, pushdown, shown, table_of
 from tests.plan.test_engines_agree import bools, dates, floats, texts, timestamps, uuids
 
 SMALL_INTS = st.none() | st.integers(-3, 3)
@@ -158,11 +158,12 @@ def test_instants_in_the_hour_that_comes_twice_are_two_groups(ns: str) -> None:
 
 
 PYTHON_ONLY = {
-    "a Json key": lambda t: t.group_by(t.j).select(n=pxtf.count(1)),
     "a Json argument": lambda t: t.select(n=pxtf.sum(t.j)),
     "a condition without SQL": lambda t: t.where(t.s.upper() == "A").select(n=pxtf.count(1)),
     "an aggregate without SQL": lambda t: t.select(n=pxtf.make_list(t.n)),
-    "an order within": lambda t: t.group_by(t.n).select(n=pxtf.sum(t.n, order_by=t.s)),
+    "an order within by Json": lambda t: t.group_by(t.n).select(n=pxtf.sum(t.n, order_by=t.j)),
+    "a variance of floats": lambda t: t.select(n=pxtf.variance(t.n / 2)),
+    "an approximation": lambda t: t.select(n=pxtf.approx_count_distinct(t.n)),
 }
 
 
@@ -170,3 +171,56 @@ PYTHON_ONLY = {
 def test_what_has_no_sql_is_grouped_in_python(name: str, ns: str) -> None:
     t = pxt.create_table(f"{ns}/t", {"j": pxt.Json, "s": pxt.String, "n": pxt.Int})
     assert not groups_in_sql(PYTHON_ONLY[name](t))
+
+
+def test_quantiles_and_variance(t: pxt.Table) -> None:
+    for name in ("i", "n"):
+        agree(t.group_by(t.g).select(t.g, a=pxtf.variance(t[name]), b=pxtf.stddev(t[name], ddof=0)))
+        agree(t.select(a=pxtf.stddev(t[name]), b=pxtf.variance(t[name], ddof=10**6)))
+    for name in ("i", "n", "x"):
+        quantiles = {f"q{n}": pxtf.percentile(t[name], q) for n, q in enumerate((0, 0.1, 0.25, 1 / 3, 0.9, 1))}
+        agree(t.group_by(t.g).select(t.g, m=pxtf.median(t[name]), **quantiles))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_first_last_mode_and_count_distinct(name: str, t: pxt.Table) -> None:
+    items = {"a": pxtf.first(t[name]), "b": pxtf.last(t[name]), "n": pxtf.count_distinct(t[name])}
+    agree(t.group_by(t.g).select(t.g, **items, m=pxtf.mode(t[name])))
+    agree(t.select(**items, m=pxtf.mode(t[name])))
+
+
+def test_any_and_all(t: pxt.Table) -> None:
+    agree(t.group_by(t.g).select(t.g, a=pxtf.any(t.b), b=pxtf.all(t.b)))
+    agree(t.select(a=pxtf.any(t.i > 2), b=pxtf.all(t.i > -9)))
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("asc", [True, False])
+def test_an_order_within(name: str, asc: bool, t: pxt.Table) -> None:
+    order = {"order_by": t[name], "asc": asc}
+    agree(t.group_by(t.g).select(a=pxtf.first(t.s, **order), b=pxtf.last(t.n, **order), c=pxtf.sum(t.x, **order)))
+
+
+def test_having(t: pxt.Table) -> None:
+    query = t.group_by(t.i).select(t.i, n=pxtf.count(t.s))
+    conditions = [
+        t.i > 0, pxtf.count(t.s) > 9, pxtf.max(t.s) > "a", pxtf.mean(t.x) > 0, (pxtf.any(t.b)) & (t.i < 2),
+        pxtf.sum(t.n) == None, (pxtf.median(t.i) == t.i) | (pxtf.min(t.s) == ""),  # noqa: E711  # null test
+    ]  # fmt: skip
+    for condition in conditions:
+        agree(query.having(condition).order_by(t.i, asc=False).limit(3))
+        assert query.having(condition).count() == len(query.having(condition).collect())
+        with pushdown(False):
+            assert query.having(condition).count() == len(in_sql(query.having(condition)))
+
+
+@pytest.mark.parametrize("on", [in_sql, in_python])
+def test_having_without_group_by_keeps_the_one_row_or_not(on: Any, t: pxt.Table) -> None:
+    assert len(on(t.select(pxtf.count(t.i)).having(pxtf.count(1) > 0))) == 1
+    assert on(t.select(pxtf.count(t.i)).having(pxtf.count(1) < 0)) == []
+
+
+def test_a_having_without_sql_chooses_among_groups_in_python(t: pxt.Table) -> None:
+    query = t.group_by(t.i).select(t.i).having(pxtf.max(t.s).upper() >= "A").order_by(t.i).limit(2, offset=1)
+    assert shown(in_sql(query)) == shown(in_python(query))
+    assert query.count() == len(query.collect())

@@ -53,8 +53,9 @@ def shown(exprs: Any) -> str:
 SELECTS = """\
 i                               | i
 i + k * 2                       | i + k * 2
-i + j.n                         | i; j
-(i + 1) * j.n + (i + 1)         | i + 1; j
+i + j.n                         | i; j.n
+(i + 1) * j.n + (i + 1)         | i + 1; j.n
+j[1].n; j['*'].n; j[::2]        | j[1].n; j
 i; i + 1; i                     | i; i + 1
 i ** 2                          | i
 x % 2 + i % 2                   | x; i % 2
@@ -67,10 +68,12 @@ a[0] + x                        | a; x
 a; raw                          | a; raw
 k == None                       | k == None
 j == None                       | j == None
-j == 'x'                        | j
+j == 'x'                        | j == 'x'
+j == j.n                        | j; j.n
+j.n.isin([1, 'a'])              | j.n.isin([1, 'a'])
 i.isin([1, 2]); x.isin([1.0])   | i.isin([1, 2]); x
 x > i; x > 2**70                | x > i; x
-k.astype(pxt.Float)             | k
+k.astype(pxt.Float)             | k.astype(Float)
 ts > '2024-01-01'               | ts > datetime.datetime(2024, 1, 1, 0, 0)
 """
 
@@ -89,10 +92,11 @@ def test_without_pushdown_only_cells_are_read(line: str, planned: Planned) -> No
 
 WHERES = """\
 i > 1                           | WHERE |
-(i > 1) & (j.n > 2)             | WHERE | j.n > 2
-(i > 1) | (j.n > 2)             |       | (i > 1) | (j.n > 2)
-(j.n > 2) & b & (j.m > 1)       | WHERE | (j.n > 2) & (j.m > 1)
-j.n == 1                        |       | j.n == 1
+(i > 1) & (j.n > 2)             | WHERE |
+(i > 1) & (i ** 2 > 2)          | WHERE | i ** 2 > 2
+(i > 1) | (i ** 2 > 2)          |       | (i > 1) | (i ** 2 > 2)
+(i ** 2 > 2) & b & (k ** 2 > 1) | WHERE | (i ** 2 > 2) & (k ** 2 > 1)
+i ** 2 == 1                     |       | i ** 2 == 1
 ~b & (s.upper() == 'A')         | WHERE | upper(s) == 'A'
 """
 
@@ -129,9 +133,10 @@ def test_one_key_for_python_leaves_all_to_python(order_by: str, in_sql: bool, pl
     [
         ("", "", True),
         ("i > 1", "i", True),
-        ("j.n == 1", "", False),
+        ("j.n == 1", "", True),
+        ("i ** 2 == 1", "", False),
         ("", "j.n", False),
-        ("(i > 1) & (j.n == 1)", "i", False),
+        ("(i > 1) & (i ** 2 == 1)", "i", False),
     ],
 )
 def test_limit_is_in_sql_when_all_before_it_is(where: str, order_by: str, in_sql: bool, planned: Planned) -> None:
@@ -141,7 +146,8 @@ def test_limit_is_in_sql_when_all_before_it_is(where: str, order_by: str, in_sql
 
 
 @pytest.mark.parametrize(
-    ("where", "in_sql"), [("", True), ("i > 1", True), ("j.n == 1", False), ("(i > 1) & (j.n == 1)", False)]
+    ("where", "in_sql"),
+    [("", True), ("i > 1", True), ("j.n == 1", True), ("i ** 2 == 1", False), ("(i > 1) & (i ** 2 == 1)", False)],
 )
 def test_counting(where: str, in_sql: bool, planned: Planned) -> None:
     scan = plan_count(planned.spec(where=where, limit=3, offset=1), planned.record, pushdown=True)

@@ -1,5 +1,7 @@
 """Functions that are found again by importing this module."""
 
+import math
+
 from pixeltable.func import Aggregator, Batch, uda, udf
 
 
@@ -29,6 +31,10 @@ class Nested:
 @udf(batch_size=2)
 def add_all(xs: Batch[int], *, n: int = 1) -> Batch[int]:
     return [x + n for x in xs]
+
+
+@udf(substitute_fn=math.gcd)
+def common(x: int, y: int = 12) -> int: ...
 
 
 not_a_function = 3

@@ -119,6 +119,10 @@ class ReservedName(Total):
     def update(self, order_by: int) -> None: ...
 
 
+class WordOfCalls(Total):
+    def __init__(self, frame: str = "") -> None: ...
+
+
 class AnyNumber(Total):
     def update(self, *x: int) -> None: ...
 
@@ -148,6 +152,7 @@ class NoMethod(Total):
         (ValueOfSomething, InvalidArgument, "value() takes none"),
         (SameName, InvalidArgument, "both __init__() and update() have a parameter 'x'"),
         (ReservedName, InvalidArgument, "this name is reserved"),
+        (WordOfCalls, InvalidArgument, "parameter 'frame': this name is reserved"),
         (AnyNumber, Unsupported, "*args and **kwargs are not supported"),
         (MergesAlone, InvalidArgument, "merge() takes one other instance"),
         (NoMethod, InvalidArgument, "update is no plain method"),

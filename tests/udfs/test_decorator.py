@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pixeltable.exceptions import InvalidArgument, Unsupported
+from pixeltable.exceptions import InvalidArgument
 from pixeltable.exprs.expr import METHODS, PROPERTIES
 from pixeltable.types.column_type import BinaryType, StringType
 from pixeltable.udfs.batch import Batch
@@ -69,12 +69,6 @@ def test_batch_size_and_batch_hints_go_together(fn: Any, batch_size: int | None,
 def test_only_plain_functions_can_be_declared(fn: Any) -> None:
     with pytest.raises(InvalidArgument):
         udf(fn)
-
-
-@pytest.mark.parametrize("keyword", ["substitute_fn"])
-def test_keywords_without_effect_are_refused_by_name(keyword: str) -> None:
-    with pytest.raises(Unsupported, match=keyword):
-        udf(**{keyword: plain})  # type: ignore[call-overload]
 
 
 def test_function_keeps_name_docstring_and_body() -> None:

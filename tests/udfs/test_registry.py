@@ -10,10 +10,11 @@ import pytest
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import FunctionSpec, Parameter
-from pixeltable.types.column_type import ColumnType, FloatType, IntType, StringType
+from pixeltable.types.column_type import ColumnType, FloatType, IntType, JsonType, StringType
+from pixeltable.types.hints import json_type_from
 from pixeltable.udfs.decorator import udf
 from pixeltable.udfs.function import LIVE
-from pixeltable.udfs.registry import find, register
+from pixeltable.udfs.registry import find, incompatibilities, register
 from tests.udfs import library
 
 
@@ -133,3 +134,21 @@ def test_reloaded_module_offers_its_new_function(tmp_path: Path) -> None:
         "old = find(again.f.spec)\nimportlib.reload(again)\nassert find('again.f') is again.f is not old\n"
     )
     subprocess.run([sys.executable, script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "fits"),
+    [
+        pytest.param(JsonType(), json_type_from([str]), True, id="says more than it did"),
+        pytest.param(JsonType(True), json_type_from([str]), False, id="says more, refuses null"),
+        pytest.param(json_type_from([str]), JsonType(), True, id="open"),
+        pytest.param(json_type_from([int]), json_type_from([float]), True, id="wider"),
+        pytest.param(json_type_from([float]), json_type_from([int]), False, id="narrower"),
+    ],
+)
+def test_json_parameters_may_say_more_than_they_did(before: ColumnType, now: ColumnType, fits: bool) -> None:
+    @udf
+    def count(xs: now) -> int:  # type: ignore[valid-type]  # a column type as a hint
+        return len(xs)
+
+    assert (not incompatibilities(count, recorded((Parameter("xs", before),), IntType()))) is fits

@@ -9,6 +9,7 @@ import pytest
 
 from pixeltable.exceptions import Error, InvalidArgument, InvalidType, Unsupported
 from pixeltable.types.column_type import FloatType, IntType, JsonType, StringType
+from pixeltable.types.json_structure import JsonItems
 from pixeltable.udfs.batch import Batch
 from pixeltable.udfs.decorator import udf
 
@@ -93,7 +94,9 @@ def test_hints_become_types() -> None:
     def f(a: str, b: float | None, c: list[int], d: typing.Literal["x", "y"] = "x") -> dict[str, int]:
         return {a: len(c) + len(d) + int(b or 0)}
 
-    assert [p.type for p in f.parameters] == [StringType(), FloatType(True), JsonType(), StringType()]
+    assert [p.type for p in f.parameters] == [
+        StringType(), FloatType(True), JsonType(schema=JsonItems(IntType())), StringType(),
+    ]  # fmt: skip
     assert f.returns == JsonType()
 
 

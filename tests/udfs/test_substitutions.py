@@ -28,8 +28,8 @@ def same(values: Batch[T]) -> Batch[T]:
 
 def test_each_substitution_is_a_signature() -> None:
     assert doubled.signatures == [
-        "(value: String, others: Json, maybe: String | None = None) -> String",
-        "(value: Int, others: Json, maybe: Int | None = None) -> Int",
+        "(value: String, others: Json[list[String]], maybe: String | None = None) -> String",
+        "(value: Int, others: Json[list[Int]], maybe: Int | None = None) -> Int",
     ]
     assert same.signatures == ["(values: String) -> String", "(values: Int) -> Int"]
 

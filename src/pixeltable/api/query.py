@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from pixeltable.api.arguments import name_of
-from pixeltable.api.progress import watched
-from pixeltable.api.receipts import announce
-from pixeltable.api.recomputation import recompute_columns
+from pixeltable.api.clauses import join_of, sample_of
+from pixeltable.api.cursor import ResultCursor
+from pixeltable.api.query_changes import QueryChanges
 from pixeltable.api.results import ResultSet
-from pixeltable.api.table_text import html_table, text_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState, TypeMismatch, Unsupported
 from pixeltable.exprs.aggregate import Aggregate
@@ -21,18 +19,18 @@ from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
-from pixeltable.plan.grouping import bind_key, check_groups, is_grouped
+from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
-from pixeltable.plan.query import OrderItem, QuerySpec
-from pixeltable.session import change
-from pixeltable.session.query import collect, count
+from pixeltable.plan.query import How, OrderItem, QuerySpec
+from pixeltable.session.query import collect, count, explained
+from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
-from pixeltable.types.column_type import ArrayType, ColumnType, IntType, MediaType
-from pixeltable.types.status import UpdateStatus
+from pixeltable.session.streams import RowStream
+from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, IntType, MediaType
 
 
-class Query:
-    """A query over one table. Nothing runs until `collect`, `head`, `tail`, `show` or `count`."""
+class Query(QueryChanges):
+    """A query over a table, or several. Nothing runs until `collect`, `head`, `tail`, `show` or `count`."""
 
     def __init__(self, session: Session, spec: QuerySpec, name: str) -> None:
         self._session = session
@@ -43,8 +41,12 @@ class Query:
         return Query(self._session, replace(self._spec, **clauses), self._name)
 
     @property
+    def _relation(self) -> Relation:
+        return relation_of(self._session, self._spec, self._name)
+
+    @property
     def _table(self) -> TableRecord:
-        return self._session.table(self._spec.table, self._name)
+        return self._relation.record
 
     def select(self, *items: Any, **named: Any) -> "Query":
         """Choose what the query yields: expressions, literals, lists and dicts; keywords name them.
@@ -67,8 +69,9 @@ class Query:
             if name in names:
                 raise Unsupported(f"select() has two items called {name!r}", hint="Choose another keyword.")
         chosen = (*zip(names, exprs, strict=True), *((name, as_expr(item)) for name, item in named.items()))
+        relation = self._relation
         for _, expr in chosen:
-            bind_item(expr, self._table, role="select()")
+            bind_item(relation.resolve(expr), relation.record, role="select()")
         return self._checked(select=tuple(chosen))
 
     def where(self, predicate: Any) -> "Query":
@@ -81,7 +84,11 @@ class Query:
         """
         if self._spec.where is not None:
             raise InvalidState("the query has a where() already", hint="Combine conditions with & and |.")
-        bind_predicate(predicate, self._table)
+        if self._spec.sample is not None:
+            raise InvalidState("where() comes before sample(), which chooses among the rows that it keeps")
+        relation = self._relation
+        resolved = relation.resolve(predicate) if isinstance(predicate, Expr) else predicate
+        bind_predicate(resolved, relation.record)
         return self._with(where=predicate)
 
     def order_by(self, *exprs: Any, asc: bool = True) -> "Query":
@@ -90,8 +97,9 @@ class Query:
         Rows that are equal in all keys keep the order in which they were inserted.
         """
         items = tuple(OrderItem(as_expr(expr), asc) for expr in exprs)
+        relation = self._relation
         for item in items:
-            bind_item(item.expr, self._table, role="order_by()")
+            bind_item(relation.resolve(item.expr), relation.record, role="order_by()")
             if isinstance(item.expr.type, ArrayType | MediaType):
                 raise TypeMismatch(f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order")
         return self._with(order_by=(*self._spec.order_by, *items))
@@ -112,15 +120,107 @@ class Query:
         if not exprs:
             raise InvalidArgument("group_by() takes at least one expression")
         keys = tuple(as_expr(expr) for expr in exprs)
+        relation = self._relation
         for key in keys:
-            bind_key(key, self._table)
+            bind_key(relation.resolve(key), relation.record)
         return self._checked(group_by=keys)
+
+    def having(self, predicate: Any) -> "Query":
+        """Keep the groups for which a Bool expression over keys and aggregates is true; null counts as false.
+
+        Without `group_by` all rows are one group, which is kept or not.
+
+        Raises:
+            InvalidState: the query has a having() already.
+            TypeMismatch: the predicate is no Bool.
+            InvalidExpression: it is neither made of the expressions of `group_by` nor of aggregates.
+        """
+        if self._spec.having is not None:
+            raise InvalidState("the query has a having() already", hint="Combine conditions with & and |.")
+        relation = self._relation
+        resolved = relation.resolve(predicate) if isinstance(predicate, Expr) else predicate
+        bind_having(resolved, relation.record)
+        return self._checked(having=predicate)
+
+    def distinct(self) -> "Query":
+        """Yield rows that are equal in all that is selected once, where the first of them is; nulls are equal.
+
+        Raises:
+            Unsupported: the query groups rows or aggregates.
+            TypeMismatch: it selects arrays or media, which cannot be compared.
+        """
+        if is_grouped(self._spec):
+            raise Unsupported("distinct() cannot be used on groups of rows", hint="Groups differ in their keys anyway.")
+        relation = self._relation
+        for _, expr in select_outputs(relation.resolve_spec(self._spec), relation.record):
+            bind_key(expr, relation.record, role="distinct()")
+        return self._with(distinct=True)
+
+    def join(self, other: Any, on: Any = None, how: How = "inner") -> "Query":
+        """Put the rows of another table beside those of the query; further calls join further tables.
+
+        Columns of both that have the same name are told apart by a suffix, `id` and `id_1`, where no select list names
+        them. To join a table with itself, give it another name: `t.join(a := t.alias('a'), on=t.parent == a.id)`.
+
+        Args:
+            other: a table, or what `Table.alias` gave.
+            on: a Bool expression over the tables; or columns, each of which has its namesake in the other table.
+            how: "inner", "left", "right", "full_outer" or "cross", which takes no `on`.
+
+        Raises:
+            InvalidArgument: `on` is missing, or given for a cross join; `how` is none of these.
+            UnknownColumn: `on` names a column that the other table has not.
+            Unsupported: clauses of the query belong after a join.
+        """
+        spec = self._spec
+        if spec.select is not None or spec.order_by or spec.limit is not None or spec.group_by or spec.sample:
+            raise Unsupported("join() comes before select(), group_by(), order_by(), limit() and sample()")
+        join = join_of(self._relation, other, on, how)
+        joined = replace(spec, joins=(*spec.joins, join))
+        relation = relation_of(self._session, joined, self._name)
+        _, condition = relation.record.joins[-1]  # type: ignore[attr-defined]  # a record of several tables
+        if condition is not None:
+            bind_predicate(condition, relation.record, role="join()")
+        return Query(self._session, joined, self._name)
+
+    def sample(
+        self,
+        n: int | None = None,
+        n_per_stratum: int | None = None,
+        fraction: float | None = None,
+        seed: int | None = None,
+        stratify_by: Any = None,
+    ) -> "Query":
+        """Choose rows by chance, of those the filter keeps: `n`, so many of each stratum, or a fraction from 0 to 1.
+
+        With a `seed` the same rows are chosen each time, whatever else the query asks for. They stay in their order.
+
+        Args:
+            stratify_by: expressions, or one; rows that are equal in all of them are a stratum. Then `n` rows come from
+                the strata in proportion, and a fraction is taken of each, at least one row.
+
+        Raises:
+            InvalidArgument: not just one of `n`, `n_per_stratum` and `fraction` is given, or it is out of range.
+            Unsupported: the query joins tables, or has clauses that come after a sample.
+        """
+        spec = self._spec
+        if spec.joins or spec.order_by or spec.limit is not None or spec.group_by or spec.sample or spec.distinct:
+            raise Unsupported(
+                "sample() comes before order_by(), group_by(), limit() and distinct(); it takes no join()"
+            )
+        keys = stratify_by if isinstance(stratify_by, list | tuple) else [] if stratify_by is None else [stratify_by]
+        sample = sample_of(n, n_per_stratum, fraction, seed, tuple(as_expr(key) for key in keys))
+        relation = self._relation
+        for key in sample.stratify_by:
+            bind_key(relation.resolve(key), relation.record, role="sample()")
+        return self._with(sample=sample)
 
     def _checked(self, **clauses: Any) -> "Query":
         """As `_with`; what the groups of rows have no value for is refused as soon as both clauses are there."""
         spec = replace(self._spec, **clauses)
         if spec.select is not None and spec.group_by:
-            check_groups(spec, self._table)
+            relation = self._relation
+            check_groups(relation.resolve_spec(spec), relation.record)
         return Query(self._session, spec, self._name)
 
     def limit(self, n: Any, offset: Any = None) -> "Query":
@@ -148,6 +248,14 @@ class Query:
         answer = collect(self._session, self._spec, self._name)
         return ResultSet(answer.columns, answer.types)
 
+    def explain(self) -> str:
+        """How the query is run: the statement, what Python does with its rows, and why SQL does not."""
+        return explained(self._session, self._spec, self._name)
+
+    def cursor(self) -> ResultCursor:
+        """A cursor over the rows of the query, for results that are too large for memory; see `ResultCursor`."""
+        return ResultCursor(RowStream(self._session, self._spec, self._name), self.schema)
+
     def head(self, n: int = 10) -> ResultSet:
         """The first `n` rows in the order of insertion."""
         self._require_row_order("head")
@@ -161,8 +269,10 @@ class Query:
     def _require_row_order(self, method: str) -> None:
         if self._spec.order_by or self._spec.limit is not None:
             raise Unsupported(f"{method}() cannot be used with order_by() or limit()", hint="Use limit(n).collect().")
-        if is_grouped(self._spec):
+        if is_grouped(self._spec) or self._spec.distinct:
             raise Unsupported(f"{method}() cannot be used on groups of rows", hint="Use limit(n).collect().")
+        if self._spec.joins or self._spec.sample:
+            raise Unsupported(f"{method}() cannot be used with join() or sample()", hint="Use limit(n).collect().")
 
     def show(self, n: int = 20) -> ResultSet:
         """At most `n` rows of the result."""
@@ -173,85 +283,11 @@ class Query:
         """How many rows the query yields."""
         return count(self._session, self._spec, self._name)
 
-    def update(self, value_spec: dict[str, Any], cascade: bool = True, return_rows: bool = False) -> UpdateStatus:
-        """Set columns of the rows the filter keeps; see `Table.update`."""
-        self._require_filter_only("update")
-        with watched(self._session, f"Updating {self._name}") as tally:
-            status = change.update(
-                self._session, self._spec.table, self._name, value_spec,
-                where=self._spec.where, cascade=cascade, return_rows=return_rows, tally=tally,
-            )  # fmt: skip
-        announce(self._session, status)
-        return status
-
-    def delete(self) -> UpdateStatus:
-        """Delete the rows the filter keeps; see `Table.delete`."""
-        self._require_filter_only("delete")
-        status = change.delete(self._session, self._spec.table, self._name, where=self._spec.where)
-        announce(self._session, status)
-        return status
-
-    def recompute_columns(
-        self,
-        *columns: str | ColumnRef,
-        errors_only: bool = False,
-        stale_only: bool = False,
-        cascade: bool = True,
-    ) -> UpdateStatus:
-        """Compute stored cells of the rows the filter keeps again; see `Table.recompute_columns`."""
-        self._require_filter_only("recompute_columns")
-        names = tuple(name_of(column, self._table) for column in columns)
-        status = recompute_columns(
-            self._session, self._spec.table, self._name, names, self._spec.where,
-            errors_only=errors_only, stale_only=stale_only, cascade=cascade,
-        )  # fmt: skip
-        announce(self._session, status)
-        return status
-
-    def _require_filter_only(self, method: str) -> None:
-        spec = self._spec
-        if spec.select is not None or spec.order_by or spec.limit is not None or spec.group_by:
-            raise Unsupported(
-                f"{method}() cannot be used with select(), group_by(), order_by() or limit()", hint="Use where() alone."
-            )
-
     @property
     def schema(self) -> dict[str, Any]:
         """The names and types of what the query yields."""
-        return {name: expr.type for name, expr in select_outputs(self._spec, self._table)}
-
-    def describe(self) -> None:
-        """Print the query."""
-        print(repr(self))  # noqa: T201  # printing is what it is for
-
-    def _parts(self) -> tuple[list[list[str]], list[tuple[str, str]]]:
-        chosen = self._spec.select or select_outputs(self._spec, self._table)
-        rows = [[name, str(expr.type), str(expr)] for name, expr in chosen]
-        clauses = [("From", self._name)]
-        if self._spec.where is not None:
-            clauses.append(("Where", str(self._spec.where)))
-        if self._spec.group_by:
-            clauses.append(("Group By", ", ".join(map(str, self._spec.group_by))))
-        if self._spec.order_by:
-            keys = (f"{item.expr} {'asc' if item.ascending else 'desc'}" for item in self._spec.order_by)
-            clauses.append(("Order By", ", ".join(keys)))
-        if self._spec.limit is not None:
-            clauses.append(("Limit", str(self._spec.limit)))
-        if self._spec.offset:
-            clauses.append(("Offset", str(self._spec.offset)))
-        return rows, clauses
-
-    def __repr__(self) -> str:
-        rows, clauses = self._parts()
-        width = max(len(name) for name, _ in clauses)
-        listed = "\n".join(f"{name:<{width}}  {text}" for name, text in clauses)
-        items = text_table(["Name", "Type", "Expression"], rows, align=["right"] * 3)
-        return f"{items}\n\n{listed}"
-
-    def _repr_html_(self) -> str:
-        rows, clauses = self._parts()
-        listed = html_table(["Clause", ""], [list(clause) for clause in clauses], align=["left"] * 2)
-        return html_table(["Name", "Type", "Expression"], rows, align=["left"] * 3) + listed
+        relation = self._relation
+        return {name: expr.type for name, expr in select_outputs(relation.resolve_spec(self._spec), relation.record)}
 
 
 def clauses_of(query: Query) -> tuple[str, QuerySpec]:
@@ -289,5 +325,13 @@ def _stem(expr: Expr) -> str | None:
         source = _stem(expr.source)
         if source is None:
             return None
-        return source + "".join(f"_{step}" if isinstance(step, str) else str(abs(step)) for step in expr.steps)
+        return source + "".join(map(_step_name, expr.steps))
     return None
+
+
+def _step_name(step: str | int | slice) -> str:
+    if isinstance(step, slice):
+        return "".join(str(abs(bound)) for bound in (step.start, step.stop, step.step) if bound is not None)
+    if isinstance(step, str):
+        return "_star" if step == WILDCARD else f"_{step}"
+    return str(abs(step))

@@ -5,17 +5,20 @@ from typing import Any
 
 from pixeltable.api.arguments import name_of, one_of
 from pixeltable.api.progress import watched
+from pixeltable.api.query_start import TableAlias
 from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_reports import TableReports
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import InvalidArgument, UnknownColumn, Unsupported
+from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
-from pixeltable.functions import array as array  # for its effect, like the others: columns get their methods
+from pixeltable.functions import array as array  # for their effect: columns get their methods
 from pixeltable.functions import date as date
+from pixeltable.functions import json as json
+from pixeltable.functions import math as math
 from pixeltable.functions import string as string
 from pixeltable.functions import timestamp as timestamp
 from pixeltable.functions import uuid as uuid
@@ -45,10 +48,6 @@ class Table(TableReports):
     def __init__(self, session: Session, record: TableRecord) -> None:
         super().__init__(session, record.id, record.path)
 
-    @property
-    def _record(self) -> TableRecord:
-        return self._session.table(self._id, self._path)
-
     def __getattr__(self, name: str) -> ColumnRef:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -57,12 +56,18 @@ class Table(TableReports):
         return self[name]
 
     def __getitem__(self, name: str) -> ColumnRef:
-        try:
-            record = self._record
-            return record.ref(record.column(name))
-        except UnknownColumn:  # it may be newer than what this process saw
-            record = self._session.refresh().table(self._id, name=self._path)
-            return record.ref(record.column(name))
+        return self._ref(name)
+
+    def alias(self, name: str) -> TableAlias:
+        """The table under another name, for queries that read it more than once.
+
+        `t.join(a := t.alias('a'), on=t.parent == a.id).select(t.id, a.title)`
+
+        Raises:
+            InvalidColumnName: the name is no identifier.
+        """
+        check_column_name(name, reserved=frozenset())
+        return TableAlias(self._session, self._id, self._path, name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Table) and other._id == self._id
@@ -346,9 +351,8 @@ InsertableTable = Table
 
 PLANNED_METHODS = frozenset({
     "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
-    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "cursor", "diff",
-    "distinct", "estimate", "forget", "join", "rename_column", "restore",
-    "sample", "tag", "usage", "vacuum",
+    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "diff",
+    "estimate", "forget", "rename_column", "restore", "tag", "usage", "vacuum",
 })  # fmt: skip
 """Methods that tables will have."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import DirRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.storage.database import Connection
+from pixeltable.storage.database import Connection, snapshot
 
 _DIRS = "SELECT id, parent, name FROM pixeltable.dirs WHERE changed > %s"
 _TABLES = (
@@ -25,8 +25,7 @@ def read_epoch(connection: Connection) -> int:
 
 def refresh(connection: Connection, known: Catalog) -> Catalog:
     """The catalog as it is now; what did not change since `known` is taken from it."""
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with snapshot(connection):
         epoch = read_epoch(connection)
         return known if epoch == known.epoch else _advance(connection, known, epoch)
 

@@ -23,8 +23,11 @@ def bump_epoch(connection: Connection) -> int:
 
 def record_change(connection: Connection, token: uuid.UUID) -> None:
     """Note a schema change under its author's name for it, in its transaction."""
-    connection.execute("DELETE FROM pixeltable.changes WHERE at < clock_timestamp() - interval '1 hour'")
-    connection.execute("INSERT INTO pixeltable.changes (token) VALUES (%s)", (token,))
+    connection.execute(
+        "WITH old AS (DELETE FROM pixeltable.changes WHERE at < clock_timestamp() - interval '1 hour') "
+        "INSERT INTO pixeltable.changes (token) VALUES (%s)",
+        (token,),
+    )
 
 
 def was_recorded(connection: Connection, token: uuid.UUID) -> bool:
@@ -93,15 +96,14 @@ def _note_removal(connection: Connection, removed_id: int) -> None:
 def save_schema(connection: Connection, table: TableRecord) -> TableRecord:
     """Store a table's changed record; writes that were planned against the old one will plan again."""
     row = connection.execute(
-        "UPDATE pixeltable.heads SET schema_version = schema_version + 1 WHERE table_id = %s RETURNING schema_version",
-        (table.id,),
+        "WITH head AS (UPDATE pixeltable.heads SET schema_version = schema_version + 1 WHERE table_id = %(id)s "
+        "RETURNING schema_version), bumped AS (UPDATE pixeltable.state SET epoch = epoch + 1 RETURNING epoch) "
+        "UPDATE pixeltable.tables SET record = %(record)s, changed = (SELECT epoch FROM bumped) WHERE id = %(id)s "
+        "RETURNING (SELECT schema_version FROM head)",
+        {"id": table.id, "record": jsonb(encode_table(table))},
     ).fetchone()
     if row is None:
         raise UnknownTable(table.path)
-    connection.execute(
-        "UPDATE pixeltable.tables SET record = %s, changed = %s WHERE id = %s",
-        (jsonb(encode_table(table)), bump_epoch(connection), table.id),
-    )
     return replace(table, schema_version=row[0])
 
 
@@ -116,17 +118,14 @@ def record_schema_version(
     stamp: int | None = None,
 ) -> int:
     """Give a table a version whose record says how the schema changed; after `save_schema`."""
-    version = _one(
+    return _one(
         connection.execute(
-            "UPDATE pixeltable.heads SET version = version + 1 WHERE table_id = %s RETURNING version", (table.id,)
+            "WITH head AS (UPDATE pixeltable.heads SET version = version + 1 WHERE table_id = %s RETURNING version) "
+            "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, "
+            "token, stamp) SELECT %s, version, %s, 'schema', %s, %s, %s, %s, %s, %s FROM head RETURNING version",
+            (table.id, table.id, op, updates, errors, change, jsonb(encode_table(table)), uuid.uuid4(), stamp),
         ).fetchone()
     )
-    connection.execute(
-        "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, token, "
-        "stamp) VALUES (%s, %s, %s, 'schema', %s, %s, %s, %s, %s, %s)",
-        (table.id, version, op, updates, errors, change, jsonb(encode_table(table)), uuid.uuid4(), stamp),
-    )
-    return version
 
 
 def _one(row: tuple[Any, ...] | None) -> int:

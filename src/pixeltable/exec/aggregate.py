@@ -16,8 +16,9 @@ from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.query import Grouping
+from pixeltable.types.column_type import ArrayType, BinaryType, MediaType
 from pixeltable.types.conform import CellRejected, conform
-from pixeltable.udfs.aggregate import AggregateFunction
+from pixeltable.udfs.aggregate import AggregateFunction, Placed
 
 Values = list[Any]
 Rows = Sequence[int]
@@ -107,7 +108,7 @@ class _Run:
 
     def in_order(self, rows: Rows) -> Rows:
         """The rows in the order in which they are fed."""
-        return ordered(rows, [(column, True) for column in self.order]) if self.order else rows
+        return ordered(rows, [(column, self.node.ascending) for column in self.order]) if self.order else rows
 
     def totals(self, groups: Sequence[Rows]) -> Values:
         """The value of each group."""
@@ -143,7 +144,38 @@ class _Run:
             raise self._failure(group, error, inputs) from error
         return state
 
-    def running(self, group: int, rows: Rows) -> Values:
+    def windows(self, groups: Sequence[Rows]) -> list[Values]:
+        """The values in the rows of each group, which are in order."""
+        if self.node.frame == "all":
+            return [[total] * len(rows) for total, rows in zip(self.totals(groups), groups, strict=True)]
+        placed = issubclass(self.function.body, Placed)  # type: ignore[arg-type]  # a class, here
+        values = self._placed if placed else self._running
+        return [values(number, rows) for number, rows in enumerate(groups)]
+
+    def _placed(self, group: int, rows: Rows) -> Values:
+        """For each row what its place in the group decides."""
+        state = self._fed(group, rows)
+        state.starts, state.ranks = self._equals(rows)
+        values: Values = []
+        for state.place in range(len(rows)):
+            values.append(self._guarded(group, state.value))
+        return values
+
+    def _equals(self, rows: Rows) -> tuple[list[int], list[int]]:
+        """For each place that of the first row equal to its row in order, and how many different rows come before."""
+        starts: list[int] = []
+        ranks: list[int] = []
+        for place, row in enumerate(rows):
+            before = rows[place - 1]
+            if place and self.order and all(column[row] == column[before] for column in self.order):
+                starts.append(starts[-1])
+                ranks.append(ranks[-1])
+            else:
+                starts.append(place)
+                ranks.append(ranks[-1] + 1 if ranks else 0)
+        return starts, ranks
+
+    def _running(self, group: int, rows: Rows) -> Values:
         """For each row the value of the rows up to it."""
         state = self._guarded(group, self._new)
         update, value = self._update(state), state.value
@@ -159,6 +191,8 @@ class _Run:
         return values
 
     def _inputs(self, rows: Rows) -> Iterator[tuple[Any, ...]]:
+        if not self.columns:
+            return (() for _ in rows)
         return zip(*([column[row] for row in rows] for column in self.columns), strict=True)
 
     def _new(self) -> Any:
@@ -192,12 +226,20 @@ class _Run:
 
 def _checked(node: Aggregate, values: Values, context: Context, name_of: Callable[[int], str]) -> Values:
     """Values in the form of their type; `name_of` says which one is at fault."""
+    if isinstance(node.result, ArrayType | BinaryType | MediaType) and _function(node, context).yields_argument:
+        return values  # cells as they were read: an image is no file, which a new one of this type would be
     try:
         return conform(node.result, values, zone=context.zone)
     except CellRejected as error:
         raise InvalidExpression(
             f"`{node}`{name_of(error.index)}: its value does not fit its type {node.result}: {error.reason}"
         ) from None
+
+
+def _function(node: Aggregate, context: Context) -> AggregateFunction:
+    found = context.find(node.function)
+    assert isinstance(found, AggregateFunction)
+    return found
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:
@@ -207,8 +249,7 @@ def _parts(rows: Rows) -> Iterator[Rows]:
 
 def _run_of(node: Aggregate, columns: Sequence[Values], context: Context, name_of: Callable[[int], str]) -> _Run:
     """`columns` are those of the node's children."""
-    function = context.find(node.function)
-    assert isinstance(function, AggregateFunction)
+    function = _function(node, context)
     arguments = list(columns[: len(node.args)])
     first = len(node.args) + len(node.constants)
     strict = (
@@ -229,7 +270,8 @@ def _(node: Aggregate, columns: Sequence[Values], count: int, context: Context) 
     groups = rows_by_key(keys, count)
     run = _run_of(node, columns, context, _naming(node.group_by, keys, groups))
     values: Values = [None] * count
-    for number, rows in enumerate(map(run.in_order, groups)):
-        for row, value in zip(rows, run.running(number, rows), strict=True):
+    rows_in_order = list(map(run.in_order, groups))
+    for rows, found in zip(rows_in_order, run.windows(rows_in_order), strict=True):
+        for row, value in zip(rows, found, strict=True):
             values[row] = value
     return _checked(node, values, context, lambda row: f" in row {row}")

@@ -5,6 +5,7 @@ run is in `lanes` and its neighbours.
 """
 
 import datetime
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -66,6 +67,22 @@ def calling(function: Function, recorded: FunctionSpec) -> Calling:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A place in a line of calls that threads begin: each waits until those before it have begun.
+
+    Else batches would overtake one another, and what is done could not be written, since those before it are not.
+    """
+
+    before: threading.Event | None
+    begun: threading.Event
+
+    def wait(self) -> None:
+        """Wait until those before have begun."""
+        if self.before is not None:
+            self.before.wait()
+
+
+@dataclass(frozen=True, slots=True)
 class Invocation:
     """Calls to be made: one for each of `count` rows of `columns`.
 
@@ -80,6 +97,7 @@ class Invocation:
     places: Sequence[int] | None
     total: int
     turn: int = 0
+    line: Line | None = None
 
     @property
     def function(self) -> Function:

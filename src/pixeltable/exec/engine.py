@@ -1,5 +1,6 @@
 """`Engine`: where calls run that do not run in the caller's thread. The session owns it, parts are made when used."""
 
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -26,6 +27,7 @@ class Engine:
         self.watcher = Watcher()
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._batch_limits: dict[str, int] = {}
+        self._row_costs_s: dict[str, float] = {}
 
     def close(self, *, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """End threads and processes; what still runs is cancelled. `last` is what the loop runs in the end."""
@@ -48,3 +50,12 @@ class Engine:
     def lower_batch_limit(self, path: str, size: int) -> None:
         """A batch of `size` rows was too much for the memory."""
         self._batch_limits[path] = self.batch_limit(path, max(1, size // 2))
+
+    def learn_cost(self, path: str, rows: int, seconds: float) -> None:
+        """Calls for so many rows, made in the caller's thread, took so long."""
+        if rows:
+            self._row_costs_s[path] = seconds / rows
+
+    def cost_s(self, path: str, rows: int) -> float:
+        """How long calls for so many rows may take, by the last ones; infinite for a function not called yet."""
+        return self._row_costs_s.get(path, math.inf) * rows

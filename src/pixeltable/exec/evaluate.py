@@ -21,14 +21,27 @@ from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.operators import (
+    And,
+    Arithmetic,
+    Cast,
+    Comparison,
+    Concat,
+    IsIn,
+    IsNull,
+    Negate,
+    Not,
+    Or,
+    Repeat,
+    is_identity,
+)
+from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
-from pixeltable.types.column_type import FloatType, JsonType, MediaType, TimestampType
+from pixeltable.types.column_type import WILDCARD, FloatType, IntType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform, to_timestamp
 from pixeltable.types.instants import later
 
@@ -106,6 +119,7 @@ def _(node: Literal, columns: Sequence[Values], count: int, context: Context) ->
 @evaluate.register(CellProperty)
 @evaluate.register(VectorScore)
 @evaluate.register(Similarity)
+@evaluate.register(RowHash)
 def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
     raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")
 
@@ -286,6 +300,10 @@ def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Va
 def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Values:
     if isinstance(node.target, MediaType):
         raise Unsupported(f"conversion to {node.target} is not supported yet")
+    if is_identity(node):
+        return columns[0]
+    if isinstance(node.target, FloatType) and isinstance(node.operand.type, IntType):
+        return _strict(float, columns[0])  # to the nearest, as in SQL; insert takes only what is exact
     target = node.target.with_nullable(True)
 
     def convert(value: Any) -> Any:
@@ -299,13 +317,20 @@ def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Va
 
 @evaluate.register
 def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -> Values:
-    values = columns[0]
-    for step in node.steps:
+    return _walk(columns[0], node.steps)
+
+
+def _walk(values: Values, steps: Sequence[str | int | slice]) -> Values:
+    for number, step in enumerate(steps):
+        if step == WILDCARD:
+            return [_walk(value, steps[number + 1 :]) if type(value) is list else None for value in values]
         values = _step_into(values, step)
     return values
 
 
-def _step_into(values: Values, step: str | int) -> Values:
+def _step_into(values: Values, step: str | int | slice) -> Values:
+    if isinstance(step, slice):
+        return [value[step] if type(value) is list else None for value in values]
     if isinstance(step, str):
         return [value.get(step) if type(value) is dict else None for value in values]
     return [value[step] if type(value) is list and -len(value) <= step < len(value) else None for value in values]

@@ -129,6 +129,14 @@ def _make_once(invocation: Invocation, context: Context, stops: Stops, ended: En
         return parallel_calls.batches_in_threads(
             invocation, engine, stops, ended, largest=largest, timeout_s=timeout_s, operation=context.tally.operation
         )
+    return _make_here(invocation, context, largest=largest)
+
+
+def _make_here(invocation: Invocation, context: Context, *, largest: int) -> Values:
+    function, engine, start = invocation.function, context.engine, time.perf_counter()
     if function.batch_size is None:
-        return plain_calls.run_rows(invocation.calling.body, invocation)
-    return plain_calls.run_batches(invocation, engine, largest=largest)
+        values = plain_calls.run_rows(invocation.calling.body, invocation)
+    else:
+        values = plain_calls.run_batches(invocation, engine, largest=largest)
+    engine.learn_cost(function.spec.path, invocation.count, time.perf_counter() - start)
+    return values

@@ -22,7 +22,7 @@ class Pace:
         self._look_s = look_s
         self._rows = 0
         self._limit = _LARGEST if limit >= _FIRST else limit
-        self._size = min(first, limit)
+        self._size = min(first, self._limit)
         self._last: float | None = None
 
     @property

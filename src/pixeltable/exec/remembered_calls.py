@@ -4,6 +4,7 @@ Results are written as they come, a few times a second, so that a crash costs li
 """
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from pixeltable.exec.aside import Stops
-from pixeltable.exec.calls import Ended, Invocation, Values, place
+from pixeltable.exec.calls import Ended, Invocation, Line, Values, place
 from pixeltable.exec.context import Context
 from pixeltable.exec.event_loop import result_of
 from pixeltable.exec.memo import Remembered, RememberedBatch
@@ -43,15 +44,19 @@ def run_here(invocation: Invocation, context: Context, make: Callable[[Invocatio
 
 def run_elsewhere(invocation: Invocation, context: Context, stops: Stops, ended: Ended, begin: Begin) -> Values:
     """The results of calls that run elsewhere, while this thread keeps them."""
+    line = invocation.line or Line(None, threading.Event())
     with _batch(invocation, context) as batch:
         while not batch.done:
             rows = batch.missing()
             if not rows:
+                line.begun.set()  # what is waited for may be calls of those behind
                 batch.wait()
                 continue
             some = invocation.only(rows)
             results: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+            line.wait()
             future = begin(some, partial(_tell, results, ended, rows))
+            line.begun.set()
             stops.add(future.cancel)
             _record(batch, rows, some, future, results, context)
         return _counted(batch, context)

@@ -7,6 +7,7 @@ what else is ready, in this batch and in those after it. How much is under way i
 
 import itertools
 import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -15,7 +16,7 @@ from typing import Any
 
 from pixeltable.exec import lanes
 from pixeltable.exec.batch import NOT_RUN, Batch, Column, key_of
-from pixeltable.exec.calls import Invocation, Values, place, prepare
+from pixeltable.exec.calls import Invocation, Line, Values, place, prepare
 from pixeltable.exec.context import Context
 from pixeltable.exec.evaluate import Inputs, column_of, evaluate, inputs_of, spread
 from pixeltable.exec.event_loop import result_of
@@ -143,10 +144,16 @@ class _Run:
     """One batch on its way through the graph."""
 
     def __init__(
-        self, batch: Batch, turn: int, steps: Sequence[_Step], arrivals: "queue.SimpleQueue[_Arrival]"
+        self,
+        batch: Batch,
+        turn: int,
+        steps: Sequence[_Step],
+        arrivals: "queue.SimpleQueue[_Arrival]",
+        lines: dict[int, Line],
     ) -> None:
         self.batch = batch
         self._turn = turn
+        self._lines = lines
         self.size_bytes = batch.size_bytes
         self._steps = steps
         self._arrivals = arrivals
@@ -192,10 +199,14 @@ class _Run:
         step.context.tally.begin()
         inputs = self._inputs(step)
         invocation = prepare(step.context.find(step.node.function), step.node, inputs.columns, inputs.count)
-        invocation = replace(invocation, turn=self._turn)
+        line = self._lines[number] = Line(
+            self._lines[number].begun if number in self._lines else None, threading.Event()
+        )
+        invocation = replace(invocation, turn=self._turn, line=line)
         ended: Values = [NOT_RUN] * invocation.count
         future = lanes.start(invocation, step.context, ended=ended.__setitem__)
         arrival = self._away[number] = _Arrival(self, number, inputs, invocation, future, ended)
+        future.add_done_callback(lambda _: line.begun.set())  # also where there was nothing to begin
         future.add_done_callback(lambda _: self._arrivals.put(arrival))
 
     def work(self) -> bool:
@@ -281,6 +292,9 @@ class _Scheduler:
         self._salvage = salvage
         self._runs: deque[_Run] = deque()
         self._turns = itertools.count()
+        self._lines: dict[int, Line] = {}
+        """For each step, the place of the calls that were started last."""
+
         self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
 
     def run(self, source: Iterator[Batch]) -> Iterator[Batch]:
@@ -306,7 +320,7 @@ class _Scheduler:
         batch = next(source, None)
         if batch is None:
             return False
-        run = _Run(batch, next(self._turns), self._steps, self._arrivals)
+        run = _Run(batch, next(self._turns), self._steps, self._arrivals, self._lines)
         run.start_calls()
         self._runs.append(run)
         return True

@@ -1,25 +1,28 @@
 """Aggregates: one value of many rows, or, as a window, a running value in every row."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from pixeltable.exprs.call import FunctionSpec
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import ADDED_LATER, Expr
 from pixeltable.exprs.leaves import Literal
 from pixeltable.types.column_type import ColumnType
 
 Use = OneOf["aggregate", "window", "either"]
 """How a call of an aggregate function is meant; `either` is a window unless the query groups its rows."""
 
+Frame = OneOf["running", "all"]
+"""Which rows of its group a window sees: those up to its own, or every one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Aggregate(Expr):
-    """The value of `function` over many rows, fed in ascending `order_by`, then in the order of insertion.
+    """The value of `function` over many rows, fed in the order of `order_by`, then in that of insertion.
 
     `args` belong to the parameters of its `update()`, `constants` to those that follow, of its `__init__()`. A row in
     which an argument is null that its parameter does not accept is left out. As a window it starts anew for each value
-    of `group_by`, and its value in a row is that of the rows up to this one.
+    of `group_by`, and its value in a row is that of the rows in its `frame`.
     """
 
     function: FunctionSpec
@@ -29,6 +32,8 @@ class Aggregate(Expr):
     group_by: tuple[Expr, ...]
     use: Use
     result: ColumnType
+    ascending: bool = field(default=True, metadata=ADDED_LATER)
+    frame: Frame = field(default="running", metadata=ADDED_LATER)
 
     @property
     def type(self) -> ColumnType:
@@ -43,6 +48,8 @@ class Aggregate(Expr):
             if not (parameter.has_default and repr(constant.value) == repr(parameter.default))
         ]
         shown += [f"group_by={key}" for key in self.group_by] + [f"order_by={key}" for key in self.order_by]
+        shown += [] if self.ascending else ["asc=False"]
+        shown += [] if self.frame == "running" else [f"frame={self.frame!r}"]
         return f"{self.function.name}({', '.join(shown)})"
 
     def is_window(self, *, grouping: bool) -> bool:

@@ -11,11 +11,11 @@ from typing import Any
 from pixeltable.exceptions import InvalidState
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
-from pixeltable.exprs.expr import RECORDS, Expr, field_values
+from pixeltable.exprs.expr import RECORDS, Expr, structure
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -29,8 +29,8 @@ NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
         Aggregate, And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, IsIn, IsNull,
-        JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, Shift, Similarity, ToolCalls,
-        Variable, VectorScore,
+        JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, Shift, Similarity,
+        ToolCalls, Variable, VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}
@@ -67,11 +67,11 @@ def _encode(value: Any) -> Any:
     if value is None or type(value) in (bool, int, str):
         return value
     if isinstance(value, Expr):
-        return ["node", type(value).__name__, *(_encode(item) for item in field_values(value))]
+        return ["node", type(value).__name__, *(_encode(item) for item in _written(value).values())]
     if isinstance(value, ColumnType):
         return ["type", encode_type(value)]
     if type(value).__name__ in _RECORDS or type(value).__name__ in RECORDS:
-        return [type(value).__name__, {field.name: _encode(getattr(value, field.name)) for field in fields(value)}]
+        return [type(value).__name__, {name: _encode(item) for name, item in _written(value).items()}]
     for kind, (tag, write, _) in _VALUES.items():
         if isinstance(value, kind):
             return [tag, write(value)]
@@ -79,6 +79,22 @@ def _encode(value: Any) -> Any:
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return ["array", [value.dtype.str, list(value.shape), data]]
     raise TypeError(f"a {type(value).__name__} cannot be stored in an expression")
+
+
+def _written(value: Any) -> dict[str, Any]:
+    """The fields of a node or a record that are written: what was encoded before a field came has the same form still.
+
+    Of the fields added later to a node, which are known by their places, just the last ones are left out.
+    """
+    found = {field.name: getattr(value, field.name) for field in fields(value)}
+    for field in reversed(fields(value)):
+        if not field.metadata.get("added_later"):
+            break
+        if structure(found[field.name]) == structure(field.default):
+            del found[field.name]
+        elif isinstance(value, Expr):
+            break
+    return found
 
 
 def _decode(data: Any) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from pixeltable.exceptions import Unsupported
+from pixeltable.exceptions import InvalidExpression, Unsupported
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType
 
@@ -24,6 +24,9 @@ PROPERTIES: dict[tuple[str, str], Callable[["Expr"], "Expr"]] = {}
 
 RECORDS: dict[str, type] = {}
 """Records that nodes hold and that hold nodes themselves, by the name of their class."""
+
+ADDED_LATER = {"added_later": True}
+"""Metadata of the last fields of a node or a record: stored without them where they have their default, as before."""
 
 AnyRecord = TypeVar("AnyRecord")
 
@@ -84,7 +87,7 @@ class Expr:
             return found(self)
         method = METHODS.get((kind, name)) or METHODS.get(("*", name))
         if method is not None:
-            return functools.partial(method, self)
+            return Method(method, self)
         if kind == "Json":
             return BUILDERS["field"](self, name)
         known = sorted({n for k, n in (*METHODS, *PROPERTIES) if k in (kind, "*")})
@@ -112,6 +115,12 @@ class Expr:
 
     def __invert__(self) -> "Expr":
         return BUILDERS["~"](self)
+
+    def __abs__(self) -> "Expr":
+        return BUILDERS["abs"](self)
+
+    def __round__(self, digits: int | None = None) -> "Expr":
+        return BUILDERS["round"](self, digits)
 
     def isin(self, values: Any) -> "Expr":
         """Whether the value is one of `values`, a list or a Json expression."""
@@ -158,6 +167,44 @@ class Expr:
             for value in field_values(node):
                 for inner in exprs_in_record(value):
                     yield from inner.walk_records()
+
+
+class Method(functools.partial[Any]):
+    """A method of an expression, to be called.
+
+    Compared or used as a value it is refused: either the call was forgotten, or the key of a Json object was meant.
+    What is below it, as in `t.j.items[0]`, can only be below the key.
+    """
+
+    __hash__ = functools.partial.__hash__
+
+    def __getitem__(self, key: Any) -> Expr:
+        return self._key()[key]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not self._is_of_json():
+            raise AttributeError(f"a method has no attribute {name!r}")
+        return getattr(self._key(), name)
+
+    def refuse(self, *_: Any) -> NoReturn:
+        """Say that it is not called.
+
+        Raises:
+            InvalidExpression: always.
+        """
+        receiver, name = self.args[0], self.func.__name__
+        hint = f"Call it: {receiver}.{name}(...)."
+        if self._is_of_json():
+            hint += f" What an object has under that key is {receiver}[{name!r}]."
+        raise InvalidExpression(f"`{receiver}.{name}` is a method, which has no value until it is called", hint=hint)
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = refuse
+
+    def _is_of_json(self) -> bool:
+        return bool(self.args[0].type.name == "Json")
+
+    def _key(self) -> Expr:
+        return BUILDERS["item"](self.args[0], self.func.__name__) if self._is_of_json() else self.refuse()
 
 
 def field_values(node: Expr) -> Iterator[Any]:

@@ -7,26 +7,48 @@ from pixeltable.exceptions import InvalidExpression, TypeMismatch
 from pixeltable.exprs.expr import Expr, builder, operand_text
 from pixeltable.exprs.leaves import as_expr, container
 from pixeltable.lazy import np
-from pixeltable.types.column_type import ArrayType, BoolType, ColumnType, FloatType, IntType, JsonType, StringType
+from pixeltable.types.column_type import (
+    WILDCARD,
+    ArrayType,
+    BoolType,
+    ColumnType,
+    FloatType,
+    IntType,
+    JsonType,
+    StringType,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JsonPath(Expr):
-    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing."""
+    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing.
+
+    `*` goes on with every item of a list; a slice is the list of the items it chooses.
+    """
 
     source: Expr
-    steps: tuple[str | int, ...]
+    steps: tuple[str | int | slice, ...]
 
     @property
     def type(self) -> ColumnType:
-        return JsonType(True)
+        try:
+            return _root_type(self.source).at(*self.steps)
+        except InvalidExpression:  # an argument that took the place of a variable may not have an optional key
+            return JsonType(True)
 
     def __str__(self) -> str:
         return operand_text(self.source, 99) + "".join(map(_show_step, self.steps))
 
 
-def _show_step(step: str | int) -> str:
-    return f".{step}" if isinstance(step, str) and step.isidentifier() else f"[{step!r}]"
+def _root_type(source: Expr) -> JsonType:
+    """The type of what a path starts from; open for what took the place of a Json variable, such as a text."""
+    return source.type if isinstance(source.type, JsonType) else JsonType(True)
+
+
+def _show_step(step: str | int | slice) -> str:
+    if isinstance(step, str) and step.isidentifier():
+        return f".{step}"
+    return f"[{step if step == WILDCARD else _show_index(step) if isinstance(step, slice) else repr(step)}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -104,9 +126,20 @@ def _item(source: Expr, key: Any) -> Expr:
         )
     if not isinstance(source.type, JsonType):
         raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
+    if isinstance(key, slice):
+        return _extend(source, _slice(source, key))
     if isinstance(key, bool) or not isinstance(key, str | int):
-        raise InvalidExpression(f"{source}[{key!r}]: a Json path takes a key (str) or a position (int)")
+        raise InvalidExpression(
+            f"{source}[{key!r}]: a Json path takes a key (str), a position (int), a slice of positions or '*'"
+        )
     return _extend(source, key)
+
+
+def _slice(source: Expr, key: slice) -> slice:
+    bounds = (key.start, key.stop, key.step)
+    if key.step == 0 or any(bound is not None and type(bound) is not int for bound in bounds):
+        raise InvalidExpression(f"{source}[{_show_index(key)}]: a slice of a list takes ints, and a step that is not 0")
+    return key
 
 
 def _array_index(source: Expr, item: Any) -> int | slice:
@@ -119,10 +152,20 @@ def _array_index(source: Expr, item: Any) -> int | slice:
     return slice(*plain_bounds) if isinstance(item, slice) else int(item)
 
 
-def _extend(source: Expr, step: str | int) -> Expr:
-    if isinstance(source, JsonPath):
-        return JsonPath(source.source, (*source.steps, step))
-    return JsonPath(source, (step,))
+def _extend(source: Expr, step: str | int | slice) -> Expr:
+    """The path one step further; a key of a typed list is that of all its items.
+
+    Raises:
+        InvalidExpression: the type of the source has nothing there.
+    """
+    root, before = (source.source, source.steps) if isinstance(source, JsonPath) else (source, ())
+    if before and isinstance(before[-1], slice) and isinstance(step, str) and step != WILDCARD:
+        before = (*before, WILDCARD)  # a key of a slice is that of all its items
+    try:
+        _, steps = _root_type(root).follow((*before, step))
+    except InvalidExpression as error:
+        raise InvalidExpression(f"{JsonPath(root, (*before, step))}: {error.message}") from None
+    return JsonPath(root, steps)
 
 
 @container(list, tuple)

@@ -1,11 +1,11 @@
 """The nodes without children: literals and references to columns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pixeltable.exceptions import InvalidExpression
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import ADDED_LATER, Expr, Method
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.types.literals import literal_type, plain
@@ -33,29 +33,35 @@ class Literal(Expr):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ColumnRef(Expr):
-    """The value of a column in the row at hand; `column` and `table` are ids, which survive renaming."""
+    """The value of a column in the row at hand; `column` and `table` are ids, which survive renaming.
+
+    `alias` tells apart the rows of a table that a query reads more than once.
+    """
 
     column: int
     table: int
     name: str
     column_type: ColumnType
+    alias: str | None = field(default=None, metadata=ADDED_LATER)
 
     @property
     def type(self) -> ColumnType:
         return self.column_type
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if self.alias is None else f"{self.alias}.{self.name}"
 
 
 def as_expr(value: Any) -> Expr:
     """`value` as a node: itself, a literal, or a Json value built from the expressions within it.
 
     Raises:
-        InvalidExpression: no column could hold the value.
+        InvalidExpression: no column could hold the value, or it is a method that was not called.
     """
     if isinstance(value, Expr):
         return value
+    if isinstance(value, Method):
+        value.refuse()
     if _holds_expr(value):
         return next(build for kind, build in _CONTAINER_BUILDERS.items() if isinstance(value, kind))(value)
     value = _copied(value)
@@ -71,13 +77,15 @@ def as_expr(value: Any) -> Expr:
 
 
 def _copied(value: Any) -> Any:
-    """A value that stays as it is when its container is changed; tuples within are lists, as they are in a cell."""
+    """A value that stays as it is when its container is changed; tuples and pydantic models as they are in a cell."""
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_copied(item) for item in value]
     if value is None or type(value) in (bool, int, float, str):  # most are, and need no numpy
         return value
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return _copied(value.model_dump())
     return value.copy() if isinstance(value, np.ndarray) else plain(value)
 
 

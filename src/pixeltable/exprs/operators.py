@@ -241,6 +241,14 @@ class Cast(Expr):
         return f"{operand_text(self.operand, 99)}.astype({self.target})"
 
 
+def is_identity(node: Cast) -> bool:
+    """Whether every value of the operand is one of the target as it is."""
+    given, target = node.operand.type, node.target
+    if isinstance(target, JsonType) and target.schema is not None:
+        return given.matches(target)  # an accepted one may hold ints where the target has floats
+    return type(given) is type(target) and target.accepts(given)
+
+
 def _is_text(*operands: Expr) -> bool:
     return all(isinstance(operand.type, StringType) for operand in operands)
 
@@ -424,4 +432,4 @@ def _fits(operand: Expr, literal: Expr) -> bool:
 
 @builder("astype")
 def _astype(operand: Expr, target: Any) -> Expr:
-    return Cast(operand, type_from_form(target, column=str(operand)))
+    return Cast(operand, type_from_form(target, subject=f"({operand}).astype()"))

@@ -63,6 +63,20 @@ class VectorScore(Expr):
         return f"{self.metric}({self.source}, <vector>)"
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RowHash(Expr):
+    """A text of hexadecimal digits that chance gives every row of a table; the same whenever the seed is."""
+
+    seed: int
+
+    @property
+    def type(self) -> ColumnType:
+        return StringType()
+
+    def __str__(self) -> str:
+        return f"<chance {self.seed}>"
+
+
 MODALITIES = ("string", "image", "audio", "video", "document", "vector")
 _MODALITY_OF: dict[type, str] = {ArrayType: "vector", ImageType: "image"}
 

@@ -1,4 +1,4 @@
-"""Aggregates over values of any type: `sum`, `count`, `min`, `max`, `mean`, `make_list`.
+"""Aggregates over values of any type: `sum`, `count`, `min`, `max`, `mean`, `any`, `all`, `first`, `last`, `make_list`.
 
 Nulls are left out. Of no rows `count` is 0, `make_list` an empty list, and the others are null.
 
@@ -12,14 +12,14 @@ Nulls are left out. Of no rows `count` is 0, `make_list` an empty list, and the 
 import datetime
 import importlib
 import uuid
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from pixeltable.types.column_type import JsonType
 from pixeltable.udfs.aggregate import Aggregator, uda
+from pixeltable.udfs.aggregate_sql import in_sql, ordered_array, sqlalchemy, window_in_sql
+from pixeltable.udfs.comparable import as_number, order_key
 
 T = TypeVar("T")
-Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 NUMBERS = ({T: int}, {T: float}, {T: JsonType()})
 ORDERED = (
@@ -40,7 +40,7 @@ class sum(Aggregator, Generic[T]):
 
     def update(self, val: T) -> None:
         """Take in one number."""
-        self.add(_number(val))
+        self.add(as_number(val))
 
     def value(self) -> T | None:
         """The sum so far."""
@@ -86,7 +86,7 @@ class _Extreme(Aggregator, Generic[T]):
 
     def update(self, val: T) -> None:
         """Take in one value."""
-        key = _key(val)
+        key = order_key(val)
         if self.key is not None and isinstance(val, bool) != isinstance(self.best, bool):
             raise TypeError(f"{val!r} and {self.best!r} are in no order")
         if self.key is None or self.precedes(key):
@@ -137,7 +137,7 @@ class mean(Aggregator, Generic[T]):
 
     def update(self, val: T) -> None:
         """Take in one number."""
-        number = _number(val)
+        number = as_number(val)
         self.total = number if self.total is None else self.total + number
         self.count += 1
 
@@ -150,6 +150,118 @@ class mean(Aggregator, Generic[T]):
         if other.total is not None:
             self.total = other.total if self.total is None else self.total + other.total
             self.count += other.count
+
+
+@uda(allows_window=True)
+class any(Aggregator):
+    """Whether at least one Bool is true; nulls are left out, and it is null of no others.
+
+    >>> found = any.body()
+    >>> for value in (False, True):
+    ...     found.update(value)
+    >>> found.value()
+    True
+    """
+
+    def __init__(self) -> None:
+        self.found: bool | None = None
+
+    def update(self, val: bool) -> None:
+        """Take in one truth value."""
+        self.found = bool(self.found) | _truth(val)
+
+    def value(self) -> bool | None:
+        """Whether one of those so far is true."""
+        return self.found
+
+    def merge(self, other: "any") -> None:
+        """Take in the answer of further rows."""
+        if other.found is not None:
+            self.update(other.found)
+
+
+@uda(allows_window=True)
+class all(Aggregator):
+    """Whether each Bool is true; nulls are left out, and it is null of no others.
+
+    >>> found = all.body()
+    >>> for value in (False, True):
+    ...     found.update(value)
+    >>> found.value()
+    False
+    """
+
+    def __init__(self) -> None:
+        self.found: bool | None = None
+
+    def update(self, val: bool) -> None:
+        """Take in one truth value."""
+        self.found = _truth(val) and self.found is not False
+
+    def value(self) -> bool | None:
+        """Whether each of those so far is true."""
+        return self.found
+
+    def merge(self, other: "all") -> None:
+        """Take in the answer of further rows."""
+        if other.found is not None:
+            self.update(other.found)
+
+
+@uda(allows_window=True)
+class first(Aggregator):
+    """The first value that is not null, in the order of insertion or of `order_by`; of any type.
+
+    >>> found = first.body()
+    >>> for value in (None, "a", "b"):
+    ...     found.update(value)
+    >>> found.value()
+    'a'
+    """
+
+    def __init__(self) -> None:
+        self.found: Any = None
+
+    def update(self, val: Any) -> None:
+        """Take in one value."""
+        if self.found is None:
+            self.found = val
+
+    def value(self) -> Any:
+        """The first so far."""
+        return self.found
+
+    def merge(self, other: "first") -> None:
+        """Take in the first of further rows."""
+        self.update(other.found)
+
+
+@uda(allows_window=True)
+class last(Aggregator):
+    """The last value that is not null, in the order of insertion or of `order_by`; of any type.
+
+    >>> found = last.body()
+    >>> for value in ("a", "b", None):
+    ...     found.update(value)
+    >>> found.value()
+    'b'
+    """
+
+    def __init__(self) -> None:
+        self.found: Any = None
+
+    def update(self, val: Any) -> None:
+        """Take in one value."""
+        if val is not None:
+            self.found = val
+
+    def value(self) -> Any:
+        """The last so far."""
+        return self.found
+
+    def merge(self, other: "last") -> None:
+        """Take in the last of further rows."""
+        self.update(other.found)
 
 
 @uda
@@ -172,77 +284,143 @@ class make_list(Aggregator):
         self.items += other.items
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, got {type(value).__name__} {value!r}")
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"expected a bool, got {type(value).__name__} {value!r}")
     return value
 
 
-def _key(value: Any) -> tuple[bool, Any]:
-    """What values are compared by."""
-    if isinstance(value, dict | list):
-        raise TypeError(f"a {type(value).__name__} has no order")
-    if isinstance(value, datetime.datetime):
-        value = value.astimezone(datetime.UTC)  # times of one zone compare by their clocks, which are set back
-    return value != value, value  # NaN is unlike itself
+# How they are written in SQL.
 
 
-# How they are written in SQL. `mypy` takes what a class decorator returns for the class, hence the detour.
-
-
-def _in_sql(aggregate: Any) -> Callable[[Rule], Rule]:
-    return cast(Callable[[Rule], Rule], aggregate.to_sql)
-
-
-def _sqlalchemy() -> Any:
-    """The package, which `import pixeltable` must not load: rules run when there is a query."""
-    return importlib.import_module("sqlalchemy")
-
-
-def _total(val: Any, row: Any) -> Any:
+def _ordered_sum(val: Any, row: Any) -> Any:
     """The sum of floats in the order of rows, as they are added in Python; ints are summed up exactly."""
-    sa = _sqlalchemy()
+    sa = sqlalchemy()
     if not isinstance(val.type, sa.Double):
         return sa.func.sum(val, type_=sa.Numeric)
     dialect = importlib.import_module("sqlalchemy.dialects.postgresql")
     return sa.func.sum(dialect.aggregate_order_by(val, row), type_=sa.Double)
 
 
-@_in_sql(sum)
+def _window_sum(val: Any, over: Any) -> Any:
+    """A window adds in its own order."""
+    sa = sqlalchemy()
+    return over(sa.func.sum(val, type_=sa.Double if isinstance(val.type, sa.Double) else sa.Numeric))
+
+
+def _typed_sum(val: Any, total: Any) -> Any:
+    sa = sqlalchemy()
+    return sa.cast(total, val.type if isinstance(val.type, sa.Double) else sa.BigInteger)
+
+
+def _quotient(total: Any, count: Any) -> Any:
+    sa = sqlalchemy()
+    return sa.cast(total, sa.Double) / sa.cast(sa.func.nullif(count, 0), sa.Double)
+
+
+@in_sql(sum)
 def _sum_sql(val: Any, row: Any) -> Any:
-    sa = _sqlalchemy()
-    return sa.cast(_total(val, row), val.type if isinstance(val.type, sa.Double) else sa.BigInteger)
+    return _typed_sum(val, _ordered_sum(val, row))
 
 
-@_in_sql(mean)
+@window_in_sql(sum)
+def _sum_window(val: Any, over: Any) -> Any:
+    return _typed_sum(val, _window_sum(val, over))
+
+
+@in_sql(mean)
 def _mean_sql(val: Any, row: Any) -> Any:
-    sa = _sqlalchemy()
-    return sa.cast(_total(val, row), sa.Double) / sa.cast(sa.func.nullif(sa.func.count(val), 0), sa.Double)
+    return _quotient(_ordered_sum(val, row), sqlalchemy().func.count(val))
 
 
-@_in_sql(count)
+@window_in_sql(mean)
+def _mean_window(val: Any, over: Any) -> Any:
+    return _quotient(_window_sum(val, over), over(sqlalchemy().func.count(val)))
+
+
+@in_sql(count)
 def _count_sql(val: Any, row: Any) -> Any:  # noqa: ARG001  # every rule gets it
-    return _sqlalchemy().func.count(val)
+    return sqlalchemy().func.count(val)
 
 
-@_in_sql(min)
+@window_in_sql(count)
+def _count_window(val: Any, over: Any) -> Any:
+    return over(sqlalchemy().func.count(val))
+
+
+def _as_it_is(element: Any) -> Any:
+    return element
+
+
+@in_sql(min)
 def _min_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
-    return _extreme_sql(val, "min", "bool_and")
+    return _extreme_sql(val, "min", "bool_and", _as_it_is)
 
 
-@_in_sql(max)
+@window_in_sql(min)
+def _min_window(val: Any, over: Any) -> Any:
+    return _extreme_sql(val, "min", "bool_and", over)
+
+
+@in_sql(max)
 def _max_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
-    return _extreme_sql(val, "max", "bool_or")
+    return _extreme_sql(val, "max", "bool_or", _as_it_is)
 
 
-def _extreme_sql(val: Any, function: str, of_bools: str) -> Any:
+@window_in_sql(max)
+def _max_window(val: Any, over: Any) -> Any:
+    return _extreme_sql(val, "max", "bool_or", over)
+
+
+def _extreme_sql(val: Any, function: str, of_bools: str, over: Any) -> Any:
     """PostgreSQL has neither least bools nor least UUIDs; the text of these is in the same order."""
-    sa = _sqlalchemy()
+    sa = sqlalchemy()
     extreme = getattr(sa.func, function)
     if isinstance(val.type, sa.Boolean):
-        return getattr(sa.func, of_bools)(val)
+        return over(getattr(sa.func, of_bools)(val))
     if isinstance(val.type, sa.Uuid):
-        return sa.cast(extreme(sa.cast(val, sa.Text).collate("C")), sa.Uuid)
+        return sa.cast(over(extreme(sa.cast(val, sa.Text).collate("C"))), sa.Uuid)
     if isinstance(val.type, sa.Double):
-        return extreme(val + sa.literal(0.0, sa.Double))  # -0.0 and 0.0 are equal; 0.0 is shown
-    return extreme(val.collate("C") if isinstance(val.type, sa.Text) else val)
+        return over(extreme(val + sa.literal(0.0, sa.Double)))  # -0.0 and 0.0 are equal; 0.0 is shown
+    return over(extreme(val.collate("C") if isinstance(val.type, sa.Text) else val))
+
+
+@in_sql(any)
+def _any_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+    return sqlalchemy().func.bool_or(val)
+
+
+@window_in_sql(any)
+def _any_window(val: Any, over: Any) -> Any:
+    return over(sqlalchemy().func.bool_or(val))
+
+
+@in_sql(all)
+def _all_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+    return sqlalchemy().func.bool_and(val)
+
+
+@window_in_sql(all)
+def _all_window(val: Any, over: Any) -> Any:
+    return over(sqlalchemy().func.bool_and(val))
+
+
+# `first` and `last` have no SQL as windows: IGNORE NULLS is not in PostgreSQL, and an array would be made for each row.
+
+
+@in_sql(first)
+def _first_sql(val: Any, row: Any) -> Any:
+    return _foremost(val, row.asc())
+
+
+@in_sql(last)
+def _last_sql(val: Any, row: Any) -> Any:
+    return _foremost(val, row.desc())
+
+
+def _foremost(val: Any, order: Any) -> Any:
+    """None for cells that are bytes: those of arrays and media are more than their bytes."""
+    sa = sqlalchemy()
+    if isinstance(val.type, sa.LargeBinary | sa.JSON):
+        return None
+    return sa.type_coerce(ordered_array(val, order)[1], val.type)

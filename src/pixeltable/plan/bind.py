@@ -32,6 +32,8 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
     for aggregate in aggregates_in(expr):
         if aggregate.is_window(grouping=False):
             raise Unsupported(f"{role}: the window `{aggregate}` is not supported here yet", hint=hint)
+        if role == "where()":
+            hint = "To choose among groups, use having(): t.group_by(...).select(...).having(...)."
         raise InvalidExpression(f"{role} is about single rows, but `{aggregate}` is an aggregate", hint=hint)
 
 
@@ -70,8 +72,17 @@ def bind_predicate(expr: object, table: TableRecord, *, role: str = "where()") -
     Raises:
         TypeMismatch: it is no Bool.
     """
+    return bind(require_bool(expr, role=role), table, role=role)
+
+
+def require_bool(expr: object, *, role: str) -> Expr:
+    """The expression itself.
+
+    Raises:
+        TypeMismatch: it is no Bool.
+    """
     if not isinstance(expr, Expr):
         raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {type(expr).__name__}")
     if not isinstance(expr.type, BoolType):
         raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`")
-    return bind(expr, table, role=role)
+    return expr

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.aggregate import Aggregate
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef
-from pixeltable.plan.alchemy import Sql, sa
+from pixeltable.exprs.variable import Variable
+from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.planner import Pusher
 from pixeltable.plan.query import Grouping, OrderItem
-from pixeltable.plan.scope import sa_type
-from pixeltable.plan.sql import IN_SQL
-from pixeltable.types.column_type import FloatType, StringType
+from pixeltable.plan.scope import Scope, sa_type
+from pixeltable.plan.sql import IN_SQL, to_sql
+from pixeltable.types.column_type import FloatType, JsonType, StringType
 from pixeltable.udfs import registry
+from pixeltable.udfs.aggregate import AggregateFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,22 @@ class GroupedSql:
     query: sa.Select[Any]
     columns: dict[Any, Sql]
     first: Sql | None
+
+    def having(self, predicate: Expr, push: Pusher) -> GroupedSql | None:
+        """With the groups alone for which the predicate is true; None if Python has to choose them."""
+        values: dict[str, Sql] = {}
+
+        def value_of(node: Expr) -> Expr | None:
+            column = self.columns.get(structure(node))
+            if column is None or not isinstance(node.type, IN_SQL):
+                return None
+            name = f"v{len(values)}"
+            values[name] = column.collate("C") if isinstance(node.type, StringType) else column
+            return Variable(name, node.type)
+
+        over_groups = rebuild(predicate, value_of)
+        condition = to_sql(over_groups, Scope(push.scope.table, values, clocks_agree=push.scope.clocks_agree))
+        return None if condition is None else replace(self, query=self.query.having(condition))
 
     def order(self, items: Sequence[OrderItem]) -> list[Any] | None:
         """An ORDER BY, with groups that are equal in all items by their first row; None if Python has to order."""
@@ -53,12 +71,13 @@ def grouped_sql(grouping: Grouping, where: Expr | None, push: Pusher) -> Grouped
     rows = inputs.subquery([] if condition is None else [condition])
     key_columns: list[Sql] = [rows.c[name] for name in keys if name is not None]
     values = [
-        _aggregate_sql(node, [rows.c[name] for name in names or ()], rows.c.row)
+        _aggregate_sql(node, *(rows.c[name] for name in names or ()))
         for node, names in zip(grouping.aggregates, aggregates, strict=True)
     ]
     if any(value is None for value in values):
         return None
-    columns = [*key_columns, *(value for value in values if value is not None)]
+    shown = [_shown(key, column, rows.c.row) for key, column in zip(grouping.keys, key_columns, strict=True)]
+    columns = [*shown, *(value for value in values if value is not None)]
     labelled = [column.label(f"s{number}") for number, column in enumerate(columns)]
     query: sa.Select[Any] = sa.select(*labelled).group_by(*key_columns)
     slots = (*grouping.keys, *grouping.aggregates)
@@ -84,19 +103,33 @@ class _Inputs:
     def subquery(self, conditions: list[Sql]) -> sa.Subquery:
         """The rows, which are numbered by `row`."""
         scope = self._push.scope
-        query = sa.select(scope.rows.c.row, *self._columns).select_from(scope.from_clause()).where(*conditions)
-        return query.subquery("rows")
+        query = sa.select(scope.row_number.label("row"), *self._columns)
+        return query.select_from(scope.from_clause()).where(*conditions).subquery("rows")
+
+
+def _shown(key: Expr, column: Sql, row: Sql) -> Sql:
+    """What stands for a group: of equal Json values, which may look different, that of its first row."""
+    if not isinstance(key.type, JsonType):
+        return column
+    # The least of these texts begins with the number of the first row; an aggregate in their order would sort all rows.
+    numbered = sa.func.lpad(sa.cast(row, sa.Text), _DIGITS, "0") + sa.cast(column, sa.Text)
+    first = sa.func.min(numbered.collate("C"), type_=sa.Text)
+    return sa.cast(sa.func.substr(first, _DIGITS + 1), postgresql.JSONB)
+
+
+_DIGITS = 19
+"""Of the largest row number."""
 
 
 def _key_sql(key: Expr, push: Pusher) -> Sql | None:
-    if not isinstance(key.type, IN_SQL):
-        return None  # SQL has one of several equal Json values in no particular order
-    sql = _typed(key, push)
+    if not isinstance(key.type, (*IN_SQL, JsonType)):
+        return None
+    sql = typed_sql(key, push)
     # -0.0 and 0.0 are equal, and which of them stands for their group has to be the same in every run.
     return sql + sa.literal(0.0, sa.Double) if sql is not None and isinstance(key.type, FloatType) else sql
 
 
-def _typed(expr: Expr, push: Pusher) -> Sql | None:
+def typed_sql(expr: Expr, push: Pusher) -> Sql | None:
     """The expression as a column of its type: a sum of `integer` is not one of `bigint`, and a null has no type."""
     sql = push.sql(expr)
     if sql is None or isinstance(expr, ColumnRef) or not isinstance(expr.type, IN_SQL):
@@ -105,33 +138,60 @@ def _typed(expr: Expr, push: Pusher) -> Sql | None:
 
 
 def _aggregate_arguments(node: Aggregate, inputs: _Inputs, push: Pusher) -> list[str] | None:
-    """The names of its arguments in the subquery, or None if it runs in Python."""
-    if node.order_by or _sql_rule(node) is None:
+    """The names in the subquery of what numbers its rows and of its arguments, or None if it runs in Python."""
+    function = sql_function(node)
+    if function is None or function.sql is None:
         return None
-    names: list[str] = []
+    arguments = arguments_sql(node, push)
+    order = order_sql(node, push)
+    if arguments is None or order is None:
+        return None
+    numbered = sa.func.row_number().over(order_by=order)
+    found = [inputs.add(numbered) if node.order_by else "row", *map(inputs.add, arguments)]
+    return [name for name in found if name is not None]
+
+
+def arguments_sql(node: Aggregate, push: Pusher) -> list[Sql] | None:
+    """The arguments of an aggregate, or None if one is in Python, or of a type that its parameter has not."""
+    found: list[Sql] = []
     for argument, parameter in zip(node.args, node.function.parameters, strict=False):
         fitting = parameter.type is None or (
             isinstance(argument.type, IN_SQL) and type(argument.type) is type(parameter.type)
         )
-        name = inputs.add(_typed(argument, push)) if fitting else None
-        if name is None:
+        sql = typed_sql(argument, push) if fitting else None
+        if sql is None:
             return None
-        names.append(name)
-    return names
-
-
-def _aggregate_sql(node: Aggregate, arguments: Sequence[Sql], row: Sql) -> Sql | None:
-    rule = _sql_rule(node)
-    assert rule is not None
-    typed = [
-        sa.type_coerce(column, sa_type(argument.type)) for column, argument in zip(arguments, node.args, strict=True)
-    ]
-    found: Sql | None = rule(*typed, *(constant.value for constant in node.constants), row=row)
+        found.append(sa.type_coerce(sql, sa_type(argument.type)))
     return found
 
 
-def _sql_rule(node: Aggregate) -> Any:
+def order_sql(node: Aggregate, push: Pusher, *, by_row: bool = True) -> list[Any] | None:
+    """The order in which an aggregate sees its rows, those that are equal `by_row`; None if Python has to order."""
+    keys: list[Any] = []
+    for key in node.order_by:
+        sql = typed_sql(key, push) if isinstance(key.type, IN_SQL) else None
+        if sql is None:
+            return None
+        sql = sql.collate("C") if isinstance(key.type, StringType) else sql
+        keys.append(sql.asc() if node.ascending else sql.desc())
+    return [*keys, *push.scope.row_keys] if by_row or not keys else keys
+
+
+def _aggregate_sql(node: Aggregate, row: Sql, *arguments: Sql) -> Sql | None:
+    function = sql_function(node)
+    assert function is not None
+    assert function.sql is not None
+    typed = [
+        sa.type_coerce(column, sa_type(argument.type)) for column, argument in zip(arguments, node.args, strict=True)
+    ]
+    found: Sql | None = function.sql(*typed, *(constant.value for constant in node.constants), row=row)
+    return found
+
+
+def sql_function(node: Aggregate) -> AggregateFunction | None:
+    """The function that an aggregate calls; None if it is not there."""
     try:
-        return registry.find(node.function).sql
+        found = registry.find(node.function)
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates it finds out
+    return found if isinstance(found, AggregateFunction) else None

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import Unsupported
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
-from pixeltable.exprs.properties import CellProperty, VectorScore
+from pixeltable.exprs.properties import CellProperty, RowHash, VectorScore
 from pixeltable.exprs.variable import Variable
+from pixeltable.plan import sampling
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
-from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
+from pixeltable.plan.joins import JoinedRecord, JoinScope
+from pixeltable.plan.query import Grouping, How, OrderItem, QuerySpec, Sample
 from pixeltable.plan.scope import Pushdown, Scope
-from pixeltable.plan.sql import to_sql, vector_distance
+from pixeltable.plan.sql import IN_SQL, to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
@@ -41,8 +44,9 @@ class Scan:
 class QueryPlan:
     """A statement and what Python does with its rows: filter, group, order, cut, then evaluate `outputs`.
 
-    `grouping` is there if Python groups the rows, `windows` have to see all rows before any is cut off; rows that are
-    left in no other order are then taken in reverse if `newest_first` is set.
+    `sample` is there if Python chooses among the rows, `grouping` if it groups them, `having` if it chooses among
+    groups; `windows` have to see all rows before any is cut off; rows that are left in no other order are then taken in
+    reverse if `newest_first` is set.
 
     `exact` answers the same without vector indexes and with rows that have no vector; it is used when `scan` yields
     fewer rows than `wanted`.
@@ -57,8 +61,10 @@ class QueryPlan:
     exact: Scan | None = None
     wanted: int | None = None
     grouping: Grouping | None = None
+    having: Expr | None = None
     windows: tuple[Aggregate, ...] = ()
     newest_first: bool = False
+    sample: Sample | None = None
 
 
 class Pusher:
@@ -67,13 +73,35 @@ class Pusher:
     def __init__(
         self, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
     ) -> None:
-        agree = pushdown.clocks_agree if isinstance(pushdown, Pushdown) else lambda: True
-        self.scope = Scope(table, variables or {}, clocks_agree=agree)
         self._pushdown = pushdown
+        agree = pushdown.clocks_agree if isinstance(pushdown, Pushdown) else lambda: True
+        self.left_over: list[Expr] = []
+        """Conditions of joins for Python to filter by."""
+
+        if isinstance(table, JoinedRecord):
+            self.scope: Scope = JoinScope(table, variables or {}, clocks_agree=agree)
+            self.scope.conditions += [self._join_condition(how, on, table) for how, on in table.joins]
+        else:
+            self.scope = Scope(table, variables or {}, clocks_agree=agree)
+
+    def _join_condition(self, how: How, on: Expr | None, table: TableRecord) -> Sql:
+        if on is None:
+            return sa.true()
+        bound = bind_predicate(on, table, role="join()")
+        found = to_sql(bound, self.scope)
+        if found is not None:
+            return found
+        if how != "inner":
+            raise Unsupported(
+                f"the condition of a {how} join has to run in SQL, and `{on}` cannot",
+                hint="Add it as a computed column first, and join by that.",
+            )
+        self.left_over.append(bound)
+        return sa.true()
 
     def sql(self, node: Expr) -> Sql | None:
         """The node as SQL, its heaps joined; None, and nothing joined, if it runs in Python."""
-        if not self._pushdown and not isinstance(node, ColumnRef | CellProperty | VectorScore):
+        if not self._pushdown and not isinstance(node, ColumnRef | CellProperty | RowHash | VectorScore):
             return None
         before = dict(self.scope.used)
         found = to_sql(node, self.scope)
@@ -102,12 +130,17 @@ def plan_query(
     outputs = select_outputs(spec, table)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = split_predicate(predicate, push)
+    sample = spec.sample and bound_sample(spec.sample, table)
+    if sample is not None and pushdown and (chosen := _chosen_rows(sample, predicate, table, pushdown)) is not None:
+        conditions, where, sample = [push.scope.rows.c.row.in_(chosen)], None, None
     ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
     keys = order_keys(ordering, spec, push)
-    in_sql = where is None and keys is not None
+    in_sql = where is None and keys is not None and sample is None
     rest = [expr for _, expr in outputs] + ([where] if where is not None else [])
     if keys is None:
         rest += [item.expr for item in ordering]
+    if sample is not None:
+        rest += [RowHash(sample.seed), *sample.stratify_by]
     slots = tuple(slots_of(rest, push))
     columns = [slot_sql(slot, push) for slot in slots]
 
@@ -124,7 +157,7 @@ def plan_query(
     limited = spec.limit is not None or spec.variable_limit is not None
     by_vector = in_sql and limited and leads_with_nearest(ordering)
     return QueryPlan(
-        scan=statement(nearest_only=by_vector),
+        scan=statement(nearest_only=by_vector and not isinstance(table, JoinedRecord)),
         outputs=outputs,
         where=where,
         order_by=() if keys is not None else ordering,
@@ -132,7 +165,45 @@ def plan_query(
         offset=None if in_sql else spec.offset,
         exact=statement(nearest_only=False) if by_vector else None,
         wanted=spec.limit if by_vector else None,
+        sample=sample,
     )
+
+
+def bound_sample(sample: Sample, table: TableRecord) -> Sample:
+    """A sample with its strata bound."""
+    return replace(sample, stratify_by=tuple(bind(key, table, role="sample()") for key in sample.stratify_by))
+
+
+def _chosen_rows(
+    sample: Sample, predicate: Expr | None, table: TableRecord, pushdown: Pushdown | bool
+) -> sa.Select[Any] | None:
+    """A statement for the ids of the rows that the sample chooses of those the filter keeps; None if Python has to."""
+    push = Pusher(table, pushdown=pushdown)
+    conditions, where = split_predicate(predicate, push)
+    keys = [push.sql(key) if isinstance(key.type, IN_SQL) else None for key in sample.stratify_by]
+    strata = [key for key in keys if key is not None]
+    if where is not None or len(strata) < len(keys):
+        return None
+    row, hashed = push.scope.rows.c.row, slot_sql(RowHash(sample.seed), push)
+    rows = sa.select(row).select_from(push.scope.from_clause()).where(*conditions)
+    if sample.fraction is not None and not strata:
+        return rows.where(sa.func.left(hashed, 8).collate("C") < sampling.threshold(sample.fraction)).correlate(None)
+    if not strata:
+        return rows.order_by(hashed.collate("C")).limit(sample.n).correlate(None)
+    rank = sa.func.row_number().over(partition_by=strata, order_by=hashed.collate("C")).label("place")
+    total = sa.func.count().over(partition_by=strata).label("total")
+    ranked = rows.add_columns(rank, total, hashed.label("hash")).correlate(None).subquery("ranked")
+    return _of_strata(sample, ranked)
+
+
+def _of_strata(sample: Sample, ranked: sa.Subquery) -> sa.Select[Any]:
+    rows, place, total = sa.select(ranked.c.row), ranked.c.place, sa.cast(ranked.c.total, sa.Double)
+    if sample.n_per_stratum is not None:
+        return rows.where(place <= sample.n_per_stratum)
+    if sample.fraction is not None:
+        return rows.where(place <= sa.func.ceil(total * sa.literal(sample.fraction, sa.Double)))
+    depth = (sa.cast(place, sa.Double) - sa.literal(0.5, sa.Double)) / total
+    return rows.order_by(depth, ranked.c.hash.collate("C")).limit(sample.n)
 
 
 def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
@@ -140,7 +211,7 @@ def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool
     push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = split_predicate(predicate, push)
-    if where is not None:
+    if where is not None or spec.sample is not None:
         return None
     rows = sa.select(push.scope.rows.c.row).select_from(push.scope.from_clause()).where(*conditions)
     if spec.limit is None and spec.offset is None:
@@ -158,7 +229,7 @@ def split_predicate(predicate: Expr | None, push: Pusher) -> tuple[list[Sql], Ex
     """The conjuncts that run in SQL, and the conjunction of the others."""
     parts = predicate.parts if isinstance(predicate, And) else () if predicate is None else (predicate,)
     conditions: list[Sql] = []
-    rest: list[Expr] = []
+    rest: list[Expr] = [*push.left_over]
     for part in parts:
         sql = push.sql(part)
         if sql is None:
@@ -186,8 +257,7 @@ def order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> 
 
 
 def _row_order(spec: QuerySpec, scope: Scope) -> list[Any]:
-    row = scope.rows.c.row
-    return [row.asc() if spec.row_order == "inserted" else row.desc()]
+    return [row.asc() if spec.row_order == "inserted" else row.desc() for row in scope.row_keys]
 
 
 def _is_nearest_first(item: OrderItem) -> bool:
@@ -264,16 +334,13 @@ def plan_rows(
     *,
     where: Expr | None = None,
     heaps: Sequence[Heap] = (),
-    lacking: Heap | None = None,
     after: int | None = None,
     rows: Sequence[int] | None = None,
-    limit: int | None = None,
     pushdown: Pushdown | bool,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 
-    `heaps` are read for their `op_in` alone. `lacking` restricts to rows that have no entry in that heap, `after` to
-    rows beyond an id, `rows` to these.
+    `heaps` are read for their `op_in` alone; `after` restricts to rows beyond an id, `rows` to these.
     """
     push = Pusher(table, pushdown=pushdown)
     scope = push.scope
@@ -290,9 +357,6 @@ def plan_rows(
     errors = [scope.errors(scope.record(ref)) for ref in failing]
     for heap in heaps:
         scope.heap(heap)
-    if lacking is not None:
-        entry = scope.heap(lacking)
-        conditions.append(entry.c.row.is_(None))
     if after is not None:
         conditions.append(scope.rows.c.row > after)
     if rows is not None:
@@ -301,5 +365,38 @@ def plan_rows(
     ops = [clause.c.op_in for clause in scope.used.values()]
     read = [column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])]
     query = sa.select(scope.rows.c.row, *read)
-    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row).limit(limit)
+    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row)
     return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, properties, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlan:
+    """A statement that yields `row`, the columns and the errors of those `failing`; `heaps` are those of the columns.
+
+    It takes two more parameters: rows beyond the id `after`, and at most `limit` of them.
+    """
+
+    scan: Scan
+    heaps: tuple[Heap, ...]
+    columns: tuple[ColumnRef, ...]
+    failing: tuple[ColumnRef, ...]
+
+
+def plan_page(
+    table: TableRecord, columns: Sequence[ColumnRef], *, lacking: Heap | None, pushdown: Pushdown | bool
+) -> PagePlan:
+    """A plan to read stored columns page by page; of the rows that have no entry in the heap `lacking`, if given."""
+    push = Pusher(table, pushdown=pushdown)
+    scope = push.scope
+    cells = [slot_sql(ref, push) for ref in columns]
+    failing = tuple(ref for ref in columns if scope.record(ref).is_computed)
+    errors = [scope.errors(scope.record(ref)) for ref in failing]
+    heaps = tuple(scope.used)
+    row = scope.rows.c.row
+    conditions = [row > sa.bindparam("after", type_=sa.BigInteger)]
+    if lacking is not None:
+        conditions.append(scope.heap(lacking).c.row.is_(None))
+    read = [column.label(f"x{i}") for i, column in enumerate([*cells, *errors])]
+    query = sa.select(row, *read).select_from(scope.from_clause()).where(*conditions).order_by(row)
+    query = query.limit(sa.bindparam("limit", type_=sa.BigInteger))
+    return PagePlan(compile_scan(query, ()), heaps, tuple(columns), failing)

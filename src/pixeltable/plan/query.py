@@ -1,11 +1,11 @@
 """A query as data: what users build step by step, before anything is resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal as Choice
 
 from pixeltable.exprs.aggregate import Aggregate
-from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild_record, record
+from pixeltable.exprs.expr import ADDED_LATER, Expr, exprs_in_record, rebuild_record, record
 from pixeltable.exprs.leaves import Literal
 from pixeltable.exprs.variable import Variable
 from pixeltable.types.column_type import ColumnType
@@ -28,16 +28,53 @@ class Grouping:
     aggregates: tuple[Aggregate, ...]
 
 
+How = Choice["inner", "left", "right", "full_outer", "cross"]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The rows of another table beside those before: all pairs (`cross`), or those for which `on` is true.
+
+    Of a left join all rows before are kept, of a right one all of the other table, of a full one both; what they lack
+    is null.
+    """
+
+    table: int
+    how: How
+    on: Expr | None
+    alias: str | None = None
+    name: str = ""
+    """What the user knew the table by."""
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows chosen by chance: `n` in all, `n_per_stratum` of each stratum, or a `fraction`; just one of these is given.
+
+    Strata are the rows that are equal in all of `stratify_by`. With the same `seed` the same rows are chosen.
+    """
+
+    seed: int
+    n: int | None = None
+    n_per_stratum: int | None = None
+    fraction: float | None = None
+    stratify_by: tuple[Expr, ...] = ()
+
+
 @record
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
     """The clauses of a query over the table of id `table`; `select` None means all columns.
 
-    With `group_by`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows.
+    With `group_by`, `having`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows, or for
+    those alone of which `having` is true.
 
     In the query of a function Variables stand for its parameters: in expressions, and in place of the two numbers.
 
-    `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse.
+    `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse. `alias` is the name
+    that references to the columns of `table` carry. `distinct` takes rows together that are equal in all of `select`.
     """
 
     table: int
@@ -50,6 +87,11 @@ class QuerySpec:
     row_order: Choice["inserted", "newest"] = "inserted"
     variable_limit: Variable | None = None
     variable_offset: Variable | None = None
+    having: Expr | None = field(default=None, metadata=ADDED_LATER)
+    alias: str | None = field(default=None, metadata=ADDED_LATER)
+    joins: tuple[Join, ...] = field(default=(), metadata=ADDED_LATER)
+    sample: Sample | None = field(default=None, metadata=ADDED_LATER)
+    distinct: bool = field(default=False, metadata=ADDED_LATER)
 
     @property
     def variables(self) -> dict[str, ColumnType]:

@@ -74,14 +74,24 @@ class Scope:
         self.table = table
         self.clocks_agree = clocks_agree
         self.variables = variables
-        self.used: dict[Heap, sa.TableClause] = {}
+        self.used: dict[Heap, sa.FromClause] = {}
         self.rows = self.heap(table.row_heap)
 
-    def heap(self, heap: Heap) -> sa.TableClause:
+    def heap(self, heap: Heap) -> sa.FromClause:
         """The current table of a heap, which is joined from now on."""
         if heap not in self.used:
             self.used[heap] = _table_clause(heap)
         return self.used[heap]
+
+    @property
+    def row_keys(self) -> list[Sql]:
+        """What puts rows into the order of insertion."""
+        return [self.rows.c.row]
+
+    @property
+    def row_number(self) -> Sql:
+        """A number that is greater for rows inserted later."""
+        return self.rows.c.row
 
     def record(self, ref: ColumnRef) -> ColumnRecord:
         """The column a reference means.
@@ -121,7 +131,8 @@ class Scope:
 
 
 @cache
-def _table_clause(heap: Heap) -> sa.TableClause:
+def _table_clause(heap: Heap) -> sa.FromClause:
     schema, name = heap.current.split(".")
     names = ("row", "op_in", *(column.name for column in heap.columns), "errors")
-    return sa.table(name, *(sa.column(name) for name in names), schema=schema)
+    clause = sa.table(name, *(sa.column(name) for name in names), schema=schema)
+    return clause if heap.alias is None else clause.alias(heap.alias)

@@ -13,8 +13,21 @@ from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.operators import (
+    And,
+    Arithmetic,
+    Cast,
+    Comparison,
+    Concat,
+    IsIn,
+    IsNull,
+    Negate,
+    Not,
+    Or,
+    Repeat,
+    is_identity,
+)
+from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -22,6 +35,7 @@ from pixeltable.exprs.variable import Variable
 from pixeltable.functions.date import days_later
 from pixeltable.functions.timestamp import earlier_on_the_clock
 from pixeltable.lazy import np
+from pixeltable.plan import json_sql
 from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.scope import Scope, sa_type
 from pixeltable.storage.cells import vector_texts
@@ -42,10 +56,8 @@ from pixeltable.udfs import registry
 PYTHON_ONLY: dict[type[Expr], str] = {
     Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
-    Cast: "conversion follows the rules of insert, which are Python's",
     JsonList: "it may hold values that have no JSON form in SQL",
     JsonObject: "it may hold values that have no JSON form in SQL",
-    JsonPath: "negative positions and missing steps follow Python",
     QueryCall: "it is a statement of its own, for many rows at once",
     Repeat: "SQL limits the length of the result",
     Similarity: "it is resolved to a VectorScore before a statement is made",
@@ -183,8 +195,36 @@ _COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {
 
 
 @to_sql.register
+def _(node: Cast, scope: Scope) -> Sql | None:
+    """Other conversions follow the rules of insert, which are Python's, and may fail in a row."""
+    operand = to_sql(node.operand, scope)
+    if operand is None or is_identity(node):
+        return operand
+    to_float = isinstance(node.target, FloatType) and isinstance(node.operand.type, IntType)
+    return sa.cast(operand, sa.Double) if to_float else None
+
+
+@to_sql.register
+def _(node: JsonPath, scope: Scope) -> Sql | None:
+    source = to_sql(node.source, scope) if isinstance(node.source.type, JsonType) else None
+    return None if source is None else json_sql.path_sql(source, node.steps, node.type)
+
+
+def _compared_json(node: Comparison, scope: Scope) -> Sql | None:
+    """Json beside a literal; two values that are both Json are left to Python."""
+    flipped = isinstance(node.left, Literal)
+    value, constant = (node.right, node.left) if flipped else (node.left, node.right)
+    if not isinstance(constant, Literal) or not isinstance(value.type, JsonType):
+        return None
+    found = to_sql(value, scope)
+    return None if found is None else json_sql.compared(node.op, found, constant, flipped=flipped)
+
+
+@to_sql.register
 def _(node: Comparison, scope: Scope) -> Sql | None:
     kinds = {type(node.left.type), type(node.right.type)}
+    if JsonType in kinds:
+        return _compared_json(node, scope)
     operands = _all((node.left, node.right), scope)
     if operands is None or not kinds <= {*IN_SQL, BinaryType}:
         return None
@@ -255,6 +295,8 @@ def _(node: Not, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: IsIn, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
+    if operand is not None and node.values and isinstance(node.operand.type, JsonType):
+        return json_sql.is_any_of(operand, [value.value for value in node.values])
     if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
     if any(type(value.type) is not type(node.operand.type) or not _has_sql(value) for value in node.values):
@@ -268,10 +310,10 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: Call, scope: Scope) -> Sql | None:
     rule = _sql_rule(node, scope)
-    if rule is None:
+    if rule is None or _takes_json_unchecked(node):
         return None
     arguments = _all(node.args, scope)
-    found: Sql | None = None if arguments is None else rule(*arguments)
+    found: Sql | None = None if arguments is None else rule(*map(_typed, arguments, node.args))
     if found is None:
         return None
     # A null argument yields null without a call; SQL functions are strict, but what a rule builds need not be.
@@ -293,6 +335,25 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
         pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
         return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+@to_sql.register
+def _(node: RowHash, scope: Scope) -> Sql | None:
+    return sa.func.md5(sa.cast(scope.rows.c.row, sa.Text) + f":{node.seed}", type_=sa.Text)
+
+
+def _typed(sql: Sql, expr: Expr) -> Sql:
+    """With the type that the expression has, by which rules decide: SQLAlchemy's guess may be another."""
+    return sql if isinstance(sql, sa.Null | sa.BindParameter) else sa.type_coerce(sql, sa_type(expr.type))
+
+
+def _takes_json_unchecked(node: Call) -> bool:
+    """Whether an argument is Json where a scalar is wanted: Python looks at what it holds row by row, SQL cannot."""
+    return any(
+        isinstance(argument.type, JsonType) and parameter.type is not None and not isinstance(parameter.type, JsonType)
+        for argument, parameter in zip(node.args, node.function.parameters, strict=True)
+        if not isinstance(argument, Literal)
+    )
 
 
 def _sql_rule(node: Call, scope: Scope) -> Callable[..., Sql | None] | None:

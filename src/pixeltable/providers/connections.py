@@ -1,21 +1,20 @@
 """An HTTP client for hundreds of requests at once, for SDKs that are built on httpx2."""
 
-import asyncio
 import importlib
 import socket
-import urllib.request
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from pixeltable.exceptions import InvalidConfiguration
+from pixeltable.lazy import asyncio
 
 MAX_CONNECTIONS = 1000
 READ_TIMEOUT_S = 600.0
 WRITE_TIMEOUT_S = 600.0
+CONNECT_TIMEOUT_S = 30.0
 
-_CONNECT_TIMEOUT_S = 30.0
 _IDLE_S = 30.0
 _CONNECTIONS_EACH = 16
 """httpx's pool looks at each of its connections at every request; many small pools cost less than a large one."""
@@ -64,7 +63,7 @@ def sdk_options(sdk: Any, values: Mapping[str, Any], *, url: str, section: str) 
     limit = int(_number(values, "max_connections", MAX_CONNECTIONS, section))
     idle = int(_number(values, "max_keepalive_connections", limit, section))
     timeout = http.Timeout(
-        connect=_CONNECT_TIMEOUT_S,
+        connect=CONNECT_TIMEOUT_S,
         read=_number(values, "read_timeout", READ_TIMEOUT_S, section),
         write=_number(values, "write_timeout", WRITE_TIMEOUT_S, section),
         pool=None,
@@ -72,6 +71,11 @@ def sdk_options(sdk: Any, values: Mapping[str, Any], *, url: str, section: str) 
     transport = _spread(http, url=str(values.get("base_url") or url), limit=limit, idle=idle)
     client = sdk.DefaultAsyncHttpxClient(transport=transport, timeout=timeout)
     return {"max_retries": 0, "timeout": timeout, "http_client": client}
+
+
+def spread_transport(url: str, *, limit: int = MAX_CONNECTIONS) -> Spread:
+    """The transport of a client that is made without an SDK's help, for requests to `url`."""
+    return _spread(importlib.import_module("httpx2"), url=url, limit=limit, idle=limit)
 
 
 def _number(values: Mapping[str, Any], name: str, default: float, section: str) -> float:
@@ -102,8 +106,9 @@ def _spread(http: ModuleType, *, url: str, limit: int, idle: int) -> Spread:
 def _proxy(url: str) -> str | None:
     """The proxy the environment has for `url`; a client that is given a transport would not look for it itself."""
     parts = urlsplit(url)
-    proxies = urllib.request.getproxies()
-    if urllib.request.proxy_bypass(parts.hostname or ""):
+    environment = importlib.import_module("urllib.request")  # here: it loads all of http and email
+    proxies: dict[str, str] = environment.getproxies()
+    if environment.proxy_bypass(parts.hostname or ""):
         return None
     return proxies.get(parts.scheme) or proxies.get("all")
 

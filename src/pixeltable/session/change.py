@@ -29,6 +29,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import decoder
+from pixeltable.storage.fetching import fetch_columns
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import (
     Change,
@@ -63,22 +64,19 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     Raises:
         SchemaChanged: a heap of the plan was dropped meanwhile.
     """
+    width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing) + len(plan.properties)
     try:
-        fetched = session.database.read(
-            lambda connection: connection.execute(plan.scan.sql, plan.scan.parameters).fetchall()
+        columns = session.database.read(
+            lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width)
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         raise SchemaChanged(table.path) from None
-    width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing) + len(plan.properties)
-    columns: list[Sequence[Any]] = list(zip(*fetched, strict=True)) if fetched else [()] * width
-    batch = Batch(len(fetched))
+    batch = Batch(len(columns[0]))
     start = 1 + len(plan.heaps)
-    errors = dict(zip((ref.column for ref in plan.failing), columns[start + len(plan.columns) :], strict=False))
-    for ref, values in zip(plan.columns, columns[start:], strict=False):
-        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
+    stored_columns(batch, plan.columns, plan.failing, columns[start:])
     for node, values in zip(plan.properties, columns[start + len(plan.columns) + len(plan.failing) :], strict=True):
-        batch.put(node, Column(list(values)))
-    kept = list(range(len(fetched)))
+        batch.put(node, Column(values))
+    kept = list(range(batch.count))
     if plan.where is not None:
         batch, kept = filter_batch(plan.where, batch, lambda condition, rest: _truth(session, condition, rest))
     rows = [columns[0][row] for row in kept]
@@ -118,6 +116,15 @@ def matching_rows(
         return read(pushdown=session.pushdown)
     except psycopg.DataError:
         return read(pushdown=False)
+
+
+def stored_columns(
+    batch: Batch, refs: Sequence[ColumnRef], failing: Sequence[ColumnRef], fetched: Sequence[Sequence[Any]]
+) -> None:
+    """Put columns into a batch as they were fetched: the cells of `refs`, then the errors of those `failing`."""
+    errors = dict(zip((ref.column for ref in failing), fetched[len(refs) :], strict=False))
+    for ref, values in zip(refs, fetched, strict=False):
+        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
 
 
 def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:

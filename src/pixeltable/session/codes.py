@@ -1,6 +1,6 @@
 """Which code computes what is stored: the functions behind columns and indexes, and stamps of what they computed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog.jobs import JobRecord
@@ -17,6 +17,7 @@ from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.stamps import Codes, intern_stamp, stamp_job
 from pixeltable.storage.writes import next_op
+from pixeltable.udfs.function import Function
 
 
 def called(expr: Expr, table: TableRecord | None = None) -> Iterator[FunctionSpec]:
@@ -86,18 +87,39 @@ def stamp_of(
     return known.stamp
 
 
+def stamp_within(
+    session: Session, connection: Connection, table: TableRecord, columns: Sequence[ColumnRecord]
+) -> int | None:
+    """As `stamp_of`, in the caller's transaction, for an operation that there will be but once."""
+    found = _computed_by(session, table, {column.id for column in columns})
+    return None if found is None else intern_stamp(connection, table.id, found[1])
+
+
 def _new_stamp(session: Session, table: TableRecord, computed: frozenset[int]) -> KnownStamp:
-    targets = code_targets(table)
-    if not targets:
+    found = _computed_by(session, table, computed)
+    if found is None:
         return KnownStamp(table.schema_version, (), None)
-    chosen = [target for target in targets if target.id in computed]
-    functions = {spec.path: session.find_function(spec) for target in chosen for spec in target.functions}
-    codes = {t.id: {spec.path: functions[spec.path].spec.code for spec in t.functions} for t in chosen}
+    functions, codes = found
     try:
         stamp = session.database.read(lambda connection: intern_stamp(connection, table.id, codes))
     except psycopg.errors.ForeignKeyViolation:
         raise SchemaChanged(table.path) from None
     return KnownStamp(table.schema_version, tuple(functions.items()), stamp)
+
+
+def _computed_by(
+    session: Session, table: TableRecord, computed: Collection[int]
+) -> tuple[dict[str, Function], dict[int, Codes]] | None:
+    """The functions that compute these columns and indexes, and their code; None if none of the table needs any."""
+    targets = code_targets(table)
+    if not targets:
+        return None
+    chosen = [target for target in targets if target.id in computed]
+    functions = {spec.path: session.find_function(spec) for target in chosen for spec in target.functions}
+    codes: dict[int, Codes] = {
+        t.id: {spec.path: functions[spec.path].spec.code for spec in t.functions} for t in chosen
+    }
+    return functions, codes
 
 
 def take_up(

@@ -13,6 +13,7 @@ from pixeltable.exceptions import (
     CellFailure,
     ColumnTaken,
     ConstraintViolation,
+    Error,
     InvalidExpression,
     InvalidSchema,
     InvalidState,
@@ -23,8 +24,10 @@ from pixeltable.exprs.codec import encode
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.plan.bind import bind
+from pixeltable.session.at_once import add_at_once
 from pixeltable.session.backfill import fill
 from pixeltable.session.codes import stamp_of, take_up
+from pixeltable.session.pages import Begun
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
@@ -59,14 +62,18 @@ def add_computed_column(
             what is missing.
         ColumnTaken, ForeignColumn, InvalidState, ...: see `Table.add_computed_column`.
     """
-    start = time.perf_counter()
-    job = session.change_schema(
-        lambda connection, catalog: _register(session, connection, catalog.table(table_id, name=name), new, if_exists)
-    )
-    if job is None:
-        return receipt(tally, start)
-    with owning(session, job):
-        filled = _run(session, job, name, abort=on_error == "abort", tally=tally)
+    start, abort = time.perf_counter(), on_error == "abort"
+    filled = _try_at_once(session, session.table(table_id, name), new, abort=abort, tally=tally)
+    if not isinstance(filled, Filled):
+        job = session.change_schema(
+            lambda connection, catalog: _register(
+                session, connection, catalog.table(table_id, name=name), new, if_exists
+            )
+        )
+        if job is None:
+            return receipt(tally, start)
+        with owning(session, job):
+            filled = _run(session, job, name, filled, abort=abort, tally=tally)
     table = session.table(table_id, name)
     return receipt(
         tally, start,
@@ -76,7 +83,26 @@ def add_computed_column(
     )  # fmt: skip
 
 
-def _run(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tally) -> Filled:
+def _try_at_once(
+    session: Session, table: TableRecord, new: NewColumn, *, abort: bool, tally: Tally
+) -> Filled | Begun | None:
+    if not new.stored or any(column.name.lower() == new.name.lower() for column in table.columns):
+        return None
+    try:
+        _check(table, new)
+    except Error:
+        return None  # of the table as last seen
+    return add_at_once(session, table, _column_of(new, 0, version_added=0), abort=abort, tally=tally)
+
+
+def _column_of(new: NewColumn, column_id: int, *, version_added: int) -> ColumnRecord:
+    return ColumnRecord(
+        column_id, new.name, new.expr.type, None, new.expr,
+        comment=new.comment, custom_metadata=new.custom_metadata, version_added=version_added, policy=new.policy,
+    )  # fmt: skip
+
+
+def _run(session: Session, job: JobRecord, name: str, begun: Begun | None, *, abort: bool, tally: Tally) -> Filled:
     assert job.column is not None
     column = job.column
     total = Filled(0, 0)
@@ -88,8 +114,9 @@ def _run(session: Session, job: JobRecord, name: str, *, abort: bool, tally: Tal
 
     try:
         while True:
-            part = fill(session, job, name, abort=abort, tally=tally)
-            total = Filled(total.rows + part.rows, total.failed + part.failed, part.head_op)
+            part = fill(session, job, name, abort=abort, tally=tally, begun=begun)
+            begun = None
+            total = Filled(total.rows + part.rows, total.failed + part.failed, part.head)
             stamp = stamp_of(session, session.table(job.table_id, name), [column], [])
             change = f"Added: {column.name}"
             if finish(session, job, name, change=change, filled=total, ready=in_service, stamp=stamp):
@@ -132,11 +159,7 @@ def _register(
         return job
     store_functions(session, connection, new.expr)
     (column_id,) = store.new_ids(connection, 1)
-    column = ColumnRecord(
-        column_id, new.name, new.expr.type.with_nullable(new.expr.type.nullable), None, new.expr,
-        comment=new.comment, custom_metadata=new.custom_metadata, version_added=_next_version(connection, table),
-        policy=new.policy,
-    )  # fmt: skip
+    column = _column_of(new, column_id, version_added=_next_version(connection, table))
     if not new.stored:
         saved = store.save_schema(connection, rest.with_column(column))
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {new.name}")

@@ -71,8 +71,8 @@ def _run(session: Session, job: JobRecord, name: str, tally: Tally) -> Filled:
     make_room(session, session.table(job.table_id, name), _row_count(session, session.table(job.table_id, name)))
     while True:
         part = fill(session, job, name, abort=False, tally=tally)
-        total = Filled(total.rows + part.rows, total.failed + part.failed, part.head_op)
-        done = Filled(0, total.failed, total.head_op)  # an index changes no row
+        total = Filled(total.rows + part.rows, total.failed + part.failed, part.head)
+        done = Filled(0, total.failed, total.head)  # an index changes no row
         stamp = stamp_of(session, session.table(job.table_id, name), [], [index])
         change = f"Added index: {index.name}"
         if finish(session, job, name, change=change, filled=done, ready=in_service, stamp=stamp):

@@ -6,23 +6,27 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pixeltable.catalog.loading import read_epoch
-from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidExpression, Unsupported
-from pixeltable.exec.aggregate import group_batch
+from pixeltable.exec.aggregate import group_batch, rows_by_key
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.properties import RowHash
 from pixeltable.lazy import psycopg
-from pixeltable.plan.grouping import is_grouped, plan_group_count, plan_select
+from pixeltable.plan.explain import explain
+from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group_count, plan_select
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
-from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.query import QuerySpec, Sample
+from pixeltable.plan.sampling import chosen
 from pixeltable.plan.scope import Pushdown
+from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection
+from pixeltable.storage.fetching import fetch_columns
 from pixeltable.types.column_type import ColumnType
 
 Result = TypeVar("Result")
@@ -47,32 +51,45 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     """
     _check_closed(spec)
 
-    def run(table: TableRecord, pushdown: Pushdown | bool) -> Answer:
-        resolved = resolve_similarities(session, spec, table)
-        plan = plan_select(resolved, table, pushdown=pushdown)
-        rows = _fetch(session, table, plan)
-        return _finish(session, plan, rows)
+    def run(relation: Relation, pushdown: Pushdown | bool) -> Answer:
+        resolved = resolved_spec(session, spec, relation)
+        plan = plan_select(resolved, relation.record, pushdown=pushdown)
+        return _finish(session, plan, _fetch(session, relation, plan))
 
-    return on_current_schema(session, spec.table, name, run)
+    return on_current_schema(session, spec, name, run)
+
+
+def explained(session: Session, spec: QuerySpec, name: str) -> str:
+    """How a query would be run now; nothing is read."""
+    relation = relation_of(session, spec, name)
+    pushdown = session.pushdown
+    plan = plan_select(resolved_spec(session, spec, relation), relation.record, pushdown=pushdown)
+    return explain(plan, relation.record, pushdown=pushdown)
+
+
+def resolved_spec(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
+    """The query over the record of what it reads, with embedded questions."""
+    found = resolve_similarities(session, relation.resolve_spec(spec), relation.record)
+    return grouped_if_distinct(found, relation.record)
 
 
 def count(session: Session, spec: QuerySpec, name: str) -> int:
     """How many rows a query yields."""
     _check_closed(spec)
 
-    def run(table: TableRecord, pushdown: Pushdown | bool) -> int:
-        resolved = resolve_similarities(session, spec, table)
+    def run(relation: Relation, pushdown: Pushdown | bool) -> int:
+        resolved, table = resolved_spec(session, spec, relation), relation.record
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
             resolved = replace(resolved, select=(), order_by=())
         scan = (plan_group_count if grouped else plan_count)(resolved, table, pushdown=pushdown)
         if scan is not None:
-            ((found,),) = validated(session, table, lambda connection: execute(connection, scan))
+            ((found,),) = validated(session, relation, lambda connection: execute(connection, scan))
             return int(found)
         plan = plan_select(resolved, table, pushdown=pushdown)
-        return len(_surviving(session, plan, _fetch(session, table, plan))[1])
+        return len(_surviving(session, plan, _fetch(session, relation, plan))[1])
 
-    return on_current_schema(session, spec.table, name, run)
+    return on_current_schema(session, spec, name, run)
 
 
 def _check_closed(spec: QuerySpec) -> None:
@@ -88,51 +105,62 @@ class _Stale(Exception):
 
 
 def on_current_schema(
-    session: Session, table_id: int, name: str, run: Callable[[TableRecord, Pushdown | bool], Result]
+    session: Session, spec: QuerySpec, name: str, run: Callable[[Relation, Pushdown | bool], Result]
 ) -> Result:
-    """`run` on the table as last seen; on the newest one if that turns out to be another.
+    """`run` on what the query reads as last seen; on the newest schema if that turns out to be another.
 
     Its second argument says whether to give to SQL what SQL can do.
     """
     pushdown: Pushdown | bool = session.pushdown
     for _ in range(session.settings.write_attempts):
-        table = session.table(table_id, name)
+        relation = relation_of(session, spec, name)
         try:
-            return run(table, pushdown)
+            return run(relation, pushdown)
         except (_Stale, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-            session.refresh().table(table_id, name=name)
+            session.refresh().table(spec.table, name=name)
         except psycopg.DataError:
             if not pushdown:
                 raise
             pushdown = False  # a number out of SQL's range, say: Python has the wider one, or the clearer error
+        except psycopg.errors.FeatureNotSupported as error:
+            raise Unsupported(
+                f"the database cannot run this query: {error.diag.message_primary}",
+                hint="The condition of a full_outer join has to be of the form t.a == u.b.",
+            ) from None
     raise InvalidExpression(f"the schema of table {name!r} kept changing while the query ran", hint="Try again.")
 
 
-def _fetch(session: Session, table: TableRecord, plan: QueryPlan) -> list[tuple[Any, ...]]:
-    def run(connection: Connection) -> list[tuple[Any, ...]]:
-        rows = execute(connection, plan.scan)
-        if plan.exact is None or plan.wanted is None or len(rows) >= plan.wanted:
-            return rows
+def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> Batch:
+    def run(connection: Connection) -> list[list[Any]]:
+        columns = _columns(connection, plan.scan)
+        if plan.exact is None or plan.wanted is None or len(columns[0]) >= plan.wanted:
+            return columns
         with connection.transaction():
             connection.execute(NO_INDEX_SCAN)
-            return execute(connection, plan.exact)
+            return _columns(connection, plan.exact)
 
-    return validated(session, table, run)
+    columns = validated(session, relation, run)
+    return scanned(plan.scan, columns, len(columns[0]))
 
 
-def validated(
-    session: Session, table: TableRecord, work: Callable[[Connection], list[tuple[Any, ...]]]
-) -> list[tuple[Any, ...]]:
+def _columns(connection: Connection, scan: Scan) -> list[list[Any]]:
+    """The result of a statement by column; one without slots has a column that says how many rows there are."""
+    return fetch_columns(connection, scan.sql, scan.parameters, width=max(1, len(scan.slots)))
+
+
+def validated(session: Session, relation: Relation, work: Callable[[Connection], Result]) -> Result:
     """The rows of a statement, and in the same visit the proof that the schema it relied on was still in force."""
 
-    def run(connection: Connection) -> tuple[list[tuple[Any, ...]], int]:
+    def run(connection: Connection) -> tuple[Result, int]:
         return work(connection), read_epoch(connection)  # the epoch last: it can only be newer than the rows
 
     rows, epoch = session.database.read(run)
     if epoch != session.catalog.epoch:
-        known = session.refresh().tables.get(table.id)
-        if known is None or known.schema_version != table.schema_version:
-            raise _Stale
+        known = session.refresh().tables
+        for source in relation.sources:
+            found = known.get(source.record.id)
+            if found is None or found.schema_version != source.record.schema_version:
+                raise _Stale
     return rows
 
 
@@ -141,25 +169,27 @@ def execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
     return connection.execute(scan.sql, scan.parameters).fetchall()
 
 
-def scanned(scan: Scan, rows: Sequence[tuple[Any, ...]]) -> Batch:
-    """The rows of a statement as a batch in which its slots are known."""
-    batch = Batch(len(rows))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(scan.slots)
+def scanned(scan: Scan, columns: Sequence[list[Any]], count: int) -> Batch:
+    """The `count` rows of a statement as a batch in which its slots are known."""
+    batch = Batch(count)
     for slot, values in zip(scan.slots, columns, strict=False):
         decode = decoder(slot.type)
-        cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
+        cells = values if decode is None else [None if value is None else decode(value) for value in values]
         batch.put(slot, Column(cells))
     return batch
 
 
-def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> tuple[Batch, Sequence[int]]:
+def _surviving(session: Session, plan: QueryPlan, batch: Batch) -> tuple[Batch, Sequence[int]]:
     """The rows as a batch, and the numbers of those that pass the filter that runs in Python, in their final order."""
-    batch = scanned(plan.scan, rows)
-    evaluated = partial(_values, session)
+    evaluated = partial(values_of, session)
     if plan.where is not None:
         batch, _ = filter_batch(plan.where, batch, evaluated)
+    if plan.sample is not None:
+        batch = _sampled(plan.sample, batch, evaluated)
     if plan.grouping is not None:
         batch = group_batch(plan.grouping, batch, session.context, evaluated)
+    if plan.having is not None:
+        batch, _ = filter_batch(plan.having, batch, evaluated)
     for window in plan.windows:
         evaluated(window, batch)  # known to the batch from now on, whichever rows are taken out of it
     kept: Sequence[int] = range(batch.count)[:: -1 if plan.newest_first else 1]
@@ -170,17 +200,22 @@ def _surviving(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -
     return batch, kept[start:stop]
 
 
-def _finish(session: Session, plan: QueryPlan, rows: list[tuple[Any, ...]]) -> Answer:
-    batch, kept = _surviving(session, plan, rows)
+def _sampled(sample: Sample, batch: Batch, values: Callable[[Expr, Batch], list[Any]]) -> Batch:
+    strata = rows_by_key([values(key, batch) for key in sample.stratify_by], batch.count)
+    return batch.take(chosen(sample, values(RowHash(sample.seed), batch), strata))
+
+
+def _finish(session: Session, plan: QueryPlan, fetched: Batch) -> Answer:
+    batch, kept = _surviving(session, plan, fetched)
     if len(kept) < batch.count or plan.order_by or plan.newest_first:
         batch = batch.take(kept)
     return Answer(
-        {name: _values(session, expr, batch) for name, expr in plan.outputs},
+        {name: values_of(session, expr, batch) for name, expr in plan.outputs},
         {name: expr.type for name, expr in plan.outputs},
     )
 
 
-def _values(session: Session, expr: Expr, batch: Batch) -> list[Any]:
+def values_of(session: Session, expr: Expr, batch: Batch) -> list[Any]:
     """The values of an expression; a failed cell fails the query."""
     column = column_of(expr, batch, session.context)
     if column.failures:

@@ -27,6 +27,7 @@ from pixeltable.session.query import (
     scanned,
     validated,
 )
+from pixeltable.session.relations import Relation
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import query_vectors, resolve_similarities, searched_index
 from pixeltable.storage.database import Connection
@@ -102,13 +103,15 @@ def _place(node: QueryCall, variable: Variable) -> int:
 def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Sequence[Answer]:
     """The rows for every set of arguments."""
 
-    def together(table: TableRecord, pushdown: Pushdown | bool) -> Sequence[Answer] | None:
-        return _in_one_statement(session, node, table, sets, pushdown=pushdown)
+    def together(relation: Relation, pushdown: Pushdown | bool) -> Sequence[Answer] | None:
+        if len(relation.sources) > 1 or node.query.alias is not None:
+            return None
+        return _in_one_statement(session, node, relation, sets, pushdown=pushdown)
 
     try:
         found = None
         if len(sets) > 1:  # one alone is better planned with its values
-            found = on_current_schema(session, node.query.table, node.table, together)
+            found = on_current_schema(session, node.query, node.table, together)
         return [_one_by_one(session, node, arguments) for arguments in sets] if found is None else found
     except NotFoundError as error:
         gone = InvalidState(f"query {node.name!r} over table {node.table!r} cannot be run any more: {error.message}")
@@ -150,9 +153,10 @@ class _Resolved:
 
 
 def _in_one_statement(
-    session: Session, node: QueryCall, table: TableRecord, sets: Sequence[Arguments], *, pushdown: Pushdown | bool
+    session: Session, node: QueryCall, relation: Relation, sets: Sequence[Arguments], *, pushdown: Pushdown | bool
 ) -> Sequence[Answer] | None:
     """The rows for every set of arguments; None if that takes more than a statement."""
+    table = relation.record
     resolved = _resolve(session, node, table, sets)
     numbers = [number for number in range(len(sets)) if number not in resolved.failed]
     answers: dict[int, Answer] = dict(resolved.failed)
@@ -164,7 +168,7 @@ def _in_one_statement(
         plan = plan_for(numbers)
         if plan is None:
             return None
-        rows = validated(session, table, lambda connection: _fetch(connection, resolved, plan, numbers, plan_for))
+        rows = validated(session, relation, lambda connection: _fetch(connection, resolved, plan, numbers, plan_for))
         answers |= _split(session, node, resolved, plan, rows, numbers)
     return [answers[number] for number in range(len(sets))]
 
@@ -245,7 +249,8 @@ def _split(
 ) -> dict[int, Answer]:
     """The answer for each set, with what Python computes of the rows: for all of them together."""
     owners = [row[0] for row in rows]
-    batch = scanned(plan.scan, [row[1:] for row in rows])
+    columns_of_rows = [list(column) for column in zip(*rows, strict=True)]
+    batch = scanned(plan.scan, columns_of_rows[1:] or [[] for _ in plan.scan.slots], len(rows))
     for name, argument in resolved.arguments.items():
         batch.put(Variable(name, argument.type), Column([argument.values[owner] for owner in owners]))
     columns = [column_of(expr, batch, session.context) for _, expr in plan.outputs]

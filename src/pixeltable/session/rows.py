@@ -42,44 +42,48 @@ def gather(session: Session, table: TableRecord, rows: Sequence[Row]) -> dict[in
     Raises:
         UnknownColumn, MissingValue, TypeMismatch, Unsupported: naming the row and the column.
     """
-    in_all = _check_names(table, rows)
+    alike = _columns_of_alike(rows)
+    _check_names(table, rows, dict.fromkeys(map(tuple, rows)) if alike is None else [tuple(alike)])
+    plain = [column for column in table.ready_columns if not column.is_computed]
+    found = alike or {}
     return {
-        column.id: conform_cells(session, column, _cells(rows, column.name, in_all))
-        for column in table.ready_columns
-        if not column.is_computed
+        column.id: conform_cells(session, column, found.get(column.name) or [row.get(column.name) for row in rows])
+        for column in plain
     }
 
 
-def _cells(rows: Sequence[Row], name: str, in_all: frozenset[str]) -> list[Any]:
-    if name in in_all:
-        return list(map(itemgetter(name), rows))  # twice as quick as asking each row whether it has the name
-    return [row.get(name) for row in rows]
+def _columns_of_alike(rows: Sequence[Row]) -> dict[str, list[Any]] | None:
+    """The values under each name where all rows have the same names, which is the rule; None where they have not."""
+    names = tuple(rows[0])
+    if set(map(len, rows)) != {len(names)}:
+        return None
+    try:
+        return {name: list(map(itemgetter(name), rows)) for name in names}
+    except KeyError:
+        return None
 
 
-def _check_names(table: TableRecord, rows: Sequence[Row]) -> frozenset[str]:
-    """Refuse names that cannot be inserted; the names that all rows have.
-
-    Rows mostly share their keys: each set of keys is looked at once.
-    """
+def _check_names(table: TableRecord, rows: Sequence[Row], shapes: Iterable[tuple[str, ...]]) -> None:
+    """Refuse names that cannot be inserted; `shapes` are the sets of names that rows have."""
     columns = {column.name: column for column in table.ready_columns}
     required = {name for name, column in columns.items() if not column.type.nullable and not column.is_computed}
     writable = {name for name, column in columns.items() if not column.is_computed}
-    seen: set[tuple[str, ...]] = set()
-    for number, row in enumerate(rows):
-        keys = tuple(row)
-        if keys in seen:
-            continue
-        seen.add(keys)
+    for keys in shapes:
         for name in keys:
             if name not in columns:
                 raise UnknownColumn(name, table=table.path, known=columns)
             if name not in writable:
+                number = _first_with(keys, rows)
                 raise Unsupported(f"row {number} has a value for {name!r}, which is computed", hint="Leave it out.")
         missing = required.difference(keys)
         if missing:
             names = ", ".join(sorted(missing))
+            number = _first_with(keys, rows)
             raise MissingValue(f"row {number} of table {table.path!r} lacks required columns: {names}")
-    return frozenset.intersection(*map(frozenset, seen)) if seen else frozenset()
+
+
+def _first_with(keys: tuple[str, ...], rows: Sequence[Row]) -> int:
+    return next(number for number, row in enumerate(rows) if tuple(row) == keys)
 
 
 def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any]) -> list[Any]:
@@ -108,7 +112,7 @@ def texts_of(column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> 
 
 def rejected(column: ColumnRecord, error: CellRejected, *, first: int = 0) -> TypeMismatch | MissingValue:
     """The user's error for a cell that its column cannot hold."""
-    fact = f"row {first + error.index}, column {column.name!r} (`{column.type}`): {error.reason}"
+    fact = f"row {first + error.index}, column {column.name!r} (`{column.type.brief()}`): {error.reason}"
     if error.reason.endswith("got None"):
         return MissingValue(fact, hint=f"Declare the column as `{column.type} | None` to allow null.")
     return TypeMismatch(fact)

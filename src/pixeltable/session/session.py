@@ -27,6 +27,7 @@ from pixeltable.lazy import load_beside
 from pixeltable.models.cache import MODELS, ModelLimits
 from pixeltable.plan.scope import Pushdown
 from pixeltable.providers.clients import Clients
+from pixeltable.providers.mcp_functions import SCHEME, recorded_function
 from pixeltable.providers.pools import Pools
 from pixeltable.providers.quota import Quota
 from pixeltable.providers.rates import Rates
@@ -44,6 +45,8 @@ from pixeltable.udfs.function import Function
 Result = TypeVar("Result")
 
 _UTC = ("UTC", "Etc/UTC")
+
+registry.MAKERS[SCHEME] = recorded_function
 
 
 class Session:
@@ -80,6 +83,9 @@ class Session:
         self._run_query = functools.partial(run_query, self)
         self._clocks_agree: bool | None = None
         self.stamps: dict[tuple[int, ...], KnownStamp] = {}
+        self.last_page: Any = None
+        """What `pages` keeps for the next column that is added."""
+
         self.warned: set[tuple[int, int]] = set()
         self.context = self._new_context()
         try:
@@ -165,12 +171,20 @@ class Session:
 
         def run(connection: Connection) -> list[Result]:
             with connection.transaction():
-                results[:] = [work(connection, loading.load_locked(connection, self._catalog))]
+                before = loading.load_locked(connection, self._catalog)
+                results[:] = [work(connection, before)]
                 store.record_change(connection, token)
+                after = loading.load_locked(connection, before)
+            self.adopt(after)
             return results
 
-        self.database.attempt(run, recall=lambda connection: results if store.was_recorded(connection, token) else None)
-        self.refresh()
+        def recall(connection: Connection) -> list[Result] | None:
+            if not store.was_recorded(connection, token):
+                return None
+            self.refresh_on(connection)
+            return results
+
+        self.database.attempt(run, recall=recall)
         return results[0]
 
     def replanning(self, work: Callable[[], Result]) -> Result:

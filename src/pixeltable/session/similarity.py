@@ -28,7 +28,7 @@ def resolve_similarity(session: Session, expr: Expr, table: TableRecord) -> Expr
 def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) -> QuerySpec:
     """The query with every similarity replaced by a score against an embedded vector; each query is embedded once."""
     exprs = [*(expr for _, expr in spec.select or ()), *(item.expr for item in spec.order_by), *spec.group_by]
-    exprs += [spec.where] if isinstance(spec.where, Expr) else []
+    exprs += [clause for clause in (spec.where, spec.having) if isinstance(clause, Expr)]
     if not any(isinstance(node, Similarity) for expr in exprs for node in expr.walk()):
         return spec
     vectors: dict[Any, Literal] = {}
@@ -44,6 +44,7 @@ def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) 
         where=None if spec.where is None else resolve(spec.where),
         order_by=tuple(replace(item, expr=resolve(item.expr)) for item in spec.order_by),
         group_by=tuple(resolve(key) for key in spec.group_by),
+        having=None if spec.having is None else resolve(spec.having),
     )
 
 

@@ -56,7 +56,7 @@ def successor(session: Session, spec: FunctionSpec) -> Function | None:
 
 def _same_script(a: Function, b: Function) -> bool:
     """Whether both may come from one script: every script is the module `__main__`, notebooks have no file at all."""
-    paths = [function.body.__code__.co_filename for function in (a, b)]
+    paths = [function.declared.__code__.co_filename for function in (a, b)]
     if not all(path.endswith(".py") and "ipykernel" not in path for path in paths):
         return True
     return os.path.basename(paths[0]) == os.path.basename(paths[1])

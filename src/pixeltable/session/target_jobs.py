@@ -9,8 +9,9 @@ from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import DatabaseUnavailable, InvalidState, SchemaChanged
+from pixeltable.exceptions import DatabaseUnavailable, InvalidState
 from pixeltable.lazy import psycopg
+from pixeltable.session.heads import Head, lock_head
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, analyse_soon
 from pixeltable.storage.database import Connection
@@ -22,12 +23,12 @@ from pixeltable.storage.writes import next_op
 class Filled:
     """What a backfill did: rows computed, and cells among them that failed.
 
-    `head_op` is the operation that had made the table's version all the while it read, None if there were several.
+    `head` is the table's head all the while it read, None if there were several.
     """
 
     rows: int
     failed: int
-    head_op: int | None = None
+    head: Head | None = None
 
 
 @contextmanager
@@ -79,8 +80,7 @@ def finish(
         table = catalog.table(job.table_id, name=name)
         if all(other.id != job.id for other in jobs.jobs_of(connection, table.id)):
             return True
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
-        if read_head_op(connection, table) != filled.head_op and _some_lack_an_entry(connection, table, job):
+        if lock_head(connection, table) != filled.head and _some_lack_an_entry(connection, table, job):
             return False
         saved = store.save_schema(connection, ready(table))
         store.record_schema_version(
@@ -101,26 +101,6 @@ def _some_lack_an_entry(connection: Connection, table: TableRecord, job: JobReco
         "WHERE e.row IS NULL LIMIT 1"
     ).fetchone()
     return lacking is not None
-
-
-# Not the version's number: after revert() the next write gets the same one again.
-_HEAD_OP = (
-    "SELECT v.op FROM pixeltable.heads h "
-    "JOIN pixeltable.versions v ON v.table_id = h.table_id AND v.version = h.version "
-    "WHERE h.table_id = %s AND h.schema_version = %s"
-)
-
-
-def read_head_op(connection: Connection, table: TableRecord) -> int:
-    """The operation that made the table's present version.
-
-    Raises:
-        SchemaChanged: the table has another schema by now.
-    """
-    row = connection.execute(_HEAD_OP, (table.id, table.schema_version)).fetchone()
-    if row is None:
-        raise SchemaChanged(table.path)
-    return int(row[0])
 
 
 def withdraw(session: Session, job: JobRecord, name: str, *, without: Callable[[TableRecord], TableRecord]) -> None:

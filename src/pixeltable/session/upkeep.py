@@ -1,6 +1,7 @@
 """What bulk writes leave to do: statistics, room for further vectors, HNSW indexes for partitions that are full."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -22,6 +23,9 @@ BULK = 10_000
 
 For fewer rows room is made when the database finds that there is none, and its own upkeep takes the statistics.
 """
+
+_PAUSE_S = 0.3
+"""What a program does next after a bulk write shall not have to share the server with this."""
 
 
 def space_of(index: IndexRecord) -> vectors.VectorSpace:
@@ -94,6 +98,7 @@ def analyse_soon(session: Session, heap: Heap) -> None:
 
 def _in_background(work: Callable[[], None], subject: str) -> None:
     def run() -> None:
+        time.sleep(_PAUSE_S)
         try:
             work()
         except (psycopg.Error, Error) as error:

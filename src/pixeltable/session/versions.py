@@ -81,6 +81,8 @@ def revert(session: Session, table_id: int, name: str) -> None:
         connection.execute("UPDATE pixeltable.heads SET version = version - 1 WHERE table_id = %s", (table.id,))
         if kind == "schema":
             _restore_schema(connection, table)
+        else:
+            store.save_schema(connection, table)  # whoever read what is gone now has to plan again
 
     session.change_schema(work)
 

@@ -105,7 +105,6 @@ def vector_texts(vectors: Sequence["np.ndarray | None"]) -> Texts:
 
 
 _SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def copy_column(texts: Sequence[str | None]) -> list[str]:
@@ -113,7 +112,12 @@ def copy_column(texts: Sequence[str | None]) -> list[str]:
     present = texts if None not in texts else [text for text in texts if text is not None]
     if _SPECIAL.search("".join(present)) is None:  # type: ignore[arg-type]  # no None is left in it
         return ["\\N" if text is None else text for text in texts]
-    return ["\\N" if text is None else _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text) for text in texts]
+    return ["\\N" if text is None else _escaped(text) for text in texts]
+
+
+def _escaped(text: str) -> str:
+    # The backslash first: the others put some in. A pattern that asks for each character takes ten times as long.
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def decoder(column_type: ColumnType) -> Callable[[Any], Any] | None:

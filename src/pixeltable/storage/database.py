@@ -1,11 +1,15 @@
 """Connections: a pool, and running work on them so that a lost server costs a wait, not an error."""
 
+import json
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
 
 from pixeltable.exceptions import DatabaseUnavailable, Error, InvalidState
 from pixeltable.lazy import psycopg
@@ -93,6 +97,7 @@ class Database:
     def _connect(self) -> Connection:
         connection = psycopg.connect(self._conninfo, autocommit=True)
         connection.prepare_threshold = 3
+        psycopg.types.json.set_json_loads(loaded_json, connection)
         return connection
 
     def _give_back(self, connection: Connection) -> None:
@@ -195,9 +200,32 @@ class Database:
         self.close_idle()
 
 
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """A transaction that only reads, and whose statements all see the same data."""
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):  # where that fails, the pool closes the connection
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
 def jsonb(value: object) -> object:
     """A parameter of a statement for a column of type jsonb."""
     return psycopg.types.json.Jsonb(value)
+
+
+_LONG_NUMBER = re.compile(rb"\d{19}")
+"""Beyond 64 bits orjson would make a float of an integer."""
+
+
+def loaded_json(data: str | bytes) -> Any:
+    """The value of a Json cell as the database sends it."""
+    raw = data.encode() if isinstance(data, str) else data
+    return json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
 
 
 def _is_lost(error: "psycopg.OperationalError") -> bool:

@@ -68,6 +68,11 @@ class Heap:
         return f"pixeltable.{'v' if self.vectors else 'h'}{self.id}"
 
     @property
+    def alias(self) -> str | None:
+        """What a statement calls `current`, if not by its name."""
+        return None
+
+    @property
     def history(self) -> str:
         return f"{self.current}_history"
 
@@ -83,24 +88,38 @@ def column_name(column_id: int) -> str:
 
 def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()) -> None:
     """Create both tables of a heap; `key` names the columns of the primary key, if it has one."""
-    columns = "".join(f", {column.definition}" for column in heap.columns)
-    connection.execute(
-        f"CREATE TABLE {heap.current} (row bigint PRIMARY KEY, op_in bigint NOT NULL{columns}, errors jsonb)"
-    )
-    create_history(connection, heap)
-    if key:
-        connection.execute(f"CREATE UNIQUE INDEX h{heap.id}_key ON {heap.current} ({', '.join(key)})")
+    unique = f"CREATE UNIQUE INDEX h{heap.id}_key ON {heap.current} ({', '.join(key)})" if key else ""
+    connection.execute(f"{_current_table(heap, 'PRIMARY KEY')}; {_history_table(heap)}; {unique}")
+
+
+def create_heap_without_index(connection: Connection, heap: Heap) -> None:
+    """As `create_heap`, for one that is filled in the same transaction, and then gets its index by `index_rows`."""
+    connection.execute(f"{_current_table(heap, 'NOT NULL')}; {_history_table(heap)}")
+
+
+def index_rows(connection: Connection, heap: Heap) -> None:
+    """Make `row` the primary key of the current table; quicker at the end than with each row."""
+    connection.execute(f"ALTER TABLE {heap.current} ADD PRIMARY KEY (row)")
 
 
 def create_history(connection: Connection, heap: Heap) -> None:
     """Create the table of closed entries."""
+    connection.execute(_history_table(heap))
+
+
+def _current_table(heap: Heap, constraint: str) -> str:
     columns = "".join(f", {column.definition}" for column in heap.columns)
-    connection.execute(
+    return f"CREATE TABLE {heap.current} (row bigint {constraint}, op_in bigint NOT NULL{columns}, errors jsonb)"
+
+
+def _history_table(heap: Heap) -> str:
+    """Its statements, which go to the server in one message with others."""
+    columns = "".join(f", {column.definition}" for column in heap.columns)
+    return (
         f"CREATE TABLE {heap.history} "
-        f"(row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb)"
+        f"(row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb); "
+        f"CREATE INDEX ON {heap.history} (row); CREATE INDEX ON {heap.history} (op_out)"
     )
-    connection.execute(f"CREATE INDEX ON {heap.history} (row)")
-    connection.execute(f"CREATE INDEX ON {heap.history} (op_out)")
 
 
 def drop_heap(connection: Connection, heap: Heap) -> None:

@@ -98,7 +98,8 @@ def _settings(machine: Machine, compression: str, stored_bytes: int) -> dict[str
         "min_wal_size": "256MB",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
-        "wal_compression": compression,
+        # pglz would take ten times as long as writing: 15 ms to commit a new table of 10,000 rows instead of 1.6 ms.
+        "wal_compression": compression if compression == "lz4" else "off",
         "default_toast_compression": compression,
         # plans
         "jit": "off",

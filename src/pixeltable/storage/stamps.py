@@ -16,16 +16,16 @@ def intern_stamp(connection: Connection, table_id: int, codes: Mapping[int, Code
     """The id of the stamp of operations that compute these columns and indexes, by id, with this code."""
     text = json.dumps({str(target): dict(found) for target, found in codes.items()}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).digest()
-    find = "SELECT id FROM pixeltable.stamps WHERE table_id = %s AND digest = %s"
-    row = connection.execute(find, (table_id, digest)).fetchone()
-    if row is None:
-        connection.execute(
-            "INSERT INTO pixeltable.stamps (table_id, digest, codes) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (table_id, digest, text),
-        )
-        row = connection.execute(find, (table_id, digest)).fetchone()
-    assert row is not None
-    return int(row[0])
+    while True:  # another process may be quicker: its row is seen the next time
+        row = connection.execute(
+            "WITH known AS (SELECT id FROM pixeltable.stamps WHERE table_id = %(table)s AND digest = %(digest)s), "
+            "added AS (INSERT INTO pixeltable.stamps (table_id, digest, codes) SELECT %(table)s, %(digest)s, %(codes)s "
+            "WHERE NOT EXISTS (SELECT 1 FROM known) ON CONFLICT DO NOTHING RETURNING id) "
+            "SELECT id FROM known UNION ALL SELECT id FROM added",
+            {"table": table_id, "digest": digest, "codes": text},
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
 
 
 def read_stamps(connection: Connection, table_id: int) -> dict[int, dict[int, Codes]]:

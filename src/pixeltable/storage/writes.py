@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from pixeltable.exceptions import SchemaChanged, TooManyConflicts
@@ -20,6 +20,9 @@ ROW_BLOCK_BITS = 16
 _BLOCK = 1 << ROW_BLOCK_BITS
 _COPY_FROM = 200
 """From this many rows COPY is quicker than one INSERT with arrays."""
+
+_LARGE_TEXT = 2**20
+"""From this many characters in a cell too: psycopg escapes the elements of an array one character after the other."""
 
 _COPY_CHUNK = 10_000
 _PIECES_AHEAD = 1
@@ -114,10 +117,16 @@ def insert_rows(
     counts = Counts(inserts=count, errors=errors, stamp=stamp)
     with _translated(target):
         if count < _COPY_FROM and len(pieces) == 1:
-            entries = [found for heap in heaps if (found := pieces[0].entries(heap)) is not None]
-            return _insert_few(connection, target, entries, counts, token)
+            made = {heap: found for heap in heaps if (found := pieces[0].entries(heap)) is not None}
+            if not any(map(_is_large, made.values())):
+                return _insert_few(connection, target, list(made.values()), counts, token)
+            pieces = [replace(pieces[0], entries=made.get)]
         with connection.transaction():
             return _insert_many(connection, target, heaps, pieces, counts, token)
+
+
+def _is_large(entry: Entries) -> bool:
+    return any(len(text) > _LARGE_TEXT for texts in entry.texts for text in texts if text is not None)
 
 
 def _insert_few(

@@ -27,6 +27,7 @@ from pixeltable.types.column_type import (
     dtype_name,
     fits,
 )
+from pixeltable.types.json_conform import JsonMisfit, part_converter
 from pixeltable.types.json_text import column_texts, is_plain_column, json_text, plain_json
 from pixeltable.types.literals import plain
 
@@ -68,6 +69,10 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+class _Lossy(ValueError):
+    """The value could be converted, but part of it would be lost; the message is the whole reason."""
+
+
 def _each(values: list[Any], convert: Callable[[Any], Any], expected: str) -> list[Any]:
     """`convert` on every value that is not null; a value it refuses rejects the cell."""
     converted: list[Any] = []
@@ -75,6 +80,8 @@ def _each(values: list[Any], convert: Callable[[Any], Any], expected: str) -> li
     for value in values:
         try:
             append(None if value is None else convert(value))
+        except _Lossy as error:
+            raise CellRejected(len(converted), str(error)) from None
         except (TypeError, ValueError, OverflowError):
             _reject(len(converted), expected, value)
     return converted
@@ -131,7 +138,11 @@ def _to_int(value: Any) -> int:
 
 @_conform.register
 def _(column_type: FloatType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
-    return _each(values, _to_float, "a float") if kinds - {float} else values
+    if not kinds - {float}:
+        return values
+    converted = _each(values, _to_float, "a float")
+    _check_exact(values, converted)
+    return converted
 
 
 def _to_float(value: Any) -> float:
@@ -139,6 +150,13 @@ def _to_float(value: Any) -> float:
     if not isinstance(value, int | float):
         raise TypeError
     return float(value)
+
+
+def _check_exact(values: list[Any], converted: list[Any]) -> None:
+    """Reject the first int of `values` that no float is equal to."""
+    for index, (value, number) in enumerate(zip(values, converted, strict=True)):
+        if number is not None and number == number and number != plain(value):
+            raise CellRejected(index, f"{plain(value)} is not exact as a float; the nearest is {number!r}")
 
 
 @_conform.register
@@ -166,13 +184,31 @@ def to_timestamp(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     """
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value)
+    value = _from_numpy(value)
+    if type(value) is datetime.date:
+        raise _Lossy(f"{value} is a date, which is no instant; give a datetime, such as {value}T00:00")
     if not isinstance(value, datetime.datetime) or value != value:  # pandas' NaT is a datetime that is none
         raise TypeError
     # pandas' Timestamp is a datetime that compares and prints in its own way; cells hold the standard one.
     if hasattr(value, "to_pydatetime"):
-        value = value.to_pydatetime(warn=False)
+        if getattr(value, "nanosecond", 0):
+            raise _Lossy(f"{value} is finer than a microsecond, which is as fine as a Timestamp is")
+        value = value.to_pydatetime()
     assert isinstance(value, datetime.datetime)
     return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
+
+
+def _from_numpy(value: Any) -> Any:
+    """A datetime64 as the date or datetime that is equal to it; anything else as it is."""
+    if isinstance(value, datetime.date) or not isinstance(value, np.datetime64):  # most are, and need no numpy
+        return value
+    found = value.item()
+    if isinstance(found, int):  # of nanoseconds, or beyond the calendar
+        whole = value.astype("datetime64[us]")
+        if whole != value:
+            raise _Lossy(f"{value} is finer than a microsecond, which is as fine as a Timestamp is")
+        found = whole.item()
+    return found
 
 
 @_conform.register
@@ -185,9 +221,10 @@ def _to_date(value: Any) -> datetime.date:
         raise ValueError  # pandas' NaT
     if isinstance(value, str):
         return datetime.date.fromisoformat(value)
+    value = _from_numpy(value)
     if isinstance(value, datetime.datetime):
         if value.time() != datetime.time():
-            raise ValueError  # a time of day would be lost
+            raise _Lossy(f"{value} has a time of day, which a Date would lose; use .date() if that is meant")
         return value.date()
     if not isinstance(value, datetime.date):
         raise TypeError
@@ -222,7 +259,7 @@ def _to_bytes(value: Any) -> bytes:
 def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
     """In the form they will be read in."""
     if is_plain_column(values):
-        return values
+        return conform_structure(column_type, values)
     plain_values: list[Any] = []
     for value in values:
         try:
@@ -230,7 +267,25 @@ def _(column_type: JsonType, values: list[Any], kinds: set[type], zone: datetime
             plain_values.append(plain_json(value))
         except (TypeError, ValueError, RecursionError) as error:
             raise CellRejected(len(plain_values), f"is not valid JSON: {error}") from None
-    return plain_values
+    return conform_structure(column_type, plain_values)
+
+
+def conform_structure(column_type: JsonType, values: list[Any]) -> list[Any]:
+    """Plain JSON values in the form the schema of their type gives them.
+
+    Raises:
+        CellRejected: a value does not have the structure; the reason names the place within it.
+    """
+    if column_type.schema is None:
+        return values
+    convert = part_converter(column_type.with_nullable(True))
+    converted: list[Any] = []
+    try:
+        for value in values:
+            converted.append(convert(value))
+    except JsonMisfit as error:
+        raise CellRejected(len(converted), error.reason) from None
+    return converted
 
 
 def json_texts(values: Sequence[Any]) -> list[str | None]:
@@ -261,7 +316,7 @@ def _to_array(column_type: ArrayType, value: Any, index: int) -> "np.ndarray":
     if isinstance(value, list | tuple):
         try:
             value = _listed(value, column_type.dtype)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, FloatingPointError):
             _reject(index, str(column_type.with_nullable(False)), value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufU":
         _reject(index, "a numpy array of bool, number or str", value)
@@ -280,7 +335,8 @@ def _listed(value: Any, dtype: str | None) -> "np.ndarray":
     found = np.array(value)
     if dtype is None or (found.size and found.dtype.kind not in _LISTED_AS[np.dtype(dtype).kind]):
         return found
-    return np.array(value, dtype=dtype)
+    with np.errstate(over="raise"):  # no infinity for what is beyond a small float
+        return np.array(value, dtype=dtype)
 
 
 @_conform.register

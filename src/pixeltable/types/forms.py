@@ -5,17 +5,18 @@ Each form is an ordinary Python annotation that carries its column type, so it a
 
 import datetime
 import uuid
+import warnings
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any
 
-from pixeltable.exceptions import InvalidType
+from pixeltable.exceptions import InvalidType, PixeltableDeprecationWarning
 from pixeltable.lazy import np
+from pixeltable.types.annotations import Form, annotated_type
 from pixeltable.types.column_type import (
     ArrayType,
     AudioType,
     BinaryType,
     BoolType,
-    ColumnType,
     DateType,
     DocumentType,
     FloatType,
@@ -28,6 +29,7 @@ from pixeltable.types.column_type import (
     VideoType,
     dtype_name,
 )
+from pixeltable.types.hints import json_type_from
 
 String = Annotated[str, StringType()]
 Int = Annotated[int, IntType()]
@@ -44,21 +46,8 @@ Document = Annotated[str, DocumentType()]
 _ARRAY_DTYPES = {IntType: "int64", FloatType: "float32", BoolType: "bool", StringType: "str"}
 
 
-def annotated_type(form: Any) -> ColumnType | None:
-    """The column type an annotation carries, or None if it carries none."""
-    if get_origin(form) is Annotated:
-        return next((item for item in get_args(form)[1:] if isinstance(item, ColumnType)), None)
-    return form.bare if isinstance(form, type) and issubclass(form, _Form) else None
-
-
-class _Form:
-    """Base of the forms that take brackets; `bare` is what the form means without them."""
-
-    bare: ColumnType
-
-
-class Array(_Form):
-    """`Array`, `Array[dtype]` or `Array[shape, dtype]`; a None within the shape leaves that length open.
+class Array(Form):
+    """`Array`, `Array[dtype]`, `Array[shape]` or `Array[shape, dtype]`; a None in the shape leaves that length open.
 
     >>> Array[(3, None), Float].__metadata__
     (ArrayType(nullable=False, shape=(3, None), dtype='float32'),)
@@ -67,9 +56,8 @@ class Array(_Form):
     bare = ArrayType()
 
     def __class_getitem__(cls, item: Any) -> Any:
-        shape, dtype = _shape_and_dtype(item if isinstance(item, tuple) else (item,))
-        if dtype is None:
-            raise TypeError("Array needs a dtype, as in pxt.Array[(3,), pxt.Float] or pxt.Array[np.uint8]")
+        is_shape = isinstance(item, tuple) and all(part is None or type(part) is int for part in item)
+        shape, dtype = _shape_and_dtype(item if isinstance(item, tuple) and not is_shape else (item,))
         return Annotated[np.ndarray, ArrayType(shape=shape, dtype=dtype)]
 
 
@@ -79,13 +67,16 @@ def _shape_and_dtype(items: Sequence[Any]) -> tuple[tuple[int | None, ...] | Non
     for item in items:
         if isinstance(item, tuple) and shape is None:
             if not all(n is None or (type(n) is int and n >= 0) for n in item):
-                raise TypeError(f"Array shape {item} must hold non-negative ints or None")
+                raise InvalidType(f"pxt.Array: the shape {item} must hold non-negative ints or None")
             shape = item
         elif dtype is None:
             dtype = _array_dtype(item)
         else:
-            raise TypeError(f"Array takes a shape and a dtype, got {items}")
+            raise InvalidType(f"pxt.Array takes a shape and a dtype, got {items}", hint=_ARRAY)
     return shape, dtype
+
+
+_ARRAY = "Write pxt.Array[(3,), pxt.Float], pxt.Array[(3, None)], pxt.Array[np.uint8] or pxt.Array."
 
 
 def _array_dtype(item: Any) -> str:
@@ -95,19 +86,32 @@ def _array_dtype(item: Any) -> str:
     try:
         dtype = np.dtype(item)
     except TypeError:
-        raise TypeError(f"Array dtype {item!r} is neither pxt.Int, Float, Bool, String nor a numpy dtype") from None
+        fact = f"pxt.Array: the dtype {item!r} is neither pxt.Int, Float, Bool, String nor a numpy dtype"
+        raise InvalidType(fact, hint=_ARRAY) from None
     if dtype.kind not in "biufU":
-        raise TypeError(f"Array dtype {dtype} is not supported; use bool, an integer, a float or str")
+        raise InvalidType(
+            f"pxt.Array: there are no arrays of dtype {dtype}", hint="Use bool, an integer, a float or str."
+        )
     return dtype_name(dtype)
 
 
-class Json(_Form):
-    """Any JSON value."""
+class Json(Form):
+    """`Json`, any JSON value, or `Json[T]`, one of this form.
+
+    T is a scalar type, `list[T]` or `[T]`, `(T1, T2)`, `(T, ...)`, `{'key': T}` - all keys are required unless written
+    `NotRequired[T]`, others are refused -, a TypedDict or a pydantic model. `T | None` where null is possible.
+
+    >>> Json[{"name": String, "sizes": list[Int]}].__metadata__[0].parameters()
+    "[{'name': String, 'sizes': list[Int]}]"
+    """
 
     bare = JsonType()
 
+    def __class_getitem__(cls, item: Any) -> Any:
+        return Annotated[Any, json_type_from(item)]
 
-class Image(_Form):
+
+class Image(Form):
     """`Image`, `Image[(width, height)]`, `Image['RGB']` or both, in either order."""
 
     bare = ImageType()
@@ -117,7 +121,7 @@ class Image(_Form):
         size = next((part for part in parts if _is_size(part)), None)
         mode = next((part for part in parts if isinstance(part, str)), None)
         if len(parts) != (size is not None) + (mode is not None):
-            raise TypeError(f"Image takes a size (width, height) and a mode such as 'RGB', got {item!r}")
+            raise InvalidType(f"pxt.Image takes a size (width, height) and a mode such as 'RGB', got {item!r}")
         return Annotated[Any, ImageType(size=size, mode=mode)]
 
 
@@ -130,5 +134,10 @@ class Required:
 
     def __class_getitem__(cls, item: Any) -> Any:
         if annotated_type(item) is None:
-            raise InvalidType(f"Required[...] takes a pixeltable type, got {item!r}")
+            raise InvalidType(f"pxt.Required[...] takes a pixeltable type, got {item!r}")
+        warnings.warn(
+            "pxt.Required[T] is an older way to write T: types accept null only as T | None",
+            PixeltableDeprecationWarning,
+            stacklevel=2,
+        )
         return item

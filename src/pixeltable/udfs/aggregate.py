@@ -5,14 +5,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Never, TypeVar, overload
+from typing import Any, ClassVar, Never, TypeVar, overload
 
 from pixeltable.exceptions import Error, InvalidArgument, InvalidExpression, InvalidType, TypeMismatch, Unsupported
-from pixeltable.exprs.aggregate import Aggregate, Use, aggregates_in
+from pixeltable.exprs.aggregate import Aggregate, Frame, Use, aggregates_in
 from pixeltable.exprs.call import FunctionSpec, Parameter
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import Literal, as_expr
-from pixeltable.types.column_type import ArrayType, JsonType, MediaType
+from pixeltable.types.column_type import ArrayType, ColumnType, JsonType, MediaType
 from pixeltable.udfs.arguments import bind, fit, show_parameters
 from pixeltable.udfs.code import class_hash
 from pixeltable.udfs.function import LIVE, Function, FunctionOptions, Parallel, forget_previous
@@ -21,6 +21,9 @@ from pixeltable.udfs.signature import read_hints, read_parameter, read_result
 
 Substitution = Mapping[TypeVar, Any]
 """From type variable to the hint that takes its place."""
+
+_CALL_WORDS = ("asc", "frame", "group_by", "order_by")
+"""Keywords of every call of an aggregate."""
 
 
 class Aggregator:
@@ -31,7 +34,12 @@ class Aggregator:
 
     A subclass may have `merge(self, other)`: take in the rows of `other`, which follow those of `self`. It allows the
     rows of a group to be aggregated in parts, side by side.
+
+    Where `value()` is annotated with Any, its result is of the type of the first argument, or null.
     """
+
+    constants_by_place: ClassVar[bool] = False
+    """Whether a call may give constants behind the arguments, without their names."""
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Take in one row."""
@@ -40,6 +48,18 @@ class Aggregator:
     def value(self) -> Any:
         """The value of the rows so far."""
         raise NotImplementedError
+
+
+class Placed(Aggregator):
+    """The base of functions of a row's place in its window: `value()` is of the row at `place`, all of which were fed.
+
+    `starts` has for each place that of the first row which is equal in `order_by`, `ranks` the number of rows before it
+    that differ from one another there. Without `order_by` no two rows are equal.
+    """
+
+    place: int = 0
+    starts: Sequence[int] = ()
+    ranks: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +89,21 @@ class AggregateFunction(Function):
     ) -> None:
         # Not by way of Function.__init__, which reads the signature of one function; a class has three.
         functools.update_wrapper(self, cls, updated=())
-        self.body = cls
+        self.declared = self.body = cls
         self.name = cls.__name__
         self.aggregate_options = options
         self.options = FunctionOptions(parallel=options.parallel)
         self.batch_size = None
         self.sql = self.pool_rule = self.estimate_rule = self._result_rule = None
+        self.window_sql: Callable[..., Any] | None = None
+        self._constants_rule: Callable[..., None] | None = None
         self._number = number
         hints = substitutions[number] if substitutions else {}
         self.arguments = _method_parameters(cls, "update", hints)
         self.constants = _constants(cls, hints, taken=self.arguments)
         self.parameters = (*self.arguments, *self.constants)
-        self.returns = read_result(_method_hints(cls, "value", hints), f"{self.name}.value")[0]
+        self.yields_argument = _method_hints(cls, "value", hints).get("return") is Any
+        self.returns = _result(cls, hints)
         self._primary = primary
         self._overloads = [self]
         further = range(1, len(substitutions)) if primary is None else ()
@@ -99,8 +122,22 @@ class AggregateFunction(Function):
     def __repr__(self) -> str:
         return f"<uda {self.name}{self.signature}>"
 
-    def __call__(self, *args: Any, order_by: Any = None, group_by: Any = None, **kwargs: Any) -> Aggregate:
+    def __call__(
+        self,
+        *args: Any,
+        order_by: Any = None,
+        group_by: Any = None,
+        asc: bool = True,
+        frame: Frame = "running",
+        **kwargs: Any,
+    ) -> Aggregate:
         """The expression that aggregates the arguments; `order_by` and `group_by` take one expression each.
+
+        Args:
+            order_by: the order in which rows are fed, ascending unless `asc` is off. Null is last ascending, first
+                descending, and rows that are equal keep the order of insertion.
+            group_by: makes it a window, whose value in a row is that of rows of its group.
+            frame: of a window, "running" for the rows up to its own, "all" for all of the group, or of all rows.
 
         Raises:
             InvalidArgument: the arguments do not fit in number or name, or the aggregate has no windows.
@@ -109,7 +146,8 @@ class AggregateFunction(Function):
         """
         order, args = self._order(args, order_by)
         group = () if group_by is None else (as_expr(group_by),)
-        use = self._use(windowed=bool(group), ordered=order_by is not None)
+        self._check_words(asc, frame, ordered=bool(order))
+        use = self._use(windowed=bool(group) or frame == "all", ordered=order_by is not None)
         function, fitted = self._resolve(args, kwargs)
         for expr in (*order, *group, *fitted):
             for inner in aggregates_in(expr):
@@ -119,7 +157,33 @@ class AggregateFunction(Function):
                 raise TypeMismatch(f"{self.name}(): `{expr}` has type `{expr.type}`, which has no order")
         count = len(function.arguments)
         constants = tuple(_constant(self.name, p, e) for p, e in zip(function.constants, fitted[count:], strict=True))
-        return Aggregate(function.spec, fitted[:count], constants, order, group, use, function.returns)
+        function.check_constants(fitted[:count], constants)
+        result = function.result_type(fitted)
+        return Aggregate(function.spec, fitted[:count], constants, order, group, use, result, asc, frame)
+
+    def _check_words(self, asc: Any, frame: Any, *, ordered: bool) -> None:
+        if not isinstance(asc, bool):
+            raise InvalidArgument(f"{self.name}(): asc is True or False, got {asc!r}")
+        if not asc and not ordered:
+            raise InvalidArgument(f"{self.name}(): asc=False needs an order_by")
+        if frame not in ("running", "all"):
+            raise InvalidArgument(f"{self.name}(): frame is 'running' or 'all', got {frame!r}")
+        if frame == "all" and issubclass(self.body, Placed):  # type: ignore[arg-type]  # a class, here
+            raise InvalidArgument(f"{self.name}() is about the place of a row in its window, so it takes no frame")
+
+    def check_constants(self, arguments: Sequence[Expr], constants: Sequence[Literal]) -> None:
+        """Hold the constants of a call against the rule that was set for them.
+
+        Raises:
+            RequestError: the rule refuses them.
+        """
+        if self._constants_rule is not None:
+            values = {parameter.name: found.value for parameter, found in zip(self.constants, constants, strict=True)}
+            self._constants_rule(*arguments, **values)
+
+    def result_type(self, args: Sequence[Expr]) -> ColumnType:
+        """The type of a call with these arguments."""
+        return args[0].type.with_nullable(True) if self.yields_argument else self.returns
 
     def _order(self, args: tuple[Any, ...], order_by: Any) -> tuple[tuple[Expr, ...], tuple[Any, ...]]:
         """The order of the rows, and the arguments without it."""
@@ -137,7 +201,7 @@ class AggregateFunction(Function):
         if not options.allows_window:
             if windowed:
                 raise InvalidArgument(
-                    f"{self.name}() has no windows, so it takes no group_by",
+                    f"{self.name}() has no windows, so it takes neither group_by nor a frame",
                     hint="Group the query with .group_by(...), or declare it with @pxt.uda(allows_window=True).",
                 )
             return "aggregate"
@@ -184,6 +248,29 @@ class AggregateFunction(Function):
         """
         for function in self._overloads:
             function.sql = rule
+        return rule
+
+    def to_window_sql(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Set how the aggregate is written in SQL as a window; for use as a decorator.
+
+        As for `to_sql`, but in the place of `row` it gets `over`: called with an SQL aggregate it makes that a window
+        over the rows which `frame` says, in their order. `over.peers` does so in the order of `order_by` alone, for the
+        functions of SQL to which rows are equal.
+        """
+        for function in self._overloads:
+            assert isinstance(function, AggregateFunction)
+            function.window_sql = rule
+        return rule
+
+    def require(self, rule: Callable[..., None]) -> Callable[..., None]:
+        """Set a check of what a call is given; for use as a decorator.
+
+        The rule takes the arguments, which are expressions, and the values of the constants by name, and raises a
+        RequestError.
+        """
+        for function in self._overloads:
+            assert isinstance(function, AggregateFunction)
+            function._constants_rule = rule  # noqa: SLF001  # of its own class
         return rule
 
     def using(self, **constants: Any) -> Never:  # noqa: ARG002  # as Function has it
@@ -301,7 +388,8 @@ def _check_class(cls: Any) -> None:
             raise InvalidArgument(
                 f"aggregate {cls.__name__!r}: {name}() must be a plain method, not async or a generator"
             )
-    if len(_own_parameters(cls, "value")) or not len(_own_parameters(cls, "update")):
+    takes_rows = bool(_own_parameters(cls, "update")) or issubclass(cls, Placed)
+    if len(_own_parameters(cls, "value")) or not takes_rows:
         raise InvalidArgument(f"aggregate {cls.__name__!r}: update() takes the arguments of a row, value() takes none")
     if hasattr(cls, "merge") and len(_own_parameters(cls, "merge")) != 1:
         raise InvalidArgument(f"aggregate {cls.__name__!r}: merge() takes one other instance")
@@ -342,8 +430,14 @@ def _method_parameters(cls: type[Aggregator], method: str, substitution: Substit
 
 def _read(parameter: inspect.Parameter, hints: dict[str, Any], name: str) -> Parameter:
     """As for a udf; `Any` takes values of every type."""
+    if parameter.name in _CALL_WORDS:
+        raise InvalidArgument(
+            f"function {name!r}, parameter {parameter.name!r}: this name is reserved",
+            hint=f"Calls of aggregates have {', '.join(_CALL_WORDS)}; choose another name.",
+        )
     if hints.get(parameter.name) is Any and parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
-        return Parameter(parameter.name, None)
+        has_default = parameter.default is not parameter.empty
+        return Parameter(parameter.name, None, has_default, parameter.default if has_default else None)
     found = read_parameter(parameter, hints, name)
     if found.batched:
         raise InvalidType(f"function {name!r}, parameter {found.name!r}: an aggregate takes one row at a time")
@@ -360,4 +454,12 @@ def _constants(cls: type[Aggregator], hints: Substitution, *, taken: Sequence[Pa
             f"aggregate {cls.__name__!r}: both __init__() and update() have a parameter {min(clash)!r}",
             hint=f"Parameters of update(): {show_parameters(taken)}",
         )
-    return tuple(Parameter(p.name, p.type, p.has_default, p.default, keyword_only=True) for p in parameters)
+    named = not cls.constants_by_place
+    return tuple(Parameter(p.name, p.type, p.has_default, p.default, keyword_only=named) for p in parameters)
+
+
+def _result(cls: type[Aggregator], substitution: Substitution) -> ColumnType:
+    hints = _method_hints(cls, "value", substitution)
+    if hints.get("return") is Any:
+        return JsonType(nullable=True)  # stands for what an argument decides
+    return read_result(hints, f"{cls.__name__}.value")[0]

@@ -15,6 +15,7 @@ from pixeltable.types.column_type import (
     ColumnType,
     DateType,
     FloatType,
+    ImageType,
     IntType,
     JsonType,
     StringType,
@@ -66,7 +67,8 @@ def fit(value: Any, parameter: Parameter, *, function: str) -> Expr:
     """`value` as an expression that `parameter` accepts.
 
     None takes the parameter's type; text is read as a timestamp, date or UUID where one is wanted, a list as an array.
-    A Json expression is accepted for any scalar: what it holds shows in each row.
+    A Json expression is accepted for any scalar, one of which nothing is known for any Json, an image of any size and
+    mode for one of some: what it holds shows in each row.
 
     Raises:
         TypeMismatch: the parameter does not accept the value's type.
@@ -88,8 +90,18 @@ def fit(value: Any, parameter: Parameter, *, function: str) -> Expr:
 
 
 def _fit_expr(expr: Expr, wanted: ColumnType) -> Expr | None:
-    unchecked = isinstance(expr.type, JsonType) and isinstance(wanted, _SCALARS)
-    return expr if unchecked or wanted.accepts(expr.type) else None
+    return expr if _shows_in_each_row(expr.type, wanted) or wanted.accepts(expr.type) else None
+
+
+def _shows_in_each_row(given: ColumnType, wanted: ColumnType) -> bool:
+    """Whether a Json value or an image of type `given` may or may not be what is wanted."""
+    if isinstance(given, ImageType):
+        return isinstance(wanted, ImageType)
+    if not isinstance(given, JsonType):
+        return False
+    if isinstance(wanted, JsonType):
+        return given.schema is None
+    return isinstance(wanted, _SCALARS)
 
 
 def _fit_literal(literal: Literal, wanted: ColumnType) -> Expr | None:
@@ -99,7 +111,8 @@ def _fit_literal(literal: Literal, wanted: ColumnType) -> Expr | None:
         return literal
     is_text = isinstance(literal.type, StringType) and isinstance(wanted, TimestampType | DateType | UUIDType)
     is_list = isinstance(literal.value, list | tuple) and isinstance(wanted, ArrayType)
-    return convert_literal(literal, wanted.with_nullable(False)) if is_text or is_list else None
+    is_json = isinstance(wanted, JsonType) and JsonType().accepts(literal.type)
+    return convert_literal(literal, wanted.with_nullable(False)) if is_text or is_list or is_json else None
 
 
 def _shorten(text: str) -> str:

@@ -51,6 +51,11 @@ def captured_class_hash(cls: type) -> str:
     return _digest([*map(_source, members), *(text for member in members for text in _captured(member))])
 
 
+def combined(code: str, further: str) -> str:
+    """A hash of two hashes; the first, where the other is empty."""
+    return _digest([code, further]) if further else code
+
+
 def _digest(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()[:16]
 

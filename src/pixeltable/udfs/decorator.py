@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
-from pixeltable.exceptions import InvalidArgument, Unsupported
+from pixeltable.exceptions import InvalidArgument
 from pixeltable.udfs.function import Function, FunctionOptions, Parallel, declare
 from pixeltable.udfs.retry import Retry
 from pixeltable.udfs.signature import Substitution
@@ -64,6 +64,9 @@ def udf(
     Nothing is inserted.
 
     Args:
+        substitute_fn: what runs in place of the function, which then only says what it is called, takes and returns:
+            for callables of libraries, without hints or a signature. It is given the arguments by place, those of
+            keyword-only parameters by name.
         batch_size: the function takes and returns `Batch[T]`, lists of up to this many rows; parameters that are no
             Batch hold for the whole call.
         is_method: make it a method of expressions of its first parameter's type.
@@ -87,7 +90,6 @@ def udf(
     Raises:
         InvalidType: a hint is missing or names no column type.
         InvalidArgument: the function cannot be declared like this.
-        Unsupported: `substitute_fn` is given.
 
     >>> @udf
     ... def repeat(text: str, times: int = 2) -> str:
@@ -97,7 +99,6 @@ def udf(
     >>> repeat.body("ab")
     'abab'
     """
-    reject_unsupported(substitute_fn=substitute_fn)
     options = FunctionOptions(
         is_method=is_method, is_property=is_property, display_name=display_name, deterministic=is_deterministic,
         memo=memo, retry=retry, timeout_s=timeout_s, parallel=parallel, resource_pool=resource_pool,
@@ -108,13 +109,6 @@ def udf(
     if return_value is not None or description is not None:
         raise InvalidArgument("@udf(return_value=..., description=...) is for tables: pxt.udf(table, ...)")
     if fn is not None:
-        return declare(fn, batch_size=batch_size, options=options)
+        return declare(fn, batch_size=batch_size, options=options, substitute=substitute_fn)
     given = tuple(type_substitutions or ())
-    return lambda fn: declare(fn, batch_size=batch_size, options=options, substitutions=given)
-
-
-def reject_unsupported(**keywords: Any) -> None:
-    """Refuse what would otherwise be ignored."""
-    for name, value in keywords.items():
-        if value is not None:
-            raise Unsupported(f"@udf({name}=...) is not supported yet")
+    return lambda fn: declare(fn, batch_size=batch_size, options=options, substitutions=given, substitute=substitute_fn)

@@ -15,10 +15,11 @@ from pixeltable.exprs.leaves import Literal, as_expr
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.hints import type_from_hint
 from pixeltable.udfs.arguments import bind, fit, show_parameters
-from pixeltable.udfs.code import code_hash, file_time
+from pixeltable.udfs.code import code_hash, combined, file_time
 from pixeltable.udfs.paths import function_path, overload_path
 from pixeltable.udfs.retry import Retry, check_limits
 from pixeltable.udfs.signature import Signature, Substitution, read_signature
+from pixeltable.udfs.substitutes import substitute_body, substitute_code
 
 Kind = typing.Literal["plain", "batched", "async", "async-batched"]
 Parallel = typing.Literal["threads", "processes"]
@@ -56,6 +57,7 @@ class FunctionOptions:
 class Function:
     """A declared function. Calling it never runs it: it builds the expression that does; `body` is what runs.
 
+    That is what was `declared`, or what was given to run in its place.
     The hooks (`overload`, `to_sql`, `conditional_return_type`, ...) belong to its declaration; then it does not change.
     """
 
@@ -67,8 +69,10 @@ class Function:
         options: FunctionOptions = FunctionOptions(),
         primary: "Function | None" = None,
         signature: Signature | None = None,
+        substitute: Callable[..., Any] | None = None,
     ) -> None:
         functools.update_wrapper(self, body)
+        self.declared: Callable[..., Any] = body
         self.body: Callable[..., Any] = body
         self.options = options
         self.batch_size = batch_size
@@ -76,6 +80,10 @@ class Function:
         signature = signature or read_signature(body, name=self.name)
         self.parameters = signature.parameters
         self.returns = signature.returns
+        self._substitute = substitute
+        if substitute is not None:
+            self.body = substitute_body(substitute, self.parameters, name=self.name)
+        self.parameter_schemas: Mapping[str, Mapping[str, Any]] = {}
         self.sql: Callable[..., Any] | None = None
         self.sql_by_clock = False
         self._primary = primary
@@ -91,14 +99,16 @@ class Function:
     @functools.cached_property
     def spec(self) -> FunctionSpec:
         """The function as data. Taken at first use: helpers defined below the function count in its hash."""
-        assert isinstance(self.body, FunctionType)
-        readable = file_time(self.body) == self._file_time  # else the file has what will run, not what runs
+        declared, run = self.declared, self._substitute
+        assert isinstance(declared, FunctionType)
+        readable = file_time(declared) == self._file_time  # else the file has what will run, not what runs
+        further = "" if run is None else substitute_code(run, captured=True)
         if self._primary is None:
-            path = function_path(self.body, readable=readable)
+            path = function_path(declared, readable=readable, further=further)
         else:
             number = self._primary.overloads.index(self)
-            path = overload_path(self._primary.spec.path, self.body, number, readable=readable)
-        code = code_hash(self.body, readable=readable)
+            path = overload_path(self._primary.spec.path, declared, number, readable=readable, further=further)
+        code = combined(code_hash(declared, readable=readable), "" if run is None else substitute_code(run))
         spec = FunctionSpec(path, self.name, self.parameters, self.returns, code, self.options.deterministic)
         LIVE[path] = self
         return spec
@@ -133,7 +143,7 @@ class Function:
     def help_str(self) -> str:
         """The signatures and the docstring."""
         heads = "\n".join(f"{self.name}{signature}" for signature in self.signatures)
-        text = inspect.getdoc(self.body)
+        text = inspect.getdoc(self.declared)
         return f"{heads}\n\n{text}" if text else heads
 
     def __repr__(self) -> str:
@@ -165,9 +175,13 @@ class Function:
         # An overload with Batch hints takes the batch size of the first; the others run row by row.
         return self._add(_python_function(body), read_signature(_python_function(body), name=self.name))
 
-    def _add(self, body: FunctionType, signature: Signature) -> "Function":
+    def _add(
+        self, body: FunctionType, signature: Signature, substitute: Callable[..., Any] | None = None
+    ) -> "Function":
         size = self.batch_size if signature.batched else None
-        added = Function(body, batch_size=size, options=self.options, primary=self, signature=signature)
+        added = Function(
+            body, batch_size=size, options=self.options, primary=self, signature=signature, substitute=substitute
+        )
         added.name = self.name
         self._overloads.append(added)
         expose(added, as_function=self)
@@ -175,8 +189,10 @@ class Function:
 
     def substitute(self, substitution: Substitution) -> "Function":
         """Add the signature in which types take the place of type variables; the body is the same."""
-        assert isinstance(self.body, FunctionType)
-        return self._add(self.body, read_signature(self.body, name=self.name, substitution=substitution))
+        declared = self.declared
+        assert isinstance(declared, FunctionType)
+        signature = read_signature(declared, name=self.name, substitution=substitution)
+        return self._add(declared, signature, self._substitute)
 
     def to_sql(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set how the function is written in SQL; for use as a decorator.
@@ -329,16 +345,24 @@ def _names(function: Function) -> set[str]:
 
 
 def declare(
-    fn: Any, *, batch_size: int | None, options: FunctionOptions, substitutions: Sequence[Substitution] = ()
+    fn: Any,
+    *,
+    batch_size: int | None,
+    options: FunctionOptions,
+    substitutions: Sequence[Substitution] = (),
+    substitute: Callable[..., Any] | None = None,
 ) -> Function:
     """A Function for a Python function, reachable as a method or property where the options say so.
 
-    `substitutions` give it a signature each, by the types that take the place of type variables.
+    `substitutions` give it a signature each, by the types that take the place of type variables. `substitute` runs in
+    its place.
     """
     body = _python_function(fn)
     name = options.display_name or body.__name__
+    if isinstance(substitute, Function):
+        substitute = substitute.body
     first = read_signature(body, name=name, substitution=substitutions[0]) if substitutions else None
-    function = Function(body, batch_size=batch_size, options=options, signature=first)
+    function = Function(body, batch_size=batch_size, options=options, signature=first, substitute=substitute)
     forget_previous(f"{fn.__module__}.{fn.__qualname__}")
     DECLARED[f"{body.__module__}.{body.__qualname__}"] = function
     expose(function, as_function=function)
@@ -358,7 +382,7 @@ def expose(function: Function, *, as_function: Function) -> None:
     """Make `as_function` a method or property of expressions of the type of `function`'s first parameter."""
     if not (function.options.is_method or function.options.is_property):
         return
-    receiver, name = function.parameters[0].type, as_function.body.__name__
+    receiver, name = function.parameters[0].type, as_function.declared.__name__
     assert receiver is not None
     if function.options.is_method:
         METHODS[receiver.name, name] = as_function

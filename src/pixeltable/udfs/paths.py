@@ -3,15 +3,18 @@
 import sys
 from types import FunctionType
 
-from pixeltable.udfs.code import captured_class_hash, captured_hash
+from pixeltable.udfs.code import captured_class_hash, captured_hash, combined
 
 LOCAL = "local:"
 
 
-def function_path(fn: FunctionType, *, readable: bool = True) -> str:
-    """`module.qualname`, or `local:module.qualname:<hash>` for functions of scripts, notebooks and other functions."""
+def function_path(fn: FunctionType, *, readable: bool = True, further: str = "") -> str:
+    """`module.qualname`, or `local:module.qualname:<hash>` for functions of scripts, notebooks and other functions.
+
+    `further` is a hash of what runs in its place.
+    """
     name = f"{fn.__module__}.{fn.__qualname__}"
-    return name if is_importable(fn) else f"{LOCAL}{name}:{captured_hash(fn, readable=readable)}"
+    return name if is_importable(fn) else f"{LOCAL}{name}:{combined(captured_hash(fn, readable=readable), further)}"
 
 
 def class_path(cls: type) -> str:
@@ -20,10 +23,10 @@ def class_path(cls: type) -> str:
     return name if is_importable(cls) else f"{LOCAL}{name}:{captured_class_hash(cls)}"
 
 
-def overload_path(primary: str, fn: FunctionType, number: int, *, readable: bool = True) -> str:
+def overload_path(primary: str, fn: FunctionType, number: int, *, readable: bool = True, further: str = "") -> str:
     """The path of the `number`th overload of the function at `primary`."""
     if primary.startswith(LOCAL):
-        primary = f"{primary.rpartition(':')[0]}:{captured_hash(fn, readable=readable)}"
+        primary = f"{primary.rpartition(':')[0]}:{combined(captured_hash(fn, readable=readable), further)}"
     return f"{primary}#{number}"
 
 

@@ -3,14 +3,19 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import FunctionSpec, Parameter
-from pixeltable.types.column_type import ColumnType
+from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.udfs.function import DECLARED, LIVE, Function
 from pixeltable.udfs.paths import LOCAL, stem
+from pixeltable.udfs.signature import Signature
+
+MAKERS: dict[str, Callable[[FunctionSpec], Function]] = {}
+"""From how a path starts to what makes such a function of its spec alone; filled by who starts sessions."""
 
 
 def register(function: Function) -> None:
@@ -26,9 +31,11 @@ def find(wanted: FunctionSpec | str) -> Function:
         UnknownFunction: it is gone, was stored by value and not loaded yet, or does not accept what the spec recorded.
     """
     path = wanted if isinstance(wanted, str) else wanted.path
-    function = LIVE.get(path) or _imported(path)
-    if isinstance(wanted, FunctionSpec):
-        _check_compatible(function, wanted)
+    if isinstance(wanted, str):
+        return LIVE.get(path) or _imported(path)
+    make = _maker(path)
+    function = make(wanted) if make is not None else LIVE.get(path) or _imported(path)
+    _check_compatible(function, wanted)
     return function
 
 
@@ -39,10 +46,14 @@ def glance(wanted: FunctionSpec) -> None:
         UnknownFunction: the module is gone; or it is loaded, and the function is gone or does not fit.
     """
     module = wanted.path.partition("#")[0].rpartition(".")[0]
-    if wanted.path in LIVE or module in sys.modules:
+    if wanted.path in LIVE or module in sys.modules or _maker(wanted.path) is not None:
         find(wanted)
     elif not wanted.path.startswith(LOCAL) and not _may_exist(module.partition(".")[0]):
         raise UnknownFunction(wanted.path, reason=f"there is no module {module!r}")
+
+
+def _maker(path: str) -> Callable[[FunctionSpec], Function] | None:
+    return next((make for start, make in MAKERS.items() if path.startswith(start)), None)
 
 
 def _may_exist(package: str) -> bool:
@@ -102,7 +113,7 @@ def _wrapper_of(found: Any, module: ModuleType) -> Function | None:
     if not isinstance(found, FunctionType):
         return None
     declared = (value for value in vars(module).values() if isinstance(value, Function))
-    return next((function for function in declared if function.body is found), None)
+    return next((function for function in declared if function.declared is found), None)
 
 
 def _check_compatible(function: Function, recorded: FunctionSpec) -> None:
@@ -111,7 +122,7 @@ def _check_compatible(function: Function, recorded: FunctionSpec) -> None:
         raise UnknownFunction(recorded.path, reason="; ".join(reasons))
 
 
-def incompatibilities(function: Function, recorded: FunctionSpec) -> list[str]:
+def incompatibilities(function: Function | Signature, recorded: FunctionSpec) -> list[str]:
     """Why calls that were recorded for one function do not fit another.
 
     Wider parameters, further ones with a default and a narrower return type are fine: stored calls still work.
@@ -134,7 +145,16 @@ def _parameter_problem(now: Parameter | None, before: Parameter) -> str | None:
         return f"parameter `{before.name}` is gone"
     if now.type is None or (before.type is not None and _covers(now.type, before.type)):
         return None
+    if _tells_more(now.type, before.type):
+        return None
     return f"parameter `{now.name}` takes `{now.type}` where it took `{before.type or 'any'}`"
+
+
+def _tells_more(now: ColumnType, before: ColumnType | None) -> bool:
+    """Whether a Json parameter says what is in it where it did not: arguments of unknown content are still accepted."""
+    if not isinstance(now, JsonType) or not isinstance(before, JsonType):
+        return False
+    return before.schema is None and (now.nullable or not before.nullable)
 
 
 def _covers(wide: ColumnType, narrow: ColumnType) -> bool:

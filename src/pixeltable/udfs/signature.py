@@ -15,7 +15,7 @@ from pixeltable.types.hints import type_from_hint
 from pixeltable.udfs.arguments import fit
 from pixeltable.udfs.batch import batch_item
 
-_RESERVED = ("group_by", "order_by")
+RESERVED = ("group_by", "order_by")
 _HINTS = (
     "Use str, int, float, bool, bytes, datetime, date, UUID, list, dict, tuple, Literal, a TypedDict, an Enum, a "
     "pydantic model, PIL.Image.Image or a pixeltable type such as pxt.Array[(3,), pxt.Float]; `T | None` where None is "
@@ -103,9 +103,9 @@ def read_parameter(parameter: inspect.Parameter, hints: dict[str, Any], name: st
         raise Unsupported(f"{subject}: *args and **kwargs are not supported", hint="Name each parameter.")
     if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
         raise Unsupported(f"{subject}: positional-only parameters are not supported", hint="Remove the `/`.")
-    if parameter.name.startswith("_") or parameter.name in _RESERVED:
+    if parameter.name.startswith("_") or parameter.name in RESERVED:
         raise InvalidArgument(
-            f"{subject}: this name is reserved", hint=f"Reserved: {', '.join(_RESERVED)} and names starting with `_`."
+            f"{subject}: this name is reserved", hint=f"Reserved: {', '.join(RESERVED)} and names starting with `_`."
         )
     if parameter.name not in hints:
         raise InvalidType(f"{subject}: it has no type hint", hint=_HINTS)

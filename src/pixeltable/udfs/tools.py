@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,16 +61,18 @@ class Tool(StandIn):
 
 
 def _described(function: Function | BoundFunction) -> dict[str, dict[str, Any]]:
-    """A JSON Schema for each parameter: from its annotation, which knows more than the type, where there is one."""
+    """A JSON Schema for each parameter: its own or that of its annotation, which know more than the type."""
     try:
-        hints = typing.get_type_hints(_base(function).body, include_extras=True)
+        hints = typing.get_type_hints(_base(function).declared, include_extras=True)
     except (NameError, TypeError, SyntaxError, AttributeError):
         hints = {}  # made by hand, or with `param_types`
     schemas = {}
     for parameter in function.parameters:
         assert parameter.type is not None
-        found = hint_schema(hints[parameter.name]) if parameter.name in hints else None
-        schemas[parameter.name] = type_schema(parameter.type) if found is None else found
+        found: Mapping[str, Any] | None = _base(function).parameter_schemas.get(parameter.name)
+        if found is None and parameter.name in hints:
+            found = hint_schema(hints[parameter.name])
+        schemas[parameter.name] = type_schema(parameter.type) if found is None else dict(found)
         if parameter.has_default and parameter.default is not None:
             schemas[parameter.name] = {**schemas[parameter.name], "default": as_expr(parameter.default).value}
     return schemas

@@ -1,0 +1,101 @@
+"""Clauses of queries, checked: how a join and a sample become records."""
+
+import random
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pixeltable.exceptions import AmbiguousColumn, InvalidArgument, JoinedWithItself
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.operators import And, Comparison
+from pixeltable.plan.joins import Source
+from pixeltable.plan.query import How, Join, Sample
+from pixeltable.session.relations import Relation
+
+_HOWS = get_args(How)
+
+
+def join_of(relation: Relation, other: Any, on: Any, how: Any) -> Join:
+    """The join of a relation with another table.
+
+    Raises:
+        InvalidArgument, UnknownColumn, AmbiguousColumn: see `Query.join`.
+    """
+    source = getattr(other, "_source", None)
+    if not isinstance(source, Source):
+        raise InvalidArgument(f"join() takes a table, got {type(other).__name__}", hint="Or an alias: t.alias('a').")
+    if how not in _HOWS:
+        raise InvalidArgument(f"how must be one of {', '.join(map(repr, _HOWS))}, got {how!r}")
+    if (how == "cross") != (on is None):
+        fact = "a cross join takes no `on`" if how == "cross" else f"a join with how={how!r} needs `on`"
+        raise InvalidArgument(fact, hint="Write on=t.id == u.id, or on=t.id for columns of the same name.")
+    for known in relation.sources:
+        if (known.record.id, known.alias) == (source.record.id, source.alias):
+            raise JoinedWithItself(source.record.path)
+    condition = None if on is None else _condition(relation, source, on)
+    return Join(source.record.id, how, condition, source.alias, source.record.path)
+
+
+def _condition(relation: Relation, other: Source, on: Any) -> Expr:
+    if isinstance(on, ColumnRef) or (isinstance(on, list | tuple) and on):
+        refs = [on] if isinstance(on, ColumnRef) else on
+        parts = tuple(_equal_namesakes(relation, other, ref) for ref in refs)
+        return parts[0] if len(parts) == 1 else And(parts)
+    if not isinstance(on, Expr):
+        raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {type(on).__name__}")
+    return on
+
+
+def _equal_namesakes(relation: Relation, other: Source, ref: Any) -> Expr:
+    """That a column of the relation equals the one of the same name in the other table; `ref` may be either."""
+    if not isinstance(ref, ColumnRef):
+        raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {ref!r}")
+    theirs = _ref(other, ref.name)
+    if (ref.table, ref.alias) != (other.record.id, other.alias):
+        return Comparison("==", ref, theirs)
+    own = [
+        _ref(source, ref.name)
+        for source in relation.sources
+        if any(column.name == ref.name for column in source.record.ready_columns)
+    ]
+    if len(own) > 1:
+        raise AmbiguousColumn(ref.name, table=relation.record.path)
+    return Comparison("==", own[0] if own else _ref(relation.sources[0], ref.name), theirs)
+
+
+def _ref(source: Source, name: str) -> ColumnRef:
+    column = source.record.column(name)
+    return ColumnRef(column.id, source.record.id, column.name, column.type, source.alias)
+
+
+def sample_of(n: Any, n_per_stratum: Any, fraction: Any, seed: Any, strata: Sequence[Expr]) -> Sample:
+    """A sample, with a seed of its own where none is given.
+
+    Raises:
+        InvalidArgument: see `Query.sample`.
+    """
+    given = {name: value for name, value in zip(_SIZES, (n, n_per_stratum, fraction), strict=True) if value is not None}
+    if len(given) != 1:
+        raise InvalidArgument(f"sample() takes just one of {', '.join(_SIZES)}, got {', '.join(given) or 'none'}")
+    for name in given.keys() - {"fraction"}:
+        if type(given[name]) is not int or given[name] < 0:
+            raise InvalidArgument(f"sample(): {name} must be a non-negative int, got {given[name]!r}")
+    if fraction is not None and not (isinstance(fraction, int | float) and 0 <= fraction <= 1):
+        raise InvalidArgument(f"sample(): fraction must be a number from 0 to 1, got {fraction!r}")
+    if n_per_stratum is not None and not strata:
+        raise InvalidArgument("sample(): n_per_stratum needs stratify_by, which says what a stratum is")
+    if seed is not None and type(seed) is not int:
+        raise InvalidArgument(f"sample(): seed must be an int, got {seed!r}")
+    share = None if fraction is None else float(fraction)
+    return Sample(random.getrandbits(32) if seed is None else seed, n, n_per_stratum, share, tuple(strata))
+
+
+_SIZES = ("n", "n_per_stratum", "fraction")
+
+
+def sample_text(sample: Sample) -> str:
+    """A sample as a query shows it."""
+    sizes = zip(_SIZES, (sample.n, sample.n_per_stratum, sample.fraction), strict=True)
+    shown = [f"{name}={value}" for name, value in sizes if value is not None]
+    shown += [f"stratify_by={', '.join(map(str, sample.stratify_by))}"] if sample.stratify_by else []
+    return ", ".join(shown)

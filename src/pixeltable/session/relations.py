@@ -1,0 +1,54 @@
+"""What a query reads: a table, or several as one; and its clauses in the terms of that."""
+
+from dataclasses import dataclass, replace
+
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exprs.expr import Expr, rebuild, rebuild_record
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.joins import Source, joined_record, resolved
+from pixeltable.plan.query import QuerySpec
+from pixeltable.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The sources of a query, the first being its table, and the record over which it is planned."""
+
+    sources: tuple[Source, ...]
+    record: TableRecord
+
+    def resolve(self, expr: Expr) -> Expr:
+        """An expression as users build it, over the record."""
+        if len(self.sources) > 1:
+            return resolved(expr, self.sources, self.record.columns)
+        (source,) = self.sources
+        return expr if source.alias is None else rebuild(expr, lambda node: _without(node, source.alias))
+
+    def resolve_spec(self, spec: QuerySpec) -> QuerySpec:
+        """A query as users build it, over the record."""
+        if len(self.sources) > 1:
+            single = replace(spec, joins=(), alias=None)
+            return rebuild_record(single, lambda node: self.resolve(node) if isinstance(node, ColumnRef) else None)
+        if spec.alias is None:
+            return spec
+        return rebuild_record(replace(spec, alias=None), lambda node: _without(node, spec.alias))
+
+
+def _without(node: Expr, alias: str | None) -> Expr | None:
+    if isinstance(node, ColumnRef) and node.alias is not None and node.alias == alias:
+        return replace(node, alias=None)
+    return None
+
+
+def relation_of(session: Session, spec: QuerySpec, name: str) -> Relation:
+    """What a query reads, as last seen; `name` is what the caller knew its table by.
+
+    Raises:
+        UnknownTable: a table was dropped.
+    """
+    table = session.table(spec.table, name)
+    if not spec.joins:
+        return Relation((Source(table, spec.alias),), table)
+    others = (Source(session.table(join.table, join.name), join.alias) for join in spec.joins)
+    sources = [Source(table, spec.alias), *others]
+    return Relation(tuple(sources), joined_record(sources, spec.joins))

@@ -1,0 +1,118 @@
+"""Paths into Json, and comparisons of what they lead to, mean the same in SQL and in Python."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from pixeltable.exprs.expr import Expr
+from pixeltable.types.column_type import BoolType, FloatType, IntType, JsonType, StringType
+from pixeltable.types.json_structure import JsonFields, JsonKey
+from tests.engines import OUT_OF_RANGE, RAISED, StoredRows, examples, run_in_python
+from tests.exec.columns import column
+
+J = column("j", JsonType(True))
+
+atoms = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**60), 2**60) | st.integers(-3, 3),
+    st.floats(allow_nan=False, allow_infinity=False, width=64).filter(lambda x: abs(x) < 1e15),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4) | st.text("ab0", max_size=2),
+)
+keys = st.sampled_from(["a", "b", "0", "é", ""])
+values = st.recursive(
+    atoms,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "0", "é", ""]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+EDGES: list[Any] = [
+    None, 0, 1, 1.0, True, False, "", "a", "1", "true", "null", [], {}, [None], {"a": None}, {"a": 1}, {"a": 1.0},
+    {"a": True}, {"a": "b"}, {"a": [1, 2, 3]}, {"a": {"b": [0, {"c": 2}]}}, {"0": "zero"}, [[1], [2]], ["x"], "xyz",
+    {"a": 2**53}, {"a": 2**53 + 1}, {"a": -0.0}, {"a": 1e-300}, {"a": "\U0001f600"}, {"a": "\uffff"}, 5,
+]  # fmt: skip
+
+
+def differences(exprs: Sequence[Expr], found: Sequence[Any], path: str) -> list[str]:
+    rows = [{"j": value} for value in found]
+    stored = StoredRows(path, {"j": JsonType(True)}, rows)
+    told = []
+    for expr in exprs:
+        for row, mine, theirs in zip(rows, stored.run(expr), run_in_python(expr, rows), strict=True):
+            same = (mine is OUT_OF_RANGE and theirs is RAISED) or (type(mine) is type(theirs) and mine == theirs)
+            if not same:
+                told.append(f"{expr} of {row['j']!r}: {mine!r} in SQL, {theirs!r} in Python")
+    return told
+
+
+def rows() -> list[Any]:
+    return EDGES + examples(values, 150)
+
+
+def test_paths(ns: str) -> None:
+    exprs = [J.a, J["a"]["b"], J[0], J[-1], J.a[1], J.a[-3], J["0"], J["é"], J[""], J.a[0][0], J.a.b[1].c, J[5], J[0].a]
+    assert not differences(exprs, rows(), f"{ns}/t")
+
+
+def test_null_tests_of_paths(ns: str) -> None:
+    assert not differences([J.a == None, J[0] != None], rows(), f"{ns}/t")  # noqa: E711
+
+
+@pytest.mark.parametrize(
+    "constant", [0, 1, -1.5, 1.0, 2**53 - 1, 2**60, 2.0**60, "", "a", "1", "b", True, False], ids=repr
+)
+def test_comparisons_with_a_constant(ns: str, constant: Any) -> None:
+    exprs: list[Expr] = []
+    for value in (J, J.a, J[0]):
+        exprs += [value == constant, value != constant, value < constant, value <= constant, value > constant]
+        exprs += [value >= constant]
+    assert not differences(exprs, rows(), f"{ns}/t")
+
+
+def test_membership(ns: str) -> None:
+    exprs = [J.a.isin([1, "b", True]), J.isin(["a", 5]), J[0].isin([0.0])]
+    assert not differences(exprs, rows(), f"{ns}/t")
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        (IntType(), [1, -5, 2**62, 0]),
+        (FloatType(), [1, 0.1, -1e-300, 2.0**60]),
+        (StringType(), ["", "ß", '"', "\\"]),
+        (BoolType(), [True, False]),
+    ],
+    ids=str,
+)
+def test_paths_into_typed_json(ns: str, item: Any, found: list[Any]) -> None:
+    schema = JsonType(schema=JsonFields((JsonKey("k", item.with_nullable(True)),)))
+    typed = column("j", schema)
+    values = [{"k": value} for value in found] + [{"k": None}]
+    stored = StoredRows(f"{ns}/t", {"j": schema}, [{"j": value} for value in values])
+    for expr in (typed.k, typed.k == found[0], typed.k != found[0]):
+        assert stored.run(expr) == run_in_python(expr, [{"j": value} for value in values])
+
+
+def test_large_numbers_are_compared_exactly(ns: str) -> None:
+    found = [
+        {"a": value} for value in (2.0**60, 2**60 + 14, 2**60, -(2.0**70), 1e300, 10**16, 1e16, 2**53 + 1, 2.0**53)
+    ]
+    exprs = [J.a > constant for constant in (2**60, 2**60 + 13, 2.0**60, 1e16, 2**53, -(2.0**70), 1e300)] + [
+        J.a == constant for constant in (2**60, 2.0**60, 10**16, 1e16, 2.0**53, 1e300)
+    ]
+    assert not differences(exprs, found, f"{ns}/t")
+
+
+def test_slices_and_wildcards() -> None:
+    found = run_in_python(J["*"].a, [{"j": [{"a": 1}, {"b": 2}, 5]}, {"j": {"a": 1}}, {"j": None}])
+    assert found == [[1, None, None], None, None]
+    lists = [{"j": {"l": [10, 20, 30, 40]}}, {"j": {"l": 5}}, {"j": {}}]
+    assert run_in_python(J.l[1:3], lists) == [[20, 30], None, None]
+    assert run_in_python(J.l[::-2], lists) == [[40, 20], None, None]
+    assert run_in_python(J.l[:2][-1], lists) == [20, None, None]
+    nested = [{"j": [{"a": {"b": 1}}, {"a": 2}]}]
+    assert run_in_python(J[0:2].a.b, nested) == [[1, None]]
+    assert [str(J.l[1:3]), str(J["*"].a), str(J[::2]["x y"])] == ["j.l[1:3]", "j[*].a", "j[::2][*]['x y']"]
