@@ -25,6 +25,7 @@ from pixeltable.session import session
 from pixeltable.session.current import current_session, end_session
 from pixeltable.types.column_type import DateType, IntType, TimestampType, UUIDType
 from pixeltable.types.days import CALENDAR_UNITS
+from pixeltable.udfs.function import Function
 from tests.engines import OUT_OF_RANGE, RAISED, Rows, StoredRows, examples, run_in_python
 from tests.plan.test_engines_agree import COMPARE, agree
 
@@ -128,8 +129,10 @@ DATE_FUNCTIONS: dict[str, Callable[[], list[Expr]]] = {
 
 @pytest.mark.parametrize(("module", "functions"), [(timestamp, TIME_FUNCTIONS), (date, DATE_FUNCTIONS)])
 def test_every_function_with_sql_is_here(module: Any, functions: dict[str, Any]) -> None:
-    with_sql = {name for name, value in vars(module).items() if getattr(value, "sql", None) is not None}
+    declared = {name for name, value in vars(module).items() if isinstance(value, Function)}
+    with_sql = {name for name in declared if getattr(module, name).sql is not None}
     assert with_sql == functions.keys()
+    assert declared - with_sql == module.PYTHON_ONLY.keys()
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -188,6 +191,7 @@ def test_a_session_compares_clocks_once_if_it_has_to(ns: str, monkeypatch: pytes
         assert asked == []
         assert [t.where(t.t.hour == hour).count() for hour in (0, 5)] == [0, 1]
         assert asked == [ZoneInfo("Asia/Kolkata")]
+        assert "the database has other data of the session's time zone" in t.where(t.t.hour == 0).explain()
     with in_zone("UTC"):
         assert pxt.get_table(f"{ns}/t").where(t.t.hour == 0).count() == 1
     assert len(asked) == 1

@@ -33,6 +33,18 @@ _LENGTHS = {
 UNITS = (*_LENGTHS, *CALENDAR_UNITS)
 """Up to the hour they are lengths of time; from the day up they are counted on the clock."""
 
+PYTHON_ONLY = {
+    "add": "PostgreSQL takes the later of two times; `+ timedelta` runs in SQL",
+    "astimezone": "values in SQL are in the session's zone",
+    "isocalendar": "its result is Json",
+    "isoformat": "PostgreSQL writes offsets and fractions in another way",
+    "make_timestamp": "PostgreSQL takes other years and a second 60, and the later of two times",
+    "replace": "PostgreSQL takes the later of two times",
+    "strftime": "its format is Python's",
+    "strip_timezone": "it is about values in another zone than the session's, which SQL does not have",
+}
+"""Functions without SQL, and why."""
+
 _in_its_zone = functools.partial(declare, batch_size=None, options=FunctionOptions(is_method=True, keeps_zone=True))
 """Declares a method whose result stays in the zone the body gives it."""
 
@@ -238,7 +250,6 @@ def make_timestamp(
     >>> make_timestamp.body(2024, 2, 29, 12)
     datetime.datetime(2024, 2, 29, 12, 0)
     """
-    # In Python: PostgreSQL takes other years and a second 60, and the later of two times.
     return datetime.datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001  # the session's
 
 
@@ -303,7 +314,6 @@ def add(
     >>> add.body(noon, months=-1, minutes=-1).isoformat()
     '2024-02-29T11:59:00+01:00'
     """
-    # In Python: PostgreSQL takes the later of two times. Where all is time that passes, `+ timedelta` runs there.
     if years or months or weeks or days:
         clock = later_by_months(self.replace(tzinfo=None, fold=0), years * 12 + months)
         self = on_the_clock(clock + datetime.timedelta(weeks=weeks, days=days), self.tzinfo)

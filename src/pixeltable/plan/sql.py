@@ -361,8 +361,15 @@ def _sql_rule(node: Call, scope: Scope) -> Callable[..., Sql | None] | None:
         function = registry.find(node.function)
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates the call finds out
-    by_clock = function.sql is not None and function.sql_by_clock
-    return None if by_clock and not scope.clocks_agree() else function.sql
+    return None if function.sql_by_clock and not scope.clocks_agree() else function.sql
+
+
+def by_clock(node: Call) -> bool:
+    """Whether the function's SQL goes by what clocks of the session's zone show."""
+    try:
+        return registry.find(node.function).sql_by_clock
+    except UnknownFunction:
+        return False
 
 
 @cache
