@@ -340,6 +340,13 @@ def test_iso_text_compares_with_times_dates_and_uuids(ns: str) -> None:
     assert query.count() == 1
 
 
+def test_iso_text_is_among_the_members_of_isin(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"t": pxt.Timestamp, "d": pxt.Date, "u": pxt.UUID})
+    t.insert([{"t": "2024-01-01T12:00:00", "d": "2024-01-01", "u": str(uuid.UUID(int=7))}])
+    query = t.where(t.t.isin(["2024-01-01T12:00"]) & t.d.isin(["2024-01-01"]) & t.u.isin([str(uuid.UUID(int=7))]))
+    assert query.count() == 1
+
+
 def test_a_large_int_reaches_a_function_exactly(ns: str) -> None:
     t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
     t.insert(n=2**53 + 1)

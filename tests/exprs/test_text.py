@@ -47,6 +47,7 @@ s + (n + '!')                        | s + (n + '!')
 (s + n) * 2                          | (s + n) * 2
 2 * s                                | s * 2
 ts + datetime.timedelta(hours=36)    | ts + datetime.timedelta(days=1, seconds=43200)
+ts - np.timedelta64(90, 's')         | ts - datetime.timedelta(seconds=90)
 datetime.timedelta(1) + d            | d + datetime.timedelta(days=1)
 d - datetime.timedelta(days=1)       | d - datetime.timedelta(days=1)
 (ts - datetime.timedelta(1)) > ts    | ts - datetime.timedelta(days=1) > ts

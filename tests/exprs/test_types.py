@@ -69,6 +69,7 @@ ts - 1          : - requires numeric types, got `Timestamp` and `Int`
 2 * d           : * requires numeric types, got `Int` and `Date`
 d + datetime.timedelta(hours=1)    : a `Date` moves by whole days
 i + datetime.timedelta(1)          : a timedelta fits a Timestamp or a Date, but i has type `Int`
+datetime.timedelta(1) - ts         : nothing can be subtracted from a timedelta
 datetime.timedelta(1) + j          : a timedelta fits a Timestamp or a Date, but j has type `Json`
 s * 1.5         : * requires numeric types, but left operand has type `String`
 -s              : requires a numeric type, but the operand has type `String`
@@ -88,6 +89,7 @@ s[0]            : `s` has type `String`, which has no items
 i.isin(1)       : takes a list of values, got 1
 i.isin('ab')    : takes a list of values, got 'ab'
 i.isin([k])     : takes plain values, got the expression k
+d.isin(['soon']) : the String 'soon' cannot be used as `Date`
 a.isin([1])     : values of type `Array[(3, None), float32]` cannot be compared
 """
 

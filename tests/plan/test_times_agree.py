@@ -14,13 +14,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
+import pixeltable as pxt
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.functions import date, timestamp
 from pixeltable.functions import uuid as uuids
+from pixeltable.plan.planner import Pusher
+from pixeltable.plan.scope import Pushdown
+from pixeltable.session import session
 from pixeltable.session.current import current_session, end_session
 from pixeltable.types.column_type import DateType, IntType, TimestampType, UUIDType
 from pixeltable.types.days import CALENDAR_UNITS
+from pixeltable.udfs.function import Function
 from tests.engines import OUT_OF_RANGE, RAISED, Rows, StoredRows, examples, run_in_python
 from tests.plan.test_engines_agree import COMPARE, agree
 
@@ -124,8 +129,10 @@ DATE_FUNCTIONS: dict[str, Callable[[], list[Expr]]] = {
 
 @pytest.mark.parametrize(("module", "functions"), [(timestamp, TIME_FUNCTIONS), (date, DATE_FUNCTIONS)])
 def test_every_function_with_sql_is_here(module: Any, functions: dict[str, Any]) -> None:
-    with_sql = {name for name, value in vars(module).items() if getattr(value, "sql", None) is not None}
+    declared = {name for name, value in vars(module).items() if isinstance(value, Function)}
+    with_sql = {name for name in declared if getattr(module, name).sql is not None}
     assert with_sql == functions.keys()
+    assert declared - with_sql == module.PYTHON_ONLY.keys()
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -154,6 +161,40 @@ def test_literals_beside_timestamps(zone: str, ns: str) -> None:
     exprs = [apply(T, text) for text in times for apply in (COMPARE["<"], COMPARE["=="])]
     exprs += [timestamp.hour(Literal(instants("UTC")[0], TimestampType())) + T.year]
     assert not list(differences(exprs, rows_of(zone), f"{ns}/t", zone))
+
+
+def left_to_python(exprs: Sequence[Expr], path: str, pushdown: Pushdown) -> list[Expr]:
+    stored = StoredRows(path, {"t": T.type, "u": U.type}, rows_of("UTC")[:1])
+    push = Pusher(stored.record, pushdown=pushdown)
+    return [expr for expr in exprs if push.sql(stored.bound(expr)) is None]
+
+
+def test_where_the_database_has_other_clocks_python_is_asked(ns: str) -> None:
+    exprs = [expr for name, build in TIME_FUNCTIONS.items() if name != "posix_timestamp" for expr in build()]
+    exprs += [T > "2024-01-01T00:00"]
+    left = left_to_python(exprs, f"{ns}/t", Pushdown(lambda: False))
+    assert list(map(str, left)) == list(map(str, exprs))
+
+
+def test_clocks_are_not_compared_for_what_does_not_go_by_them(ns: str) -> None:
+    exprs = [T.posix_timestamp(), T + MOVES[0] > U, T < "2024-01-01T00:00+00:00"]
+    assert left_to_python(exprs, f"{ns}/t", Pushdown(lambda: pytest.fail("asked"))) == []
+
+
+def test_a_session_compares_clocks_once_if_it_has_to(ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(session, "clocks_agree", lambda _, zone: bool(asked.append(zone)))
+    with in_zone("Asia/Kolkata"):
+        t = pxt.create_table(f"{ns}/t", {"t": pxt.Timestamp})
+        t.insert(t="2024-01-01T00:00:00+00:00")
+        assert t.where(t.t + datetime.timedelta(hours=1) > t.t).count() == 1
+        assert asked == []
+        assert [t.where(t.t.hour == hour).count() for hour in (0, 5)] == [0, 1]
+        assert asked == [ZoneInfo("Asia/Kolkata")]
+        assert "the database has other data of the session's time zone" in t.where(t.t.hour == 0).explain()
+    with in_zone("UTC"):
+        assert pxt.get_table(f"{ns}/t").where(t.t.hour == 0).count() == 1
+    assert len(asked) == 1
 
 
 EDGE_DATES = [

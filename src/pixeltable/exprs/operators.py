@@ -21,9 +21,11 @@ from pixeltable.types.column_type import (
     MediaType,
     StringType,
     TimestampType,
+    UUIDType,
 )
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.hints import type_from_form
+from pixeltable.types.literals import plain
 
 _PRECEDENCE = {
     "or": 1,
@@ -278,6 +280,7 @@ def _refuse_times(op: str, left: Expr, right: Expr) -> None:
 
 @builder("+")
 def _add(left: Any, right: Any) -> Expr:
+    left, right = plain(left), plain(right)  # numpy has a timedelta of its own
     if isinstance(right, datetime.timedelta):
         return shift(left, right, sign=1)
     if isinstance(left, datetime.timedelta):
@@ -302,8 +305,11 @@ def _register_arithmetic(op: str) -> None:
 
 @builder("-")
 def _subtract(left: Any, right: Any) -> Expr:
+    left, right = plain(left), plain(right)
     if isinstance(right, datetime.timedelta):
         return shift(left, right, sign=-1)
+    if isinstance(left, datetime.timedelta):
+        raise TypeMismatch(f"{left!r} - {right}: nothing can be subtracted from a timedelta")
     return _arithmetic("-", as_expr(left), as_expr(right))
 
 
@@ -413,6 +419,8 @@ def _isin(operand: Expr, values: Any) -> Expr:
     for literal in literals:
         if not isinstance(literal, Literal):
             raise TypeMismatch(f"{operand}.isin() takes plain values, got the expression {literal}")
+    if isinstance(operand.type, TimestampType | DateType | UUIDType):
+        literals = [_same_type(literal, operand) for literal in literals]
     return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
 
 

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from pixeltable.types.column_type import ArrayType, JsonType
 from pixeltable.udfs.decorator import udf
 
+PYTHON_ONLY = {"to_list": "arrays are stored as bytes"}
+"""Functions without SQL, and why."""
 
-# In Python: arrays are stored as bytes.
+
 @udf(is_method=True)
 def to_list(self: Annotated[Any, ArrayType()]) -> Annotated[Any, JsonType()]:
     """The items as nested lists of plain values, one level for each dimension.

@@ -12,6 +12,14 @@ from pixeltable.types.column_type import DateType, IntType
 from pixeltable.types.days import CALENDAR_UNITS, DAYS_OF, complete_units, start_of
 from pixeltable.udfs.decorator import udf
 
+PYTHON_ONLY = {
+    "isocalendar": "its result is Json",
+    "make_date": "PostgreSQL takes years before 1 and after 9999 as well, which no Date has",
+    "replace": "as make_date",
+    "strftime": "its format is Python's",
+}
+"""Functions without SQL, and why."""
+
 
 @udf(is_property=True)
 def year(self: datetime.date) -> int:
@@ -117,7 +125,6 @@ def make_date(year: int, month: int, day: int) -> datetime.date:
     >>> make_date.body(2024, 2, 29)
     datetime.date(2024, 2, 29)
     """
-    # In Python: PostgreSQL takes years before 1 and after 9999 as well, which no Date column can hold.
     return datetime.date(year, month, day)
 
 
@@ -146,7 +153,6 @@ def replace(
     >>> replace.body(datetime.date(2024, 2, 29), month=3, day=1)
     datetime.date(2024, 3, 1)
     """
-    # In Python, for the reason of `make_date`.
     given = {"year": year, "month": month, "day": day}
     return self.replace(**{name: value for name, value in given.items() if value is not None})
 

@@ -12,6 +12,9 @@ _SCHEMES = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
 _LONGEST_S = 7 * 24 * 3600
 """Signatures of S3 and Google Cloud Storage are valid for a week at most."""
 
+PYTHON_ONLY = {"presigned_url": "links are signed by a package of Python's"}
+"""Functions without SQL, and why."""
+
 
 @udf(batch_size=1000, is_deterministic=False)  # a store is set up once a batch: that takes longer than signing
 def presigned_url(uri: Batch[str], expiration_seconds: int) -> Batch[str]:

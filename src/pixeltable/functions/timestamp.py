@@ -33,6 +33,18 @@ _LENGTHS = {
 UNITS = (*_LENGTHS, *CALENDAR_UNITS)
 """Up to the hour they are lengths of time; from the day up they are counted on the clock."""
 
+PYTHON_ONLY = {
+    "add": "PostgreSQL takes the later of two times; `+ timedelta` runs in SQL",
+    "astimezone": "values in SQL are in the session's zone",
+    "isocalendar": "its result is Json",
+    "isoformat": "PostgreSQL writes offsets and fractions in another way",
+    "make_timestamp": "PostgreSQL takes other years and a second 60, and the later of two times",
+    "replace": "PostgreSQL takes the later of two times",
+    "strftime": "its format is Python's",
+    "strip_timezone": "it is about values in another zone than the session's, which SQL does not have",
+}
+"""Functions without SQL, and why."""
+
 _in_its_zone = functools.partial(declare, batch_size=None, options=FunctionOptions(is_method=True, keeps_zone=True))
 """Declares a method whose result stays in the zone the body gives it."""
 
@@ -238,7 +250,6 @@ def make_timestamp(
     >>> make_timestamp.body(2024, 2, 29, 12)
     datetime.datetime(2024, 2, 29, 12, 0)
     """
-    # In Python: PostgreSQL takes other years and a second 60, and the later of two times.
     return datetime.datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001  # the session's
 
 
@@ -303,7 +314,6 @@ def add(
     >>> add.body(noon, months=-1, minutes=-1).isoformat()
     '2024-02-29T11:59:00+01:00'
     """
-    # In Python: PostgreSQL takes the later of two times. Where all is time that passes, `+ timedelta` runs there.
     if years or months or weeks or days:
         clock = later_by_months(self.replace(tzinfo=None, fold=0), years * 12 + months)
         self = on_the_clock(clock + datetime.timedelta(weeks=weeks, days=days), self.tzinfo)
@@ -391,62 +401,63 @@ def _zone(name: str) -> ZoneInfo:
 
 
 # In SQL a timestamp is in the zone of the connection, which is the session's; `astimezone` runs in Python, and so does
-# what is built on it.
+# what is built on it. The database knows zones from its own copy of the time zone database: where that says something
+# else than Python's, rules `by_clock` are not used.
 
 
-@year.to_sql
+@year.to_sql_by_clock
 def _year_sql(self: Any) -> Any:
     return _part("year", self)
 
 
-@month.to_sql
+@month.to_sql_by_clock
 def _month_sql(self: Any) -> Any:
     return _part("month", self)
 
 
-@day.to_sql
+@day.to_sql_by_clock
 def _day_sql(self: Any) -> Any:
     return _part("day", self)
 
 
-@hour.to_sql
+@hour.to_sql_by_clock
 def _hour_sql(self: Any) -> Any:
     return _part("hour", self)
 
 
-@minute.to_sql
+@minute.to_sql_by_clock
 def _minute_sql(self: Any) -> Any:
     return _part("minute", self)
 
 
-@second.to_sql
+@second.to_sql_by_clock
 def _second_sql(self: Any) -> Any:
     sa = _sqlalchemy()
     return sa.cast(sa.func.floor(sa.extract("second", self)), sa.BigInteger)
 
 
-@microsecond.to_sql
+@microsecond.to_sql_by_clock
 def _microsecond_sql(self: Any) -> Any:
     return _sqlalchemy().func.mod(_part("microseconds", self), 1_000_000)
 
 
-@date.to_sql
+@date.to_sql_by_clock
 def _date_sql(self: Any) -> Any:
     sa = _sqlalchemy()
     return sa.cast(self, sa.Date)
 
 
-@weekday.to_sql
+@weekday.to_sql_by_clock
 def _weekday_sql(self: Any) -> Any:
     return _part("isodow", self) - 1
 
 
-@isoweekday.to_sql
+@isoweekday.to_sql_by_clock
 def _isoweekday_sql(self: Any) -> Any:
     return _part("isodow", self)
 
 
-@toordinal.to_sql
+@toordinal.to_sql_by_clock
 def _toordinal_sql(self: Any) -> Any:
     sa = _sqlalchemy()
     days = sa.cast(self, sa.Date).op("-")(sa.literal(datetime.date.min))
@@ -459,7 +470,7 @@ def _posix_timestamp_sql(self: Any) -> Any:
     return sa.cast(sa.extract("epoch", self), sa.Double)
 
 
-@date_trunc.to_sql
+@date_trunc.to_sql_by_clock
 def _date_trunc_sql(self: Any, unit: Any) -> Any:
     sa = _sqlalchemy()
     name = getattr(unit, "value", None)
@@ -472,7 +483,7 @@ def _date_trunc_sql(self: Any, unit: Any) -> Any:
     return earlier_on_the_clock(sa.func.date_trunc(name, clock, type_=sa.DateTime()))
 
 
-@date_diff.to_sql
+@date_diff.to_sql_by_clock
 def _date_diff_sql(self: Any, other: Any, unit: Any) -> Any:
     sa = _sqlalchemy()
     name = getattr(unit, "value", None)

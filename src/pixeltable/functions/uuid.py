@@ -8,8 +8,13 @@ from typing import Any
 
 from pixeltable.udfs.decorator import udf
 
+PYTHON_ONLY = {
+    "uuid4": "within a statement one expression may be computed more than once, and would differ from itself",
+    "uuid7": "as uuid4",
+}
+"""Functions without SQL, and why."""
 
-# In Python: within a statement one expression may be computed more than once, and would differ from itself.
+
 @udf(is_deterministic=False)
 def uuid4() -> uuid.UUID:
     """A random UUID, another one in every row (version 4 of RFC 9562).

@@ -14,11 +14,12 @@ from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import Arithmetic, Cast, Comparison, IsIn
 from pixeltable.plan.group_sql import sql_function
 from pixeltable.plan.planner import Pusher, QueryPlan
-from pixeltable.plan.sql import PYTHON_ONLY
+from pixeltable.plan.scope import Pushdown
+from pixeltable.plan.sql import PYTHON_ONLY, by_clock
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
 
-def explain(plan: QueryPlan, table: TableRecord, *, pushdown: bool) -> str:
+def explain(plan: QueryPlan, table: TableRecord, *, pushdown: Pushdown | bool) -> str:
     """The plan of a query over `table`, for people to read; not a format to parse."""
     lines = ["In SQL:", *_indented(plan.scan.sql)]
     if plan.scan.parameters:
@@ -28,7 +29,7 @@ def explain(plan: QueryPlan, table: TableRecord, *, pushdown: bool) -> str:
     work = [*_work(plan)]
     if work:
         lines += ["In Python:", *(f"  {line}" for line in work)]
-    reasons = [*_reasons(plan, Pusher(table, pushdown=True))] if pushdown else ["SQL push-down is switched off"]
+    reasons = [*_reasons(plan, Pusher(table, pushdown=pushdown))] if pushdown else ["SQL push-down is switched off"]
     if work and reasons:
         lines += ["Not in SQL:", *(f"  {line}" for line in reasons)]
     return "\n".join(lines)
@@ -71,7 +72,7 @@ def _reasons(plan: QueryPlan, push: Pusher) -> Iterator[str]:
     told: dict[str, None] = {}
     for expr in exprs:
         for node in _smallest(expr, push):
-            told.setdefault(f"{node}: {_why(node)}")
+            told.setdefault(f"{node}: {_why(node, push)}")
     for item in plan.order_by:
         if push.sql(item.expr) is not None:
             told.setdefault(f"the order of {item.expr}: values of type {item.expr.type} have another one in SQL")
@@ -89,9 +90,11 @@ def _smallest(node: Expr, push: Pusher) -> Iterator[Expr]:
         yield node  # an aggregate that has SQL is there because of others, whose groups Python makes
 
 
-def _why(node: Expr) -> str:
+def _why(node: Expr, push: Pusher) -> str:
     if type(node) in PYTHON_ONLY and not isinstance(node, Aggregate):
         return PYTHON_ONLY[type(node)]
+    if isinstance(node, Call) and by_clock(node) and not push.scope.clocks_agree():
+        return "the database has other data of the session's time zone than Python"
     if isinstance(node, Call | Aggregate):
         return _why_function(node.function)
     if isinstance(node, JsonPath):

@@ -45,7 +45,7 @@ class GroupedSql:
             return Variable(name, node.type)
 
         over_groups = rebuild(predicate, value_of)
-        condition = to_sql(over_groups, Scope(push.scope.table, values))
+        condition = to_sql(over_groups, Scope(push.scope.table, values, clocks_agree=push.scope.clocks_agree))
         return None if condition is None else replace(self, query=self.query.having(condition))
 
     def order(self, items: Sequence[OrderItem]) -> list[Any] | None:

@@ -27,11 +27,12 @@ from pixeltable.plan.planner import (
     split_predicate,
 )
 from pixeltable.plan.query import Grouping, OrderItem, QuerySpec
+from pixeltable.plan.scope import Pushdown
 from pixeltable.plan.window_sql import WindowPusher
 from pixeltable.types.column_type import ArrayType, MediaType
 
 
-def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     """The plan of a query whose similarities are resolved."""
     if is_grouped(spec):
         return _plan_groups(spec, table, pushdown=pushdown)
@@ -49,11 +50,11 @@ def grouped_if_distinct(spec: QuerySpec, table: TableRecord) -> QuerySpec:
     return replace(spec, select=outputs, group_by=tuple(keys.values()), distinct=False)
 
 
-def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
+def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
     """A statement that counts the groups of a grouped query, or None where Python groups them."""
     grouped = _Grouped(spec, table)
-    found = grouped.sql(table) if pushdown else None
-    found = found if found is None or grouped.having is None else grouped.chosen_in_sql(found, table)
+    found = grouped.sql(table, pushdown=pushdown) if pushdown else None
+    found = found if found is None else grouped.chosen_in_sql(found, table, pushdown=pushdown)
     if found is None:
         return None
     groups = found.query.limit(spec.limit).offset(spec.offset).subquery()
@@ -141,29 +142,29 @@ class _Grouped:
                 hint="Run it in a query of its own.",
             )
 
-    def sql(self, table: TableRecord) -> GroupedSql | None:
+    def sql(self, table: TableRecord, *, pushdown: Pushdown | bool) -> GroupedSql | None:
         """The statement that groups, if there is one."""
-        push = Pusher(table, pushdown=True)
+        push = Pusher(table, pushdown=pushdown)
         if self.spec.sample is not None or push.left_over:
             return None
         where = None if self.spec.where is None else bind_predicate(self.spec.where, table)
         return grouped_sql(self.grouping, where, push)
 
-    def chosen_in_sql(self, found: GroupedSql, table: TableRecord) -> GroupedSql | None:
+    def chosen_in_sql(self, found: GroupedSql, table: TableRecord, *, pushdown: Pushdown | bool) -> GroupedSql | None:
         """The statement with the groups alone that having() keeps, or None where Python chooses them."""
-        return found if self.having is None else found.having(self.having, Pusher(table, pushdown=True))
+        return found if self.having is None else found.having(self.having, Pusher(table, pushdown=pushdown))
 
 
 def _distinct(exprs: Sequence[Expr]) -> tuple[Aggregate, ...]:
     return tuple({structure(node): node for expr in exprs for node in aggregates_in(expr)}.values())
 
 
-def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     grouped = _Grouped(spec, table)
-    found = grouped.sql(table) if pushdown else None
+    found = grouped.sql(table, pushdown=pushdown) if pushdown else None
     if found is None:
         return _plan_in_python(grouped, table, pushdown=pushdown)
-    chosen = grouped.chosen_in_sql(found, table)
+    chosen = grouped.chosen_in_sql(found, table, pushdown=pushdown)
     order = found.order(grouped.ordering)
     in_sql = order is not None and chosen is not None
     query = (chosen or found).query.order_by(*(order if order is not None else found.order(()) or ()))
@@ -179,7 +180,7 @@ def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Quer
     )
 
 
-def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     """A statement for the rows, with what the keys and aggregates need of them."""
     grouping = grouped.grouping
     inputs = [*grouping.keys, *(child for aggregate in grouping.aggregates for child in aggregate.children())]
@@ -196,12 +197,12 @@ def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: bool) ->
     )
 
 
-def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> QueryPlan:
+def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
     """A statement for all rows: none is cut off before the windows have seen it."""
     outputs = select_outputs(spec, table)
     ordering = _bound_order(spec, table)
     exprs = [*(expr for _, expr in outputs), *(item.expr for item in ordering)]
-    in_sql = _windows_in_sql(spec, table, outputs, ordering) if pushdown else None
+    in_sql = _windows_in_sql(spec, table, outputs, ordering, pushdown=pushdown) if pushdown else None
     if in_sql is not None:
         return in_sql
     rows = plan_query(_rows_of(spec, exprs), table, pushdown=pushdown)
@@ -217,7 +218,12 @@ def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Que
 
 
 def _windows_in_sql(
-    spec: QuerySpec, table: TableRecord, outputs: tuple[tuple[str, Expr], ...], ordering: tuple[OrderItem, ...]
+    spec: QuerySpec,
+    table: TableRecord,
+    outputs: tuple[tuple[str, Expr], ...],
+    ordering: tuple[OrderItem, ...],
+    *,
+    pushdown: Pushdown | bool,
 ) -> QueryPlan | None:
     """A statement with the windows; None where SQL has none of them, or not the whole filter.
 
@@ -225,7 +231,7 @@ def _windows_in_sql(
     """
     if spec.sample is not None:
         return None
-    push = WindowPusher(table, pushdown=True)
+    push = WindowPusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = split_predicate(predicate, push)
     exprs = [*(expr for _, expr in outputs), *(item.expr for item in ordering)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -161,8 +161,8 @@ def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnReco
 class JoinScope(Scope):
     """The heaps that a statement over several tables reads; the first heap of each knows its rows."""
 
-    def __init__(self, table: JoinedRecord, variables: Mapping[str, Sql]) -> None:
-        super().__init__(table, variables)
+    def __init__(self, table: JoinedRecord, variables: Mapping[str, Sql], *, clocks_agree: Callable[[], bool]) -> None:
+        super().__init__(table, variables, clocks_agree=clocks_agree)
         first: dict[int, JoinedHeap] = {}
         for heap in table.heaps:
             assert isinstance(heap, JoinedHeap)

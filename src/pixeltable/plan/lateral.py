@@ -28,7 +28,7 @@ from pixeltable.plan.planner import (
     split_predicate,
 )
 from pixeltable.plan.query import OrderItem, QuerySpec
-from pixeltable.plan.scope import sa_type
+from pixeltable.plan.scope import Pushdown, sa_type
 from pixeltable.storage.cells import vector_texts
 from pixeltable.storage.heaps import sql_type
 from pixeltable.types.column_type import (
@@ -64,7 +64,12 @@ class LateralPlan:
 
 
 def plan_lateral(
-    spec: QuerySpec, table: TableRecord, arguments: Mapping[str, Argument], sets: Sequence[int], *, pushdown: bool
+    spec: QuerySpec,
+    table: TableRecord,
+    arguments: Mapping[str, Argument],
+    sets: Sequence[int],
+    *,
+    pushdown: Pushdown | bool,
 ) -> LateralPlan | None:
     """The plan for the sets of arguments of these numbers; None if Python has to filter or order rows.
 
@@ -111,7 +116,7 @@ def _kind(side: Expr) -> str | None:
     return "row" if kinds == {ColumnRef} else "arguments" if kinds == {Variable} else None
 
 
-def _plan_join(spec: QuerySpec, table: TableRecord, given: _Given, *, pushdown: bool) -> LateralPlan | None:
+def _plan_join(spec: QuerySpec, table: TableRecord, given: _Given, *, pushdown: Pushdown | bool) -> LateralPlan | None:
     """A join of arguments and rows, which a hash of them answers in one pass, where LATERAL takes one for each set."""
     push = Pusher(table, pushdown=pushdown, variables=given.variables)
     outputs = select_outputs(spec, table)

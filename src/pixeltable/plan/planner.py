@@ -20,7 +20,7 @@ from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.joins import JoinedRecord, JoinScope
 from pixeltable.plan.query import Grouping, How, OrderItem, QuerySpec, Sample
-from pixeltable.plan.scope import Scope
+from pixeltable.plan.scope import Pushdown, Scope
 from pixeltable.plan.sql import IN_SQL, to_sql, vector_distance
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
@@ -70,16 +70,19 @@ class QueryPlan:
 class Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
-    def __init__(self, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None) -> None:
+    def __init__(
+        self, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
+    ) -> None:
         self._pushdown = pushdown
+        agree = pushdown.clocks_agree if isinstance(pushdown, Pushdown) else lambda: True
         self.left_over: list[Expr] = []
         """Conditions of joins for Python to filter by."""
 
         if isinstance(table, JoinedRecord):
-            self.scope: Scope = JoinScope(table, variables or {})
+            self.scope: Scope = JoinScope(table, variables or {}, clocks_agree=agree)
             self.scope.conditions += [self._join_condition(how, on, table) for how, on in table.joins]
         else:
-            self.scope = Scope(table, variables or {})
+            self.scope = Scope(table, variables or {}, clocks_agree=agree)
 
     def _join_condition(self, how: How, on: Expr | None, table: TableRecord) -> Sql:
         if on is None:
@@ -117,7 +120,7 @@ def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr
 
 
 def plan_query(
-    spec: QuerySpec, table: TableRecord, *, pushdown: bool, variables: Mapping[str, Sql] | None = None
+    spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
 ) -> QueryPlan:
     """The plan of a query over single rows, whose similarities are resolved; see `grouping.plan_select` for any.
 
@@ -128,7 +131,7 @@ def plan_query(
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
     conditions, where = split_predicate(predicate, push)
     sample = spec.sample and bound_sample(spec.sample, table)
-    if sample is not None and pushdown and (chosen := _chosen_rows(sample, predicate, table)) is not None:
+    if sample is not None and pushdown and (chosen := _chosen_rows(sample, predicate, table, pushdown)) is not None:
         conditions, where, sample = [push.scope.rows.c.row.in_(chosen)], None, None
     ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
     keys = order_keys(ordering, spec, push)
@@ -171,9 +174,11 @@ def bound_sample(sample: Sample, table: TableRecord) -> Sample:
     return replace(sample, stratify_by=tuple(bind(key, table, role="sample()") for key in sample.stratify_by))
 
 
-def _chosen_rows(sample: Sample, predicate: Expr | None, table: TableRecord) -> sa.Select[Any] | None:
+def _chosen_rows(
+    sample: Sample, predicate: Expr | None, table: TableRecord, pushdown: Pushdown | bool
+) -> sa.Select[Any] | None:
     """A statement for the ids of the rows that the sample chooses of those the filter keeps; None if Python has to."""
-    push = Pusher(table, pushdown=True)
+    push = Pusher(table, pushdown=pushdown)
     conditions, where = split_predicate(predicate, push)
     keys = [push.sql(key) if isinstance(key.type, IN_SQL) else None for key in sample.stratify_by]
     strata = [key for key in keys if key is not None]
@@ -201,7 +206,7 @@ def _of_strata(sample: Sample, ranked: sa.Subquery) -> sa.Select[Any]:
     return rows.order_by(depth, ranked.c.hash.collate("C")).limit(sample.n)
 
 
-def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: bool) -> Scan | None:
+def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
     """A statement that counts, or None where the rows have to be looked at in Python."""
     push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
@@ -331,7 +336,7 @@ def plan_rows(
     heaps: Sequence[Heap] = (),
     after: int | None = None,
     rows: Sequence[int] | None = None,
-    pushdown: bool,
+    pushdown: Pushdown | bool,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 
@@ -377,7 +382,9 @@ class PagePlan:
     failing: tuple[ColumnRef, ...]
 
 
-def plan_page(table: TableRecord, columns: Sequence[ColumnRef], *, lacking: Heap | None, pushdown: bool) -> PagePlan:
+def plan_page(
+    table: TableRecord, columns: Sequence[ColumnRef], *, lacking: Heap | None, pushdown: Pushdown | bool
+) -> PagePlan:
     """A plan to read stored columns page by page; of the rows that have no entry in the heap `lacking`, if given."""
     push = Pusher(table, pushdown=pushdown)
     scope = push.scope

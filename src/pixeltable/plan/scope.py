@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -46,14 +47,32 @@ def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
     return _sa_types().get(type(column_type), sa.LargeBinary)()
 
 
+@dataclass(frozen=True, slots=True)
+class Pushdown:
+    """That SQL gets what it can do. In its place True is the same, and False gives it stored cells alone.
+
+    What goes by the clocks of the session's zone is part of it if `clocks_agree`, which is asked when there is any.
+    """
+
+    clocks_agree: Callable[[], bool]
+
+
 class Scope:
     """Collects, while a statement is put together, the heaps it reads. Heap 0 is always read: it knows the rows.
 
-    `variables` are the parameters of a query that the statement is to have values of.
+    `variables` are the parameters of a query that the statement is to have values of. `clocks_agree` says whether
+    clocks of the session's zone show the same in the database as in Python.
     """
 
-    def __init__(self, table: TableRecord, variables: Mapping[str, Sql] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        table: TableRecord,
+        variables: Mapping[str, Sql] = MappingProxyType({}),
+        *,
+        clocks_agree: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.table = table
+        self.clocks_agree = clocks_agree
         self.variables = variables
         self.used: dict[Heap, sa.FromClause] = {}
         self.rows = self.heap(table.row_heap)

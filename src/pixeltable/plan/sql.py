@@ -87,7 +87,7 @@ def _(node: Literal, scope: Scope) -> Sql | None:
     if not _has_sql(node):
         return None
     if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
-        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime()))  # type: ignore[no-any-return]
+        return earlier_on_the_clock(sa.literal(node.value, sa.DateTime())) if scope.clocks_agree() else None
     return sa.literal(node.value, sa_type(node.type))
 
 
@@ -309,7 +309,7 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: Call, scope: Scope) -> Sql | None:
-    rule = _sql_rule(node)
+    rule = _sql_rule(node, scope)
     if rule is None or _takes_json_unchecked(node):
         return None
     arguments = _all(node.args, scope)
@@ -356,11 +356,20 @@ def _takes_json_unchecked(node: Call) -> bool:
     )
 
 
-def _sql_rule(node: Call) -> Callable[..., Sql | None] | None:
+def _sql_rule(node: Call, scope: Scope) -> Callable[..., Sql | None] | None:
     try:
-        return registry.find(node.function).sql
+        function = registry.find(node.function)
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates the call finds out
+    return None if function.sql_by_clock and not scope.clocks_agree() else function.sql
+
+
+def by_clock(node: Call) -> bool:
+    """Whether the function's SQL goes by what clocks of the session's zone show."""
+    try:
+        return registry.find(node.function).sql_by_clock
+    except UnknownFunction:
+        return False
 
 
 @cache

@@ -19,6 +19,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.lazy import psycopg
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.plan.planner import RowPlan, plan_rows
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import cell_failure, plan_computation
 from pixeltable.session.entries import failure_count
@@ -107,12 +108,12 @@ def matching_rows(
     Where SQL meets a number out of its range, Python filters.
     """
 
-    def read(*, pushdown: bool) -> FoundRows:
+    def read(*, pushdown: Pushdown | bool) -> FoundRows:
         plan = plan_rows(table, columns, where=where, heaps=heaps, after=after, rows=rows, pushdown=pushdown)
         return read_rows(session, table, plan)
 
     try:
-        return read(pushdown=session.settings.sql_pushdown)
+        return read(pushdown=session.pushdown)
     except psycopg.DataError:
         return read(pushdown=False)
 

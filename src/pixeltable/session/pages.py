@@ -126,7 +126,7 @@ class PageReader:
         if self._planned is None or self._planned[0] is not table:
             inputs = _input_columns(table, self._job)
             refs = [table.ref(column) for column in table.columns if column.id in inputs]
-            pushdown = self._session.settings.sql_pushdown
+            pushdown = self._session.pushdown
             self._planned = (table, plan_page(table, refs, lacking=self._lacking, pushdown=pushdown))
         return self._planned[1]
 

@@ -20,6 +20,7 @@ from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
 from pixeltable.plan.query import QuerySpec, Sample
 from pixeltable.plan.sampling import chosen
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
@@ -50,7 +51,7 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     """
     _check_closed(spec)
 
-    def run(relation: Relation, pushdown: bool) -> Answer:
+    def run(relation: Relation, pushdown: Pushdown | bool) -> Answer:
         resolved = resolved_spec(session, spec, relation)
         plan = plan_select(resolved, relation.record, pushdown=pushdown)
         return _finish(session, plan, _fetch(session, relation, plan))
@@ -61,7 +62,7 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
 def explained(session: Session, spec: QuerySpec, name: str) -> str:
     """How a query would be run now; nothing is read."""
     relation = relation_of(session, spec, name)
-    pushdown = session.settings.sql_pushdown
+    pushdown = session.pushdown
     plan = plan_select(resolved_spec(session, spec, relation), relation.record, pushdown=pushdown)
     return explain(plan, relation.record, pushdown=pushdown)
 
@@ -76,7 +77,7 @@ def count(session: Session, spec: QuerySpec, name: str) -> int:
     """How many rows a query yields."""
     _check_closed(spec)
 
-    def run(relation: Relation, pushdown: bool) -> int:
+    def run(relation: Relation, pushdown: Pushdown | bool) -> int:
         resolved, table = resolved_spec(session, spec, relation), relation.record
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
@@ -103,12 +104,14 @@ class _Stale(Exception):
     """The schema a statement was planned against is not the one it ran on."""
 
 
-def on_current_schema(session: Session, spec: QuerySpec, name: str, run: Callable[[Relation, bool], Result]) -> Result:
+def on_current_schema(
+    session: Session, spec: QuerySpec, name: str, run: Callable[[Relation, Pushdown | bool], Result]
+) -> Result:
     """`run` on what the query reads as last seen; on the newest schema if that turns out to be another.
 
     Its second argument says whether to give to SQL what SQL can do.
     """
-    pushdown = session.settings.sql_pushdown
+    pushdown: Pushdown | bool = session.pushdown
     for _ in range(session.settings.write_attempts):
         relation = relation_of(session, spec, name)
         try:

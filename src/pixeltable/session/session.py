@@ -25,6 +25,7 @@ from pixeltable.exec.memo import InFlight
 from pixeltable.exprs.call import FunctionSpec
 from pixeltable.lazy import load_beside
 from pixeltable.models.cache import MODELS, ModelLimits
+from pixeltable.plan.scope import Pushdown
 from pixeltable.providers.clients import Clients
 from pixeltable.providers.mcp_functions import SCHEME, recorded_function
 from pixeltable.providers.pools import Pools
@@ -33,6 +34,7 @@ from pixeltable.providers.rates import Rates
 from pixeltable.providers.sections import Sections, load_sections
 from pixeltable.session.known_stamps import KnownStamp
 from pixeltable.settings import Settings
+from pixeltable.storage.clocks import clocks_agree
 from pixeltable.storage.database import Connection, Database
 from pixeltable.storage.memo import Memo
 from pixeltable.storage.migrate import migrate
@@ -41,6 +43,8 @@ from pixeltable.udfs import pickles, registry
 from pixeltable.udfs.function import Function
 
 Result = TypeVar("Result")
+
+_UTC = ("UTC", "Etc/UTC")
 
 registry.MAKERS[SCHEME] = recorded_function
 
@@ -77,6 +81,7 @@ class Session:
         self.memo = Memo(self.database, settings.memo_size_mb << 20)
         self.in_flight = InFlight()
         self._run_query = functools.partial(run_query, self)
+        self._clocks_agree: bool | None = None
         self.stamps: dict[tuple[int, ...], KnownStamp] = {}
         self.last_page: Any = None
         """What `pages` keeps for the next column that is added."""
@@ -98,6 +103,18 @@ class Session:
             pools=Pools(Rates(self.sections), Quota(self.database)), clients=Clients(self.sections),
             run_query=self._run_query,
         )  # fmt: skip
+
+    @property
+    def pushdown(self) -> Pushdown | bool:
+        """What queries may give to SQL."""
+        return Pushdown(self._do_clocks_agree) if self.settings.sql_pushdown else False
+
+    def _do_clocks_agree(self) -> bool:
+        """Asked by the first query that goes by the clock; it takes some hundredths of a second."""
+        if self._clocks_agree is None:
+            zone = self.settings.zone
+            self._clocks_agree = zone.key in _UTC or self.database.read(lambda c: clocks_agree(c, zone))
+        return self._clocks_agree
 
     def after_fork(self) -> None:
         """In a forked child: nothing of what belongs to the parent's threads and connections is used."""

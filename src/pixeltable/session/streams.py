@@ -45,7 +45,7 @@ class RowStream:
         Raises:
             RequestError: a cell failed, or the query cannot be run.
         """
-        for pushdown in (self._session.settings.sql_pushdown, False):
+        for pushdown in (self._session.pushdown, False):
             relation = relation_of(self._session, self._spec, self._name)
             plan = plan_select(resolved_spec(self._session, self._spec, relation), relation.record, pushdown=pushdown)
             if not _is_streamed(plan):

@@ -85,6 +85,7 @@ class Function:
             self.body = substitute_body(substitute, self.parameters, name=self.name)
         self.parameter_schemas: Mapping[str, Mapping[str, Any]] = {}
         self.sql: Callable[..., Any] | None = None
+        self.sql_by_clock = False
         self._primary = primary
         self._file_time = file_time(body)
         self.pool_rule: Callable[..., str] | None = None
@@ -200,6 +201,11 @@ class Function:
         """
         self.sql = rule
         return rule
+
+    def to_sql_by_clock(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """As `to_sql`, of a rule that lets the database say what clocks of the session's zone show."""
+        self.sql_by_clock = True
+        return self.to_sql(rule)
 
     def conditional_return_type(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set how constant arguments decide the return type; for use as a decorator.
