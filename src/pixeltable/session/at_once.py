@@ -38,6 +38,7 @@ from pixeltable.session.target_jobs import Filled
 from pixeltable.session.upkeep import analyse_soon
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_current_without_index, index_rows, sql_type
+from pixeltable.storage.packed import copy_packed, pack
 from pixeltable.storage.writes import copy_entries
 
 _LARGEST_BYTES = 8 * 2**20
@@ -142,7 +143,14 @@ def _commit(session: Session, table: TableRecord, job: JobRecord, begun: Begun) 
     assert column is not None
     assert column.expr is not None
     expr, head = column.expr, begun.parts[0].page.head
-    entries = target_entries(table, job, cells)
+    packed = None if cells.failures else pack(column.type, rows, job.op, cells.values)
+    entries = target_entries(table, job, cells) if packed is None else None
+
+    def copy(connection: Connection) -> None:
+        if packed is not None:
+            copy_packed(connection, job.heap, column.db_name, packed)
+        if entries is not None:
+            copy_entries(connection, entries, rows, job.op)
 
     def work(connection: Connection, catalog: Catalog) -> tuple[TableRecord, Head]:
         now = catalog.table(table.id, name=table.path)
@@ -150,7 +158,7 @@ def _commit(session: Session, table: TableRecord, job: JobRecord, begun: Begun) 
             raise _Moved
         store_functions(session, connection, expr)
         create_current_without_index(connection, job.heap)
-        copy_entries(connection, entries, rows, job.op)
+        copy(connection)
         index_rows(connection, job.heap)
         if lock_head(connection, now) != head:  # as late as can be: writers wait from here on
             raise _Moved
