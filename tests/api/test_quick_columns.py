@@ -155,6 +155,17 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_computed(table: pxt.
     assert CALLS == []
 
 
+def test_queries_for_each_row_are_left_to_a_job(table: pxt.Table, jobs: list[str]) -> None:
+    @pxt.query
+    def equal_to(n: int) -> pxt.Query:
+        return table.where(table.n == n).select(table.n)
+
+    table.select(equal_to(table.n)).collect()
+    table.add_computed_column(c=equal_to(table.n))
+    assert jobs == ["c"]
+    assert cells(table, "c")[7] == [{"n": 7}]
+
+
 def test_a_function_not_called_before_is_left_to_a_job(table: pxt.Table, jobs: list[str]) -> None:
     @pxt.udf
     def unknown(n: int) -> int:

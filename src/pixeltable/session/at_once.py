@@ -16,6 +16,8 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import Goal, evaluate_goals, run_elsewhere
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
+from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.plan.bind import bind
 from pixeltable.session.backfill import WRITE_S, target_goal
 from pixeltable.session.codes import stamp_within
@@ -105,8 +107,9 @@ def _is_quick(session: Session, goal: Goal, rows: int) -> bool:
     """Whether it is known that so many rows, at least one, take no time: by what the functions took the last time."""
     if not 0 < rows < _MOST_ROWS or run_elsewhere([goal]):
         return False
-    functions = [session.find_function(node.function) for node in goal.expr.walk() if isinstance(node, Call)]
-    if any(function.options.memo for function in functions):
+    nodes = [*goal.expr.walk()]
+    functions = [session.find_function(node.function) for node in nodes if isinstance(node, Call)]
+    if any(isinstance(node, QueryCall | ToolCalls) for node in nodes) or any(f.options.memo for f in functions):
         return False
     return sum(session.context.engine.cost_s(function.spec.path, rows) for function in functions) < _QUICK_S
 

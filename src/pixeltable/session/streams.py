@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from pixeltable.catalog.loading import read_epoch
+from pixeltable.exceptions import DatabaseUnavailable
 from pixeltable.exec.aside import aside
 from pixeltable.exec.filter import filter_batch
 from pixeltable.lazy import psycopg
@@ -133,6 +134,10 @@ class _Reading:
                     return False
                 self._read_pages(connection)
             return True
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(
+                f"the connection was lost while rows were read: {str(error).strip()}", hint="Open another cursor."
+            ) from error
         finally:
             self._pages.put(None)
 
