@@ -19,6 +19,7 @@ from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.planner import plan_query
 from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.current import current_session
 from pixeltable.storage.database import Connection
 from pixeltable.types.column_type import ColumnType
@@ -101,7 +102,7 @@ class StoredRows:
         """A statement that has the expression in the rows from `start` up to `stop`."""
         bound, record = self.bound(expr), self.record
         number = record.ref(record.column("row_number"))
-        plan = plan_query(QuerySpec(record.id, (("value", bound), ("number", number))), record, pushdown=True)
+        plan = plan_query(QuerySpec(record.id, (("value", bound), ("number", number))), record, pushdown=Pushdown())
         in_sql = len(plan.scan.slots) == 2 and plan.scan.slots[0].equals(bound)
         assert in_sql, f"not all of `{bound}` runs in SQL"
         where = "s1 >= %(start)s AND s1 < %(stop)s"

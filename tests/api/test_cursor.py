@@ -7,7 +7,7 @@ import pytest
 
 import pixeltable as pxt
 import pixeltable.functions as pxtf
-from pixeltable.exceptions import InvalidExpression, InvalidState
+from pixeltable.exceptions import InvalidExpression, InvalidState, Unsupported
 from pixeltable.session import streams
 from pixeltable.session.current import current_session
 
@@ -117,3 +117,29 @@ def test_states(table: pxt.Table) -> None:
         with pytest.raises(InvalidState, match="closed"):
             attempt()
     assert repr(cursor).startswith("ResultCursor(closed")
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_number_out_of_the_range_of_sql_after_rows_were_given(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/large", {"n": pxt.Int})
+    t.insert({"n": 2**62 if n == 700 else n} for n in range(1000))
+    query = t.where(t.n * 4 != 8).select(t.n)
+    for found in (query, query.limit(800, offset=100), query.order_by(t.n, asc=False)):
+        with found.cursor() as rows:
+            assert list(rows) == list(found.collect())
+
+
+def test_a_limit_ends_the_cursor_without_reading_on(table: pxt.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[int] = []
+    monkeypatch.setattr(streams, "_PAGE_ROWS", 300)
+    monkeypatch.setattr(streams, "_itself", lambda columns: loads.append(len(columns[0])) or columns)
+    with table.where(third(table.n)).select(table.n).limit(10).cursor() as rows:
+        assert [row["n"] for row in rows] == list(range(0, 30, 3))
+    assert loads == [300]
+
+
+def test_a_join_that_the_database_cannot_run(table: pxt.Table) -> None:
+    other = table.alias("other")
+    query = table.join(other, on=table.n < other.n, how="full_outer").select(table.n)
+    with query.cursor() as rows, pytest.raises(Unsupported, match="FULL JOIN"):
+        list(rows)

@@ -9,6 +9,7 @@ import pixeltable as pxt
 from pixeltable.catalog.records import TableRecord
 from pixeltable.plan.grouping import plan_select
 from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.current import current_session
 
 
@@ -39,7 +40,7 @@ def in_sql(query: pxt.Query) -> list[dict[str, Any]]:
 
 def groups_in_sql(query: pxt.Query) -> bool:
     """Whether one statement groups the rows."""
-    return plan_select(spec_of(query), record_of(query), pushdown=True).grouping is None
+    return plan_select(spec_of(query), record_of(query), pushdown=Pushdown()).grouping is None
 
 
 def spec_of(query: pxt.Query) -> QuerySpec:

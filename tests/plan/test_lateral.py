@@ -9,6 +9,7 @@ import pixeltable as pxt
 from pixeltable.api.query import clauses_of
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.lateral import Argument, LateralPlan, plan_lateral
+from pixeltable.plan.scope import Pushdown
 from pixeltable.session.current import current_session
 from pixeltable.types.column_type import IntType, StringType
 from tests.api.query_library import shout
@@ -23,7 +24,7 @@ def plan(ns: str) -> Callable[..., LateralPlan | None]:
         name, spec = clauses_of(body(t, Variable("text", StringType()), Variable("k", IntType())))
         arguments = {"text": Argument(StringType(), ["a", "b", "c"]), "k": Argument(IntType(), [1, 2, 3])}
         record = current_session().table(spec.table, name)
-        return plan_lateral(spec, record, arguments, [0, 2], pushdown=pushdown)
+        return plan_lateral(spec, record, arguments, [0, 2], pushdown=Pushdown() if pushdown else None)
 
     return planned
 

@@ -11,6 +11,7 @@ from pixeltable.exceptions import ForeignColumn, TypeMismatch
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.planner import QueryPlan, plan_count, plan_query
 from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.scope import Pushdown
 
 SCHEMA = {
     "i": pxt.Int, "k": pxt.Int | None, "x": pxt.Float, "s": pxt.String | None, "b": pxt.Bool, "j": pxt.Json,
@@ -37,7 +38,7 @@ class Planned:
         return OrderItem(self.expr(source.removesuffix(" desc")), ascending=not source.endswith(" desc"))
 
     def plan(self, *, pushdown: bool = True, **clauses: Any) -> QueryPlan:
-        return plan_query(self.spec(**clauses), self.record, pushdown=pushdown)
+        return plan_query(self.spec(**clauses), self.record, pushdown=Pushdown() if pushdown else None)
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_limit_is_in_sql_when_all_before_it_is(where: str, order_by: str, in_sql
     [("", True), ("i > 1", True), ("j.n == 1", True), ("i ** 2 == 1", False), ("(i > 1) & (i ** 2 == 1)", False)],
 )
 def test_counting(where: str, in_sql: bool, planned: Planned) -> None:
-    scan = plan_count(planned.spec(where=where, limit=3, offset=1), planned.record, pushdown=True)
+    scan = plan_count(planned.spec(where=where, limit=3, offset=1), planned.record, pushdown=Pushdown())
     assert (scan is not None) == in_sql
     assert scan is None or ("count(" in scan.sql and "LIMIT" in scan.sql)
 
@@ -188,4 +189,4 @@ def test_a_filter_is_a_bool(where: str, planned: Planned) -> None:
 def test_columns_of_another_table_are_refused(planned: Planned, ns: str) -> None:
     other = pxt.create_table(f"{ns}/other", {"z": pxt.Int})
     with pytest.raises(ForeignColumn, match="z"):
-        plan_query(QuerySpec(planned.record.id, (("c", planned.expr("i") + other.z),)), planned.record, pushdown=True)
+        plan_query(QuerySpec(planned.record.id, (("c", planned.expr("i") + other.z),)), planned.record, pushdown=None)

@@ -7,6 +7,7 @@ import pytest
 import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable.plan.grouping import plan_select
+from pixeltable.plan.scope import Pushdown
 from pixeltable.types.conform import INT_MAX
 from tests.api.refusals import refusal
 from tests.plan.groups import in_python, pushdown, record_of, shown, spec_of, table_of
@@ -20,7 +21,7 @@ def t(ns: str) -> pxt.Table:
 
 def windows_left(query: pxt.Query) -> int:
     """How many windows are left to Python."""
-    return len(plan_select(spec_of(query), record_of(query), pushdown=True).windows)
+    return len(plan_select(spec_of(query), record_of(query), pushdown=Pushdown()).windows)
 
 
 def agree(query: pxt.Query) -> None:

@@ -178,9 +178,8 @@ class Query(QueryChanges):
         join = join_of(self._relation, other, on, how)
         joined = replace(spec, joins=(*spec.joins, join))
         relation = relation_of(self._session, joined, self._name)
-        _, condition = relation.record.joins[-1]  # type: ignore[attr-defined]  # a record of several tables
-        if condition is not None:
-            bind_predicate(condition, relation.record, role="join()")
+        if join.on is not None:
+            bind_predicate(relation.resolve(join.on), relation.record, role="join()")
         return Query(self._session, joined, self._name)
 
     def sample(

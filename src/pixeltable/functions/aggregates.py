@@ -353,7 +353,7 @@ def _as_it_is(element: Any) -> Any:
 
 
 @in_sql(min)
-def _min_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+def _min_sql(val: Any, row: Any) -> Any:  # noqa: ARG001  # rules get all arguments
     return _extreme_sql(val, "min", "bool_and", _as_it_is)
 
 
@@ -363,7 +363,7 @@ def _min_window(val: Any, over: Any) -> Any:
 
 
 @in_sql(max)
-def _max_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+def _max_sql(val: Any, row: Any) -> Any:  # noqa: ARG001  # rules get all arguments
     return _extreme_sql(val, "max", "bool_or", _as_it_is)
 
 
@@ -386,7 +386,7 @@ def _extreme_sql(val: Any, function: str, of_bools: str, over: Any) -> Any:
 
 
 @in_sql(any)
-def _any_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+def _any_sql(val: Any, row: Any) -> Any:  # noqa: ARG001  # rules get all arguments
     return sqlalchemy().func.bool_or(val)
 
 
@@ -396,7 +396,7 @@ def _any_window(val: Any, over: Any) -> Any:
 
 
 @in_sql(all)
-def _all_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+def _all_sql(val: Any, row: Any) -> Any:  # noqa: ARG001  # rules get all arguments
     return sqlalchemy().func.bool_and(val)
 
 

@@ -270,7 +270,7 @@ def _date_trunc_sql(self: Any, unit: Any) -> Any:
 @date_diff.to_sql
 def _date_diff_sql(self: Any, other: Any, unit: Any) -> Any:
     sa = _sqlalchemy()
-    length = DAYS_OF.get(getattr(unit, "value", None))  # type: ignore[arg-type]
+    length = DAYS_OF.get(getattr(unit, "value", None))  # type: ignore[arg-type]  # None is no unit either
     if length is None:
         return None  # PostgreSQL's age() counts what is left over of a month from another end
     return sa.cast(sa.func.div(sa.cast(_days_between(other, self), sa.Numeric), length), sa.BigInteger)

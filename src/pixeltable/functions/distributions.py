@@ -187,7 +187,7 @@ class stddev(_Spread[T]):
 
 @required_of(variance)
 @required_of(stddev)
-def _check_freedom(val: Any, ddof: int) -> None:  # noqa: ARG001
+def _check_freedom(val: Any, ddof: int) -> None:  # noqa: ARG001  # rules get all arguments
     if ddof < 0:
         raise InvalidArgument(f"ddof is what is taken off the count, so it cannot be {ddof}", hint="Use 1 or 0.")
 
@@ -266,7 +266,7 @@ def _percentile_sql(val: Any, q: float, row: Any) -> Any:  # noqa: ARG001  # eve
 
 
 @in_sql(variance)
-def _variance_sql(val: Any, ddof: int, row: Any) -> Any:  # noqa: ARG001
+def _variance_sql(val: Any, ddof: int, row: Any) -> Any:  # noqa: ARG001  # rules get all arguments
     return _variance(val, ddof, lambda element: element)
 
 
@@ -304,7 +304,7 @@ def _variance(val: Any, ddof: int, over: Any) -> Any:
 
 
 @in_sql(mode)
-def _mode_sql(val: Any, row: Any) -> Any:  # noqa: ARG001
+def _mode_sql(val: Any, row: Any) -> Any:  # noqa: ARG001  # rules get all arguments
     sa = sqlalchemy()
     if isinstance(val.type, sa.JSON):
         return None

@@ -200,7 +200,7 @@ def round(x: T, digits: int | None = None) -> T:
     if digits is None:
         return _whole(x, builtins.round)
     # Python would compute 10 to the power of `-digits` for an Int, however long that takes.
-    found: T = builtins.round(x, max(digits, -30) if isinstance(x, int) else digits)  # type: ignore[call-overload]
+    found: T = builtins.round(x, max(digits, -30) if isinstance(x, int) else digits)  # type: ignore[call-overload]  # of a T
     return found
 
 

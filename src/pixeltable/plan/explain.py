@@ -19,7 +19,7 @@ from pixeltable.plan.sql import PYTHON_ONLY, by_clock
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
 
-def explain(plan: QueryPlan, table: TableRecord, *, pushdown: Pushdown | bool) -> str:
+def explain(plan: QueryPlan, table: TableRecord, *, pushdown: Pushdown | None) -> str:
     """The plan of a query over `table`, for people to read; not a format to parse."""
     lines = ["In SQL:", *_indented(plan.scan.sql)]
     if plan.scan.parameters:

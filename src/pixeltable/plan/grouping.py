@@ -32,7 +32,7 @@ from pixeltable.plan.window_sql import WindowPusher
 from pixeltable.types.column_type import ArrayType, MediaType
 
 
-def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
+def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None) -> QueryPlan:
     """The plan of a query whose similarities are resolved."""
     if is_grouped(spec):
         return _plan_groups(spec, table, pushdown=pushdown)
@@ -50,7 +50,7 @@ def grouped_if_distinct(spec: QuerySpec, table: TableRecord) -> QuerySpec:
     return replace(spec, select=outputs, group_by=tuple(keys.values()), distinct=False)
 
 
-def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
+def plan_group_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None) -> Scan | None:
     """A statement that counts the groups of a grouped query, or None where Python groups them."""
     grouped = _Grouped(spec, table)
     found = grouped.sql(table, pushdown=pushdown) if pushdown else None
@@ -142,7 +142,7 @@ class _Grouped:
                 hint="Run it in a query of its own.",
             )
 
-    def sql(self, table: TableRecord, *, pushdown: Pushdown | bool) -> GroupedSql | None:
+    def sql(self, table: TableRecord, *, pushdown: Pushdown | None) -> GroupedSql | None:
         """The statement that groups, if there is one."""
         push = Pusher(table, pushdown=pushdown)
         if self.spec.sample is not None or push.left_over:
@@ -150,7 +150,7 @@ class _Grouped:
         where = None if self.spec.where is None else bind_predicate(self.spec.where, table)
         return grouped_sql(self.grouping, where, push)
 
-    def chosen_in_sql(self, found: GroupedSql, table: TableRecord, *, pushdown: Pushdown | bool) -> GroupedSql | None:
+    def chosen_in_sql(self, found: GroupedSql, table: TableRecord, *, pushdown: Pushdown | None) -> GroupedSql | None:
         """The statement with the groups alone that having() keeps, or None where Python chooses them."""
         return found if self.having is None else found.having(self.having, Pusher(table, pushdown=pushdown))
 
@@ -159,7 +159,7 @@ def _distinct(exprs: Sequence[Expr]) -> tuple[Aggregate, ...]:
     return tuple({structure(node): node for expr in exprs for node in aggregates_in(expr)}.values())
 
 
-def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
+def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None) -> QueryPlan:
     grouped = _Grouped(spec, table)
     found = grouped.sql(table, pushdown=pushdown) if pushdown else None
     if found is None:
@@ -180,7 +180,7 @@ def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bo
     )
 
 
-def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
+def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: Pushdown | None) -> QueryPlan:
     """A statement for the rows, with what the keys and aggregates need of them."""
     grouping = grouped.grouping
     inputs = [*grouping.keys, *(child for aggregate in grouping.aggregates for child in aggregate.children())]
@@ -197,7 +197,7 @@ def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: Pushdown
     )
 
 
-def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> QueryPlan:
+def _plan_windows(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None) -> QueryPlan:
     """A statement for all rows: none is cut off before the windows have seen it."""
     outputs = select_outputs(spec, table)
     ordering = _bound_order(spec, table)
@@ -223,7 +223,7 @@ def _windows_in_sql(
     outputs: tuple[tuple[str, Expr], ...],
     ordering: tuple[OrderItem, ...],
     *,
-    pushdown: Pushdown | bool,
+    pushdown: Pushdown | None,
 ) -> QueryPlan | None:
     """A statement with the windows; None where SQL has none of them, or not the whole filter.
 

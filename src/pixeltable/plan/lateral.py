@@ -69,7 +69,7 @@ def plan_lateral(
     arguments: Mapping[str, Argument],
     sets: Sequence[int],
     *,
-    pushdown: Pushdown | bool,
+    pushdown: Pushdown | None,
 ) -> LateralPlan | None:
     """The plan for the sets of arguments of these numbers; None if Python has to filter or order rows.
 
@@ -116,7 +116,7 @@ def _kind(side: Expr) -> str | None:
     return "row" if kinds == {ColumnRef} else "arguments" if kinds == {Variable} else None
 
 
-def _plan_join(spec: QuerySpec, table: TableRecord, given: _Given, *, pushdown: Pushdown | bool) -> LateralPlan | None:
+def _plan_join(spec: QuerySpec, table: TableRecord, given: _Given, *, pushdown: Pushdown | None) -> LateralPlan | None:
     """A join of arguments and rows, which a hash of them answers in one pass, where LATERAL takes one for each set."""
     push = Pusher(table, pushdown=pushdown, variables=given.variables)
     outputs = select_outputs(spec, table)

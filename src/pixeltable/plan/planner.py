@@ -71,10 +71,10 @@ class Pusher:
     """Decides what runs in the statement: everything that has SQL, or, with push-down off, stored cells alone."""
 
     def __init__(
-        self, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
+        self, table: TableRecord, *, pushdown: Pushdown | None, variables: Mapping[str, Sql] | None = None
     ) -> None:
         self._pushdown = pushdown
-        agree = pushdown.clocks_agree if isinstance(pushdown, Pushdown) else lambda: True
+        agree = (pushdown or Pushdown()).clocks_agree
         self.left_over: list[Expr] = []
         """Conditions of joins for Python to filter by."""
 
@@ -120,7 +120,7 @@ def select_outputs(spec: QuerySpec, table: TableRecord) -> tuple[tuple[str, Expr
 
 
 def plan_query(
-    spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool, variables: Mapping[str, Sql] | None = None
+    spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None, variables: Mapping[str, Sql] | None = None
 ) -> QueryPlan:
     """The plan of a query over single rows, whose similarities are resolved; see `grouping.plan_select` for any.
 
@@ -175,7 +175,7 @@ def bound_sample(sample: Sample, table: TableRecord) -> Sample:
 
 
 def _chosen_rows(
-    sample: Sample, predicate: Expr | None, table: TableRecord, pushdown: Pushdown | bool
+    sample: Sample, predicate: Expr | None, table: TableRecord, pushdown: Pushdown | None
 ) -> sa.Select[Any] | None:
     """A statement for the ids of the rows that the sample chooses of those the filter keeps; None if Python has to."""
     push = Pusher(table, pushdown=pushdown)
@@ -206,7 +206,7 @@ def _of_strata(sample: Sample, ranked: sa.Subquery) -> sa.Select[Any]:
     return rows.order_by(depth, ranked.c.hash.collate("C")).limit(sample.n)
 
 
-def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | bool) -> Scan | None:
+def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None) -> Scan | None:
     """A statement that counts, or None where the rows have to be looked at in Python."""
     push = Pusher(table, pushdown=pushdown)
     predicate = None if spec.where is None else bind_predicate(spec.where, table)
@@ -336,7 +336,7 @@ def plan_rows(
     heaps: Sequence[Heap] = (),
     after: int | None = None,
     rows: Sequence[int] | None = None,
-    pushdown: Pushdown | bool,
+    pushdown: Pushdown | None,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 
@@ -383,7 +383,7 @@ class PagePlan:
 
 
 def plan_page(
-    table: TableRecord, columns: Sequence[ColumnRef], *, lacking: Heap | None, pushdown: Pushdown | bool
+    table: TableRecord, columns: Sequence[ColumnRef], *, lacking: Heap | None, pushdown: Pushdown | None
 ) -> PagePlan:
     """A plan to read stored columns page by page; of the rows that have no entry in the heap `lacking`, if given."""
     push = Pusher(table, pushdown=pushdown)

@@ -49,12 +49,12 @@ def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Pushdown:
-    """That SQL gets what it can do. In its place True is the same, and False gives it stored cells alone.
+    """That SQL gets what it can do; with None in its place it gets stored cells alone.
 
     What goes by the clocks of the session's zone is part of it if `clocks_agree`, which is asked when there is any.
     """
 
-    clocks_agree: Callable[[], bool]
+    clocks_agree: Callable[[], bool] = lambda: True
 
 
 class Scope:

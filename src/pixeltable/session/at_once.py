@@ -65,10 +65,12 @@ def add_at_once(
         job = _prepare(session, table, column)
         if job is None:
             return None
+        goal = target_goal(table, job, session.context.counting(tally))
+        if not _is_quick(session, goal, 1):
+            return None  # before all rows are read for nothing
         page = recall_page(session, table, job)
         if page is None:
             page = PageReader(session, job, lacking=False).read(table, after=-1, limit=_MOST_ROWS)
-        goal = target_goal(table, job, session.context.counting(tally))
     except (Error, SchemaChanged):
         return None  # the table as last seen is out of date, or the job will say what is wrong
     if not _is_quick(session, goal, len(page.rows)):

@@ -108,14 +108,14 @@ def matching_rows(
     Where SQL meets a number out of its range, Python filters.
     """
 
-    def read(*, pushdown: Pushdown | bool) -> FoundRows:
+    def read(*, pushdown: Pushdown | None) -> FoundRows:
         plan = plan_rows(table, columns, where=where, heaps=heaps, after=after, rows=rows, pushdown=pushdown)
         return read_rows(session, table, plan)
 
     try:
         return read(pushdown=session.pushdown)
     except psycopg.DataError:
-        return read(pushdown=False)
+        return read(pushdown=None)
 
 
 def stored_columns(

@@ -51,10 +51,10 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     """
     _check_closed(spec)
 
-    def run(relation: Relation, pushdown: Pushdown | bool) -> Answer:
+    def run(relation: Relation, pushdown: Pushdown | None) -> Answer:
         resolved = resolved_spec(session, spec, relation)
         plan = plan_select(resolved, relation.record, pushdown=pushdown)
-        return _finish(session, plan, _fetch(session, relation, plan))
+        return finished(session, plan, _fetch(session, relation, plan))
 
     return on_current_schema(session, spec, name, run)
 
@@ -77,7 +77,7 @@ def count(session: Session, spec: QuerySpec, name: str) -> int:
     """How many rows a query yields."""
     _check_closed(spec)
 
-    def run(relation: Relation, pushdown: Pushdown | bool) -> int:
+    def run(relation: Relation, pushdown: Pushdown | None) -> int:
         resolved, table = resolved_spec(session, spec, relation), relation.record
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
@@ -105,13 +105,13 @@ class _Stale(Exception):
 
 
 def on_current_schema(
-    session: Session, spec: QuerySpec, name: str, run: Callable[[Relation, Pushdown | bool], Result]
+    session: Session, spec: QuerySpec, name: str, run: Callable[[Relation, Pushdown | None], Result]
 ) -> Result:
     """`run` on what the query reads as last seen; on the newest schema if that turns out to be another.
 
-    Its second argument says whether to give to SQL what SQL can do.
+    Its second argument says what to give to SQL; it is None where SQL met a number out of its range.
     """
-    pushdown: Pushdown | bool = session.pushdown
+    pushdown = session.pushdown
     for _ in range(session.settings.write_attempts):
         relation = relation_of(session, spec, name)
         try:
@@ -121,13 +121,18 @@ def on_current_schema(
         except psycopg.DataError:
             if not pushdown:
                 raise
-            pushdown = False  # a number out of SQL's range, say: Python has the wider one, or the clearer error
+            pushdown = None  # a number out of SQL's range, say: Python has the wider one, or the clearer error
         except psycopg.errors.FeatureNotSupported as error:
-            raise Unsupported(
-                f"the database cannot run this query: {error.diag.message_primary}",
-                hint="The condition of a full_outer join has to be of the form t.a == u.b.",
-            ) from None
+            raise refused(error) from None
     raise InvalidExpression(f"the schema of table {name!r} kept changing while the query ran", hint="Try again.")
+
+
+def refused(error: "psycopg.errors.FeatureNotSupported") -> Unsupported:
+    """What users meet where the database has no way to run a statement."""
+    return Unsupported(
+        f"the database cannot run this query: {error.diag.message_primary}",
+        hint="The condition of a full_outer join has to be of the form t.a == u.b.",
+    )
 
 
 def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> Batch:
@@ -155,12 +160,8 @@ def validated(session: Session, relation: Relation, work: Callable[[Connection],
         return work(connection), read_epoch(connection)  # the epoch last: it can only be newer than the rows
 
     rows, epoch = session.database.read(run)
-    if epoch != session.catalog.epoch:
-        known = session.refresh().tables
-        for source in relation.sources:
-            found = known.get(source.record.id)
-            if found is None or found.schema_version != source.record.schema_version:
-                raise _Stale
+    if epoch != session.catalog.epoch and not relation.is_current(session.refresh()):
+        raise _Stale
     return rows
 
 
@@ -205,7 +206,8 @@ def _sampled(sample: Sample, batch: Batch, values: Callable[[Expr, Batch], list[
     return batch.take(chosen(sample, values(RowHash(sample.seed), batch), strata))
 
 
-def _finish(session: Session, plan: QueryPlan, fetched: Batch) -> Answer:
+def finished(session: Session, plan: QueryPlan, fetched: Batch) -> Answer:
+    """The result of a plan, of all rows of its statement."""
     batch, kept = _surviving(session, plan, fetched)
     if len(kept) < batch.count or plan.order_by or plan.newest_first:
         batch = batch.take(kept)

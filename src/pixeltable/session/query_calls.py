@@ -103,7 +103,7 @@ def _place(node: QueryCall, variable: Variable) -> int:
 def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Sequence[Answer]:
     """The rows for every set of arguments."""
 
-    def together(relation: Relation, pushdown: Pushdown | bool) -> Sequence[Answer] | None:
+    def together(relation: Relation, pushdown: Pushdown | None) -> Sequence[Answer] | None:
         if len(relation.sources) > 1 or node.query.alias is not None:
             return None
         return _in_one_statement(session, node, relation, sets, pushdown=pushdown)
@@ -153,7 +153,7 @@ class _Resolved:
 
 
 def _in_one_statement(
-    session: Session, node: QueryCall, relation: Relation, sets: Sequence[Arguments], *, pushdown: Pushdown | bool
+    session: Session, node: QueryCall, relation: Relation, sets: Sequence[Arguments], *, pushdown: Pushdown | None
 ) -> Sequence[Answer] | None:
     """The rows for every set of arguments; None if that takes more than a statement."""
     table = relation.record

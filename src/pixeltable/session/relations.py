@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exprs.expr import Expr, rebuild, rebuild_record
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.joins import Source, joined_record, resolved
@@ -16,6 +17,14 @@ class Relation:
 
     sources: tuple[Source, ...]
     record: TableRecord
+
+    def is_current(self, catalog: Catalog) -> bool:
+        """Whether all sources still have the schema they were seen with."""
+        found = (catalog.tables.get(source.record.id) for source in self.sources)
+        return all(
+            record is not None and record.schema_version == source.record.schema_version
+            for record, source in zip(found, self.sources, strict=True)
+        )
 
     def resolve(self, expr: Expr) -> Expr:
         """An expression as users build it, over the record."""

@@ -105,9 +105,9 @@ class Session:
         )  # fmt: skip
 
     @property
-    def pushdown(self) -> Pushdown | bool:
+    def pushdown(self) -> Pushdown | None:
         """What queries may give to SQL."""
-        return Pushdown(self._do_clocks_agree) if self.settings.sql_pushdown else False
+        return Pushdown(self._do_clocks_agree) if self.settings.sql_pushdown else None
 
     def _do_clocks_agree(self) -> bool:
         """Asked by the first query that goes by the clock; it takes some hundredths of a second."""

@@ -57,10 +57,10 @@ def _structured(schema: JsonStructure) -> Any:
     if isinstance(schema, JsonItems):
         return list[pydantic_type(schema.item)]  # type: ignore[misc]  # made at run time
     if isinstance(schema, JsonTuple):
-        return tuple[tuple(map(pydantic_type, schema.items))]  # type: ignore[misc]
+        return tuple[tuple(map(pydantic_type, schema.items))]  # type: ignore[misc]  # made at run time
     assert isinstance(schema, JsonFields)
     parts = {key.name: (pydantic_type(key.part), key.required) for key in schema.keys}
     fields = {name: part if required else NotRequired[part] for name, (part, required) in parts.items()}
-    found = TypedDict("Object", fields)  # type: ignore[misc]
-    found.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    found = TypedDict("Object", fields)  # type: ignore[misc]  # made at run time
+    found.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]  # pydantic reads it
     return found
