@@ -122,8 +122,9 @@ def record_schema_version(
         connection.execute(
             "WITH head AS (UPDATE pixeltable.heads SET version = version + 1 WHERE table_id = %s RETURNING version) "
             "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, "
-            "token, stamp) SELECT %s, version, %s, 'schema', %s, %s, %s, %s, %s, %s FROM head RETURNING version",
-            (table.id, table.id, op, updates, errors, change, jsonb(encode_table(table)), uuid.uuid4(), stamp),
+            "token, stamp) SELECT t.id, head.version, %s, 'schema', %s, %s, %s, t.record, %s, %s "
+            "FROM head, pixeltable.tables t WHERE t.id = %s RETURNING version",
+            (table.id, op, updates, errors, change, uuid.uuid4(), stamp, table.id),
         ).fetchone()
     )
 

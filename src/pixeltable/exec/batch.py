@@ -86,7 +86,8 @@ class Batch:
     @property
     def size_bytes(self) -> int:
         """About how much memory the values take: exact for what can be large, a guess for the rest."""
-        return sum(_size_bytes(column.values) for column in self._columns.values())
+        lists = {id(column.values): column.values for column in self._columns.values()}
+        return sum(_size_bytes(values) for values in lists.values())
 
     def take(self, rows: Sequence[int]) -> "Batch":
         """The batch of some rows, in the order given."""
@@ -99,9 +100,8 @@ class Batch:
 
 
 def _size_bytes(values: Sequence[Any]) -> int:
-    kinds = set(map(type, values))
     size = 8 * len(values)
-    for kind in kinds - {int, float, bool, type(None)}:
+    for kind in set(map(type, values)) - {int, float, bool, type(None)}:
         if kind in (str, bytes):
             size += sum(len(value) for value in values if type(value) is kind)
         elif issubclass(kind, np.ndarray):

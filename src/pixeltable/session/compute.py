@@ -10,6 +10,7 @@ from pixeltable.exceptions import CellFailure, ForeignPickle, InvalidColumn, Unk
 from pixeltable.exec.batch import Batch, Column, failure_of
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import Goal
+from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.lazy import np
 from pixeltable.plan.bind import bind
@@ -111,11 +112,22 @@ def column_goal(table: TableRecord, column: ColumnRecord, context: Context, *, a
     assert column.expr is not None
     expr = bind(column.expr, table, role=f"column {column.name!r}")
     within = replace(context, policy=column.policy) if column.policy is not None else context
-    return Goal(expr, structure(table.ref(column)), within, partial(_finish, column, context, abort), column.name)
+    storable = _is_storable(expr, column, context)
+    finish = partial(_finish, column, context, abort, storable)
+    return Goal(expr, structure(table.ref(column)), within, finish, column.name)
 
 
-def _finish(column: ColumnRecord, context: Context, abort: bool, computed: Column, batch: Batch) -> Column:
-    cells = _storable(column, computed, context)
+def _is_storable(expr: Expr, column: ColumnRecord, context: Context) -> bool:
+    """Whether what an expression gives has been checked against the column's type already, as results of calls are."""
+    if not isinstance(expr, Call) or context.find(expr.function).options.keeps_zone:
+        return False
+    return expr.result.with_nullable(True) == column.type.with_nullable(True)
+
+
+def _finish(
+    column: ColumnRecord, context: Context, abort: bool, storable: bool, computed: Column, batch: Batch
+) -> Column:
+    cells = computed if storable else _storable(column, computed, context)
     if abort and cells.failures:
         raise cell_failure(column.name, cells, first=batch.first)
     return cells
