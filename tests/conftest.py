@@ -27,6 +27,9 @@ from tests.storage.server_places import account_name
 hypothesis.settings.register_profile("no clock", deadline=None)  # no test depends on how fast the machine is
 hypothesis.settings.load_profile("no clock")
 
+# A test that wants a session asks for `ns`; one that forgets shall fail, and not find the home of whoever runs it.
+os.environ["PIXELTABLE_HOME"] = os.path.join(os.devnull, "home")
+
 CONFIGURATION = os.environ.get("PIXELTABLE_TEST_CONFIG", "")
 SETTINGS = {
     "": {},

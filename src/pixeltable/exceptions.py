@@ -354,6 +354,14 @@ class DuplicateKey(ConstraintViolation):
         )
 
 
+class RepeatedValue(ConstraintViolation):
+    def __init__(self, key: str, *, table: str, index: str) -> None:
+        super().__init__(
+            f"index {index!r} of table {table!r} is unique, and {key} already exists",
+            hint="Change that row, or drop the index.",
+        )
+
+
 class Unsupported(_Coded, RequestError):
     code = ErrorCode.UNSUPPORTED_OPERATION
 

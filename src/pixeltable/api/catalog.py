@@ -41,6 +41,7 @@ def create_table(
     schema: dict[str, Any] | None = None,
     *,
     source: Iterable[Any] | None = None,
+    has_default_idxs: bool = False,
     on_error: str = "abort",
     primary_key: str | list[str] | None = None,
     comment: str | None = None,
@@ -50,7 +51,8 @@ def create_table(
 ) -> Table:
     """Create a table from a schema: column names to types, `pxt.Int` or `pxt.String | None`; bare types reject null.
 
-    `primary_key` names one column or several. `if_exists` is 'error', 'ignore' (return the table that is there),
+    `primary_key` names one column or several. With `has_default_idxs` every column that is not computed and that a
+    b-tree index can hold gets one. `if_exists` is 'error', 'ignore' (return the table that is there),
     'replace' or 'replace_force' (drop it first).
 
     Raises:
@@ -64,7 +66,9 @@ def create_table(
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     parsed = parse_path(path)
     specs = tables.column_specs(schema or {}, primary_key=primary_key, reserved=RESERVED_NAMES)
-    options = tables.TableOptions(check_comment(comment), check_custom_metadata(custom_metadata), media_validation)
+    options = tables.TableOptions(
+        check_comment(comment), check_custom_metadata(custom_metadata), media_validation, has_default_idxs
+    )
     session = current_session()
     record, _ = tables.create_table(
         session, parsed, specs, options, if_exists=one_of("if_exists", if_exists, _REPLACING)

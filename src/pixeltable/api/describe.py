@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixeltable.api.table_text import Align, html_table, text_table
-from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
+from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.session.versions import Version
 
 _COLUMN_HEADERS = ["Column Name", "Type", "Computed With", "Comment"]
 _INDEX_HEADERS = ["Index Name", "Column", "Metric", "Embedding"]
+_BTREE_HEADERS = ["B-tree Index", "Key", "Unique"]
 Problems = Mapping[int, str]
 _ALIGN: list[Align] = ["right", "right", "left", "left"]
 
@@ -39,6 +40,14 @@ def _index_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
     ]
 
 
+def _btree_rows(table: TableRecord) -> list[list[str]]:
+    return [[i.name, ", ".join(map(str, i.keys)), "yes" if i.unique else ""] for i in _ready_btrees(table)]
+
+
+def _ready_btrees(table: TableRecord) -> list[BtreeRecord]:
+    return [index for index in table.btrees if index.status == "ready"]
+
+
 def _column_name(table: TableRecord, index: IndexRecord) -> str:
     column = table.column_by_id(index.column)
     assert column is not None
@@ -54,6 +63,8 @@ def describe_text(table: TableRecord, problems: Problems) -> str:
     parts = [f"table {table.path!r}", text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
     if table.indexes:
         parts.append(text_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
+    if _ready_btrees(table):
+        parts.append(text_table(_BTREE_HEADERS, _btree_rows(table), align=_ALIGN[1:]))
     if table.comment:
         parts.insert(1, table.comment)
     return "\n\n".join(parts)
@@ -67,6 +78,8 @@ def describe_html(table: TableRecord, problems: Problems) -> str:
     parts.append(html_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN))
     if table.indexes:
         parts.append(html_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
+    if _ready_btrees(table):
+        parts.append(html_table(_BTREE_HEADERS, _btree_rows(table), align=_ALIGN[1:]))
     return "\n".join(parts)
 
 
@@ -78,9 +91,10 @@ def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
         "path": table.path,
         "kind": "table",
         "columns": {column.name: _column_metadata(table, column) for column in table.ready_columns},
-        "indexes": {index.name: _index_metadata(table, index) for index in table.indexes if index.status == "ready"},
+        "indexes": {index.name: _index_metadata(table, index) for index in table.indexes if index.status == "ready"}
+        | {index.name: _btree_metadata(table, index) for index in _ready_btrees(table)},
         "is_data_versioned": True,
-        "has_default_idxs": False,
+        "has_default_idxs": table.default_indexes,
         "is_view": False,
         "is_snapshot": False,
         "version": newest.version,
@@ -129,4 +143,15 @@ def _index_metadata(table: TableRecord, index: IndexRecord) -> dict[str, Any]:
             "embedding": _embedding(index),
             "embedding_functions": [str(expr) for _, expr in index.embeddings],
         },
+    }
+
+
+def _btree_metadata(table: TableRecord, index: BtreeRecord) -> dict[str, Any]:
+    found = {column: None for key in index.keys for column in sorted(referred_columns(key))}
+    names = [column.name for column_id in found if (column := table.column_by_id(column_id)) is not None]
+    return {
+        "name": index.name,
+        "columns": names,
+        "index_type": "btree",
+        "parameters": {"keys": list(map(str, index.keys)), "unique": index.unique},
     }

@@ -10,6 +10,7 @@ from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
 from pixeltable.api.table_function import table_function
+from pixeltable.api.table_indexes import TableIndexes
 from pixeltable.api.table_reports import TableReports
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, Unsupported
@@ -23,23 +24,18 @@ from pixeltable.functions import string as string
 from pixeltable.functions import timestamp as timestamp
 from pixeltable.functions import uuid as uuid
 from pixeltable.ids import check_column_name
-from pixeltable.session import change, columns, indexes, versions
+from pixeltable.session import change, columns, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.compute_rows import compute_rows
 from pixeltable.session.insert import insert
 from pixeltable.session.session import Session
-from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.decorator import CONVERTERS
-from pixeltable.udfs.function import BoundFunction, Function
+from pixeltable.udfs.function import Function
 from pixeltable.udfs.retry import Policy, Retry
 
-_MODALITY = {
-    StringType: "string", ImageType: "image", AudioType: "audio", VideoType: "video", DocumentType: "document",
-}  # fmt: skip
 
-
-class Table(TableReports):
+class Table(TableIndexes, TableReports):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
@@ -266,64 +262,6 @@ class Table(TableReports):
             if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
         )  # fmt: skip
 
-    def add_embedding_index(
-        self,
-        column: str | ColumnRef,
-        *,
-        idx_name: str | None = None,
-        embedding: Any = None,
-        string_embed: Any = None,
-        metric: str = "cosine",
-        precision: str = "fp16",
-        if_exists: str = "error",
-    ) -> UpdateStatus:
-        """Index a column by the vectors of its values, for `t.column.similarity(string=...)`.
-
-        `embedding` or `string_embed` is a function of one text that returns a vector of fixed length, such as
-        `wordllama.embed`; bind further parameters with `.using(...)`. A column of type `pxt.Array[(n,), pxt.Float]`
-        needs none. `metric` is cosine, ip or l2; `precision` fp16 (at most 4000 dimensions) or fp32 (at most 2000).
-        The index is kept in step with every insert, update and delete.
-
-        Raises:
-            AlreadyExistsError: the index exists and `if_exists` is 'error'.
-            RequestError: the column or the function cannot be used.
-        """
-        record = self._session.refresh().table(self._id, name=self._path)
-        name = name_of(column, record)
-        found = record.column(name)
-        function = string_embed if string_embed is not None else embedding
-        modality = _MODALITY.get(type(found.type))
-        if function is not None and modality is None:
-            raise InvalidArgument(f"column {name!r} has type `{found.type}`, which no embedding function takes")
-        if function is not None and not isinstance(function, Function | BoundFunction):
-            raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
-        expr = None if function is None else function(record.ref(found))
-        embeddings = {} if expr is None else {str(modality): expr}
-        new = indexes.NewIndex(idx_name, name, embeddings, metric, precision)
-        choices = ("error", "ignore", "replace", "replace_force")
-        choice = one_of("if_exists", if_exists, choices)
-        with watched(self._session, f"Indexing {self._path}.{name}") as tally:
-            status = indexes.add_index(self._session, self._id, self._path, new, if_exists=choice, tally=tally)
-        announce(self._session, status)
-        return status
-
-    def drop_embedding_index(
-        self, *, column: str | ColumnRef | None = None, idx_name: str | None = None, if_not_exists: str = "error"
-    ) -> None:
-        """Drop an index, named by its column or its own name.
-
-        Raises:
-            NotFoundError: there is none.
-            RequestError: the column has several.
-        """
-        indexes.drop_index(
-            self._session, self._id, self._path,
-            column=None if column is None else name_of(column, self._record), index_name=idx_name,
-            if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
-        )  # fmt: skip
-
-    drop_index = drop_embedding_index
-
     # Versions
 
     def revert(self) -> None:
@@ -350,7 +288,7 @@ InsertableTable = Table
 """Older name: every table that is no view."""
 
 PLANNED_METHODS = frozenset({
-    "acompute", "add_btree_index", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
+    "acompute", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
     "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "diff",
     "estimate", "forget", "rename_column", "restore", "tag", "usage", "vacuum",
 })  # fmt: skip

@@ -5,7 +5,7 @@ import importlib
 import operator
 from typing import Any
 
-from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState
 from pixeltable.exprs import codec
 from pixeltable.storage.heaps import Heap, HeapColumn
@@ -22,6 +22,8 @@ def encode_table(table: TableRecord) -> dict[str, Any]:
         "columns": [encode_column(column) for column in table.columns],
         "heaps": [encode_heap(heap) for heap in table.heaps],
         "indexes": [encode_index(index) for index in table.indexes],
+        "btrees": [_encode_btree(index) for index in table.btrees],
+        "default_indexes": table.default_indexes,
         "comment": table.comment,
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
@@ -95,6 +97,21 @@ def encode_index(index: IndexRecord) -> dict[str, Any]:
     }
 
 
+def _encode_btree(index: BtreeRecord) -> dict[str, Any]:
+    return {
+        "id": index.id,
+        "name": index.name,
+        "keys": [codec.encode(key) for key in index.keys],
+        "heap": index.heap,
+        "unique": index.unique,
+        "status": index.status,
+    }
+
+
+def _decode_btree(data: dict[str, Any]) -> BtreeRecord:
+    return BtreeRecord(**{**data, "keys": tuple(map(codec.decode, data["keys"]))})
+
+
 def decode_table(
     data: dict[str, Any],
     *,
@@ -120,6 +137,8 @@ def decode_table(
         columns=tuple(decode_column(column) for column in data["columns"]),
         heaps=tuple(decode_heap(heap) for heap in data["heaps"]),
         indexes=tuple(decode_index(index) for index in data["indexes"]),
+        btrees=tuple(_decode_btree(index) for index in data.get("btrees", ())),
+        default_indexes=data.get("default_indexes", False),
         comment=data["comment"],
         custom_metadata=data["custom_metadata"],
         media_validation=data["media_validation"],

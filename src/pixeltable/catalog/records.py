@@ -68,6 +68,23 @@ class IndexRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BtreeRecord:
+    """A b-tree index over `keys`, bound expressions over columns of one heap. It is `building` until it is full."""
+
+    id: int
+    name: str
+    keys: tuple[Expr, ...]
+    heap: int
+    unique: bool = False
+    status: Literal["ready", "building"] = "ready"
+
+    @property
+    def db_name(self) -> str:
+        """The name in the database, without its schema."""
+        return f"i{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecord:
     """A table, at one version of its schema."""
 
@@ -78,6 +95,8 @@ class TableRecord:
     columns: tuple[ColumnRecord, ...]
     heaps: tuple[Heap, ...]
     indexes: tuple[IndexRecord, ...] = ()
+    btrees: tuple[BtreeRecord, ...] = ()
+    default_indexes: bool = False
     comment: str | None = None
     custom_metadata: Any = None
     media_validation: str = "on_write"

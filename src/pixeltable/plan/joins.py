@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import AmbiguousColumn, ForeignColumn
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
@@ -83,10 +83,11 @@ def joined_record(sources: Sequence[Source], joins: Sequence[Join]) -> JoinedRec
         for heap in source.record.heaps
     ]
     indexes = [_joined_index(index, place) for place, source in enumerate(sources) for index in source.record.indexes]
+    btrees = [_joined_btree(index, place, s) for place, s in enumerate(sources) for index in s.record.btrees]
     path = " join ".join(source.record.path for source in sources)
     conditions = tuple((join.how, None if join.on is None else resolved(join.on, sources, columns)) for join in joins)
     return JoinedRecord(
-        _JOINED, None, path, path, tuple(columns), tuple(heaps), tuple(indexes),
+        _JOINED, None, path, path, tuple(columns), tuple(heaps), tuple(indexes), tuple(btrees),
         schema_version=sum(source.record.schema_version for source in sources),
         sources=tuple(sources), joins=conditions,
     )  # fmt: skip
@@ -121,6 +122,14 @@ def _joined_column(column: ColumnRecord, place: int, source: Source, *, name: st
 
 def _joined_index(index: IndexRecord, place: int) -> IndexRecord:
     return replace(index, id=_id(index.id, place), column=_id(index.column, place))
+
+
+def _joined_btree(index: BtreeRecord, place: int, source: Source) -> BtreeRecord:
+    def joined(node: Expr) -> Expr | None:
+        return _joined_ref(node, place, source) if isinstance(node, ColumnRef) else None
+
+    keys = tuple(rebuild(key, joined) for key in index.keys)
+    return replace(index, keys=keys, heap=_id(index.heap, place))
 
 
 def _joined_ref(ref: ColumnRef, place: int, source: Source) -> ColumnRef:

@@ -49,7 +49,7 @@ def _scalar(value: Sql, column_type: ColumnType) -> Sql | None:
     if isinstance(column_type, JsonType):
         return value
     if isinstance(column_type, StringType):
-        return _text(value)
+        return text_of(value)
     kinds: dict[type[ColumnType], Any] = {IntType: sa.BigInteger, FloatType: sa.Double, BoolType: sa.Boolean}
     kind = kinds.get(type(column_type))
     return None if kind is None else sa.cast(value, kind)
@@ -59,7 +59,7 @@ def _jsonb(text: str) -> Sql:
     return sa.cast(sa.literal(text, sa.Text), postgresql.JSONB)
 
 
-def _text(value: Sql) -> Sql:
+def text_of(value: Sql) -> Sql:
     """A Json string as text; null of null."""
     return value.op("#>>", return_type=sa.Text())(sa.cast(sa.literal("{}", sa.Text), sa.ARRAY(sa.Text)))
 
@@ -70,7 +70,7 @@ def scalar_jsonb(value: Any) -> Sql | None:
         return None if "\0" in value or not _is_unicode(value) else _jsonb(json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
         return _jsonb(json.dumps(value))
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return sa.func.to_jsonb(_number(value), type_=postgresql.JSONB())
     return None
 
@@ -106,7 +106,7 @@ def _ordered(value: Sql, constant: Any) -> tuple[str, Sql, Sql]:
     if isinstance(constant, bool):
         return "boolean", sa.cast(value, sa.Boolean), sa.literal(constant, sa.Boolean)
     if isinstance(constant, str):
-        return "string", _text(value).collate("C"), sa.literal(constant, sa.Text)
+        return "string", text_of(value).collate("C"), sa.literal(constant, sa.Text)
     return "number", sa.cast(value, sa.Numeric), _number(constant)
 
 

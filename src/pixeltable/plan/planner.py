@@ -15,7 +15,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import CellProperty, RowHash, VectorScore
 from pixeltable.exprs.variable import Variable
-from pixeltable.plan import sampling
+from pixeltable.plan import btrees, sampling
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.joins import JoinedRecord, JoinScope
@@ -235,7 +235,7 @@ def split_predicate(predicate: Expr | None, push: Pusher) -> tuple[list[Sql], Ex
         if sql is None:
             rest.append(part)
         else:
-            conditions.append(sql)
+            conditions += [sql, *btrees.implied(part, push.scope)]
     return conditions, None if not rest else rest[0] if len(rest) == 1 else And(tuple(rest))
 
 
@@ -250,7 +250,8 @@ def order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> 
             sql = vector_distance(item.expr, push.scope)
             keys.append(sql.asc())  # as written, since only this form can use an index; null comes last
         else:
-            keys.append(sql.asc() if item.ascending else sql.desc())
+            prefix = None if keys else btrees.order_prefix(item.expr, sql, push.scope.table)
+            keys += [key.asc() if item.ascending else key.desc() for key in (prefix, sql) if key is not None]
     if ordering and leads_with_nearest(ordering):
         return keys
     return [*keys, *_row_order(spec, push.scope)]

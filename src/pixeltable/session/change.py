@@ -24,15 +24,18 @@ from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import cell_failure, plan_computation
 from pixeltable.session.entries import failure_count
 from pixeltable.session.receipts import receipt
+from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
 from pixeltable.storage.cells import decoder
+from pixeltable.storage.database import Connection
 from pixeltable.storage.fetching import fetch_columns
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import (
     Change,
+    Committed,
     Counts,
     RowsChanged,
     Seen,
@@ -157,15 +160,15 @@ def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRe
 def write_change(session: Session, table: TableRecord, change: Change, counts: Counts) -> None:
     """Make a change durable."""
     token = uuid.uuid4()
-    with_room(
-        session,
-        table,
-        len(change.rows),
-        lambda: session.database.attempt(
-            lambda connection: change_rows(connection, table.target, change, counts, token=token),
-            recall=lambda connection: recall_write(connection, table.id, token),
-        ),
-    )
+
+    def once(connection: Connection) -> Committed:
+        with refusals_explained(table):
+            return change_rows(connection, table.target, change, counts, token=token)
+
+    def write() -> Committed:
+        return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
+
+    with_room(session, table, len(change.rows), write)
 
 
 def update(

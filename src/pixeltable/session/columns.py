@@ -26,6 +26,7 @@ from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.plan.bind import bind
 from pixeltable.session.at_once import add_at_once
 from pixeltable.session.backfill import fill
+from pixeltable.session.btrees import follow, without_column_indexes
 from pixeltable.session.codes import stamp_of, take_up
 from pixeltable.session.pages import Begun
 from pixeltable.session.receipts import receipt
@@ -162,9 +163,11 @@ def _register(
     column = _column_of(new, column_id, version_added=_next_version(connection, table))
     if not new.stored:
         saved = store.save_schema(connection, rest.with_column(column))
+        follow(connection, table, saved)
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {new.name}")
         return None
     if _add_to_empty(connection, rest, column):
+        follow(connection, table, rest)
         return None
     return _add_with_heap(connection, table, column)
 
@@ -302,6 +305,7 @@ def drop_column(session: Session, table_id: int, name: str, column_name: str, *,
             return
         column = table.column(column_name)
         saved = store.save_schema(connection, without_column(table, column))
+        follow(connection, table, saved)
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted: {column.name}")
 
     session.change_schema(work)
@@ -340,4 +344,4 @@ def without_column(table: TableRecord, column: ColumnRecord) -> TableRecord:
     if not rest:
         raise InvalidSchema(f"column {column.name!r} is the last one of table {table.path!r}", hint="Drop the table.")
     indexes = tuple(index for index in table.indexes if index.column != column.id)
-    return replace(table, columns=rest, indexes=indexes)
+    return replace(without_column_indexes(table, column), columns=rest, indexes=indexes)

@@ -1,19 +1,20 @@
 """Adding and dropping embedding indexes."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import encode_index
 from pixeltable.catalog.jobs import JobRecord
-from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
+from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import IndexTaken, InvalidArgument, InvalidState, UnknownIndex, Unsupported
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
 from pixeltable.session.backfill import fill
+from pixeltable.session.btrees import drop_btree, free_name
 from pixeltable.session.codes import stamp_of, take_up
 from pixeltable.session.columns import same_definition
 from pixeltable.session.receipts import receipt
@@ -113,7 +114,7 @@ def _register(
     heap = vectors.vector_heap(index_id, space)
     vectors.create_vector_heap(connection, heap)
     index = IndexRecord(
-        index_id, new.name or _free_name(table), column.id, new.metric, new.precision, space.dimensions,
+        index_id, new.name or free_name(table), column.id, new.metric, new.precision, space.dimensions,
         tuple(new.embeddings.items()), "backfilling",
     )  # fmt: skip
     store.save_schema(connection, replace(with_index(table, index), heaps=(*table.heaps, heap)))
@@ -143,6 +144,8 @@ def _dimensions(column: ColumnRecord, new: NewIndex) -> int:
 
 
 def _existing(table: TableRecord, column: ColumnRecord, new: NewIndex) -> IndexRecord | None:
+    if any(index.name == new.name for index in table.btrees):
+        raise IndexTaken(str(new.name), table=table.path)
     for index in table.indexes:
         if index.name == new.name:
             return index
@@ -157,11 +160,6 @@ def _same(index: IndexRecord, new: NewIndex) -> bool:
         new.embeddings
     ).keys()
     return alike and all(same_definition(mine[modality], expr) for modality, expr in new.embeddings.items())
-
-
-def _free_name(table: TableRecord) -> str:
-    taken = {index.name for index in table.indexes}
-    return next(name for number in range(len(taken) + 1) if (name := f"idx{number}") not in taken)
 
 
 def _unfinished(
@@ -201,50 +199,76 @@ def _renewed(
 
 
 def drop_index(
-    session: Session, table_id: int, name: str, *, column: str | None, index_name: str | None, if_not_exists: str
+    session: Session,
+    table_id: int,
+    name: str,
+    *,
+    column: str | None,
+    index_name: str | None,
+    kind: str | None,
+    if_not_exists: str,
 ) -> None:
-    """Take an index out of the table.
+    """Take an index out of the table; `kind` is 'embedding', 'btree', or None for either.
 
     Raises:
-        UnknownIndex, InvalidArgument: see `Table.drop_embedding_index`.
+        UnknownIndex, InvalidArgument: see `Table.drop_index`.
     """
     if (column is None) == (index_name is None):
         raise InvalidArgument("exactly one of `column` and `idx_name` says which index to drop")
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(table_id, name=name)
-        index = _chosen(table, column, index_name, if_not_exists)
-        if index is None:
-            return
-        saved = store.save_schema(connection, without_index(table, index))
-        if index.status == "ready":
-            store.record_schema_version(
-                connection, saved, op=next_op(connection), change=f"Deleted index: {index.name}"
-            )
-            return
-        for job in jobs.jobs_of(connection, table.id):
-            if job.index is not None and job.index.id == index.id:
-                jobs.delete_job(connection, job.id)
-                store.save_schema(connection, replace(saved, heaps=tuple(h for h in saved.heaps if h != job.heap)))
-                drop_heap(connection, job.heap)
+        indexes = _of_kind(table, kind)
+        found = _chosen(table, indexes, column, index_name)
+        if isinstance(found, IndexRecord):
+            _drop_embedding(connection, table, found)
+        elif found is not None:
+            drop_btree(connection, table, found)
+        elif if_not_exists == "error":
+            subject = f"table {table.path!r}" if column is None else f"column {column!r} of table {table.path!r}"
+            asked = "" if index_name is None else f", asked for {index_name!r},"
+            raise UnknownIndex(f"{subject}{asked}", known=[index.name for index in indexes])
 
     session.change_schema(work)
 
 
-def _chosen(table: TableRecord, column: str | None, index_name: str | None, if_not_exists: str) -> IndexRecord | None:
-    if column is not None:
-        column_id = table.column(column).id
-        found = [index for index in table.indexes if index.column == column_id]
-        subject = f"column {column!r} of table {table.path!r}"
-    else:
-        found = [index for index in table.indexes if index.name == index_name]
-        subject = f"table {table.path!r}, asked for {index_name!r},"
+def _of_kind(table: TableRecord, kind: str | None) -> list[IndexRecord | BtreeRecord]:
+    embedding = [] if kind == "btree" else table.indexes
+    return [*embedding, *([] if kind == "embedding" else table.btrees)]
+
+
+def _chosen(
+    table: TableRecord, indexes: Sequence[IndexRecord | BtreeRecord], column: str | None, index_name: str | None
+) -> IndexRecord | BtreeRecord | None:
+    if column is None:
+        return next((index for index in indexes if index.name == index_name), None)
+    column_id = table.column(column).id
+    found = [index for index in indexes if column_id in _columns_of(index)]
     if len(found) > 1:
         names = ", ".join(index.name for index in found)
-        raise InvalidArgument(f"{subject} has several indexes: {names}", hint="Choose one with idx_name='...'.")
-    if not found and if_not_exists == "error":
-        raise UnknownIndex(subject, known=[index.name for index in table.indexes])
+        raise InvalidArgument(
+            f"column {column!r} of table {table.path!r} has several indexes: {names}",
+            hint="Choose one with idx_name='...'.",
+        )
     return found[0] if found else None
+
+
+def _columns_of(index: IndexRecord | BtreeRecord) -> set[int]:
+    if isinstance(index, IndexRecord):
+        return {index.column}
+    return {column for key in index.keys for column in referred_columns(key)}
+
+
+def _drop_embedding(connection: Connection, table: TableRecord, index: IndexRecord) -> None:
+    saved = store.save_schema(connection, without_index(table, index))
+    if index.status == "ready":
+        store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted index: {index.name}")
+        return
+    for job in jobs.jobs_of(connection, table.id):
+        if job.index is not None and job.index.id == index.id:
+            jobs.delete_job(connection, job.id)
+            store.save_schema(connection, replace(saved, heaps=tuple(h for h in saved.heaps if h != job.heap)))
+            drop_heap(connection, job.heap)
 
 
 def without_index(table: TableRecord, index: IndexRecord) -> TableRecord:

@@ -14,14 +14,15 @@ from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
-from pixeltable.lazy import psycopg
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count, heap_entries
 from pixeltable.session.receipts import receipt
+from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import as_rows, gather
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
+from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.spool import Spool
 from pixeltable.storage.writes import Committed, Entries, Piece, insert_rows, recall_write
@@ -181,23 +182,13 @@ def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence
     token = uuid.uuid4()
     stamp = stamp_of(session, table, work.computation.columns, work.computation.indexes)
 
-    def write() -> Committed:
-        return session.database.attempt(
-            lambda connection: insert_rows(
+    def once(connection: Connection) -> Committed:
+        with refusals_explained(table):
+            return insert_rows(
                 connection, table.target, table.heaps, pieces, errors=work.failed, token=token, stamp=stamp
-            ),
-            recall=lambda connection: recall_write(connection, table.id, token),
-        )
+            )
 
-    try:
-        return with_room(session, table, count, write)
-    except psycopg.errors.UniqueViolation as error:
-        raise duplicate_key(table, error) from None
+    def write() -> Committed:
+        return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
-
-def duplicate_key(table: TableRecord, error: "psycopg.errors.UniqueViolation") -> DuplicateKey:
-    """The user's error for a key that exists; columns are shown by the user's names."""
-    detail = error.diag.message_detail or ""
-    values = detail.partition("=(")[2].rpartition(")")[0]
-    names = ", ".join(column.name for column in table.primary_key)
-    return DuplicateKey(f"({names})=({values})", table=table.path)
+    return with_room(session, table, count, write)

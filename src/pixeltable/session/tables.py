@@ -21,6 +21,7 @@ from pixeltable.exprs.leaves import as_expr
 from pixeltable.ids import Path, check_column_name
 from pixeltable.plan.bind import refuse_aggregates
 from pixeltable.session.annotations import check_comment, check_custom_metadata
+from pixeltable.session.btrees import with_default_btrees
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
@@ -52,6 +53,7 @@ class TableOptions:
     comment: str | None = None
     custom_metadata: Any = None
     media_validation: str = "on_write"
+    default_indexes: bool = False
 
 
 def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: frozenset[str]) -> list[ColumnSpec]:
@@ -155,7 +157,10 @@ def create_table(
         table = TableRecord(
             table_id, dir_id, path.name, str(path), columns, (heap,),
             comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
+            default_indexes=options.default_indexes,
         )  # fmt: skip
+        if options.default_indexes:
+            table = with_default_btrees(connection, table)
         for spec in specs:
             if spec.expr is not None:
                 store_functions(session, connection, spec.expr)

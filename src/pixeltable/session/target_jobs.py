@@ -11,6 +11,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import DatabaseUnavailable, InvalidState
 from pixeltable.lazy import psycopg
+from pixeltable.session.btrees import follow
 from pixeltable.session.heads import Head, lock_head
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, analyse_soon
@@ -83,6 +84,7 @@ def finish(
         if lock_head(connection, table) != filled.head and _some_lack_an_entry(connection, table, job):
             return False
         saved = store.save_schema(connection, ready(table))
+        follow(connection, table, saved)
         store.record_schema_version(
             connection, saved, op=job.op, change=change, updates=filled.rows, errors=filled.failed, stamp=stamp
         )

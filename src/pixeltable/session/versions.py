@@ -8,6 +8,7 @@ from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
+from pixeltable.session.btrees import follow
 from pixeltable.session.session import Session
 from pixeltable.session.target_jobs import drop_reverted
 from pixeltable.storage.database import Connection
@@ -105,6 +106,7 @@ def _restore_schema(connection: Connection, table: TableRecord) -> None:
         created_at=table.created_at,
     )
     store.save_schema(connection, restored)
+    follow(connection, table, restored)
     known = {heap.id for heap in restored.heaps}
     for heap in table.heaps:
         if heap.id not in known:
