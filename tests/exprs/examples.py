@@ -13,7 +13,7 @@ from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
-from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
@@ -56,6 +56,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
     ColumnRef: _i,
     Comparison: _i < 2.5,
     Concat: _s + "!",
+    InQuery: InQuery(_i, "dir/t", QuerySpec(7, (("n", _i + 1),), _s == "x")),
     IsIn: _s.isin(["a", "b"]),
     IsNull: COLUMNS["k"] == None,  # noqa: E711  # builds a node
     JsonList: as_expr([_i, 1]),

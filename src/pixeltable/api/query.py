@@ -16,7 +16,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.properties import CellProperty, Similarity
-from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
 from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
@@ -221,6 +221,21 @@ class Query(QueryChanges):
             relation = self._relation
             check_groups(relation.resolve_spec(spec), relation.record)
         return Query(self._session, spec, self._name)
+
+    def _members_for(self, operand: Expr) -> Expr:
+        """What `operand.isin(self)` is."""
+        if self._spec.variables:
+            raise Unsupported(f"`{operand}`.isin(): the query has parameters", hint="Use it without a function.")
+        relation = self._relation
+        outputs = select_outputs(relation.resolve_spec(self._spec), relation.record)
+        if len(outputs) != 1:
+            names = ", ".join(name for name, _ in outputs)
+            raise InvalidArgument(
+                f"`{operand}`.isin() takes a query of one column, this one has {len(outputs)}: {names}",
+                hint="Choose one with select().",
+            )
+        _ = operand == outputs[0][1]  # refuses values that cannot be compared
+        return InQuery(operand, self._name, self._spec)
 
     def limit(self, n: Any, offset: Any = None) -> "Query":
         """At most `n` rows, after the first `offset`: ints, or parameters of the function that a query is made for.

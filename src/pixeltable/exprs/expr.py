@@ -123,7 +123,10 @@ class Expr:
         return BUILDERS["round"](self, digits)
 
     def isin(self, values: Any) -> "Expr":
-        """Whether the value is one of `values`, a list or a Json expression."""
+        """Whether the value is one of `values`: a list, a Json expression, or a query of one column.
+
+        Null members count for nothing. A query is run when the query that the expression is part of is run.
+        """
         return BUILDERS["isin"](self, values)
 
     def astype(self, target: Any) -> "Expr":

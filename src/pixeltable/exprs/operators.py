@@ -411,6 +411,9 @@ def _not(operand: Expr) -> Expr:
 def _isin(operand: Expr, values: Any) -> Expr:
     if isinstance(operand.type, ArrayType | MediaType):
         raise TypeMismatch(f"{operand}.isin(): values of type `{operand.type}` cannot be compared")
+    members_for = getattr(values, "_members_for", None)
+    if members_for is not None:  # a query
+        return members_for(operand)  # type: ignore[no-any-return]
     if isinstance(values, Expr | str) or not hasattr(values, "__iter__"):
         raise TypeMismatch(f"{operand}.isin() takes a list of values, got {values!r}")
     # A set has no order, but an expression has to be the same in every process.

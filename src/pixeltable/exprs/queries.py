@@ -1,11 +1,11 @@
-"""A query that is run for the arguments of each row, as a value of the row."""
+"""Queries within expressions: one that is run for the arguments of each row, and one whose rows are looked among."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exprs.call import Parameter
 from pixeltable.exprs.expr import Expr
-from pixeltable.types.column_type import ColumnType, JsonType
+from pixeltable.types.column_type import BoolType, ColumnType, JsonType
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -35,3 +35,22 @@ class QueryCall(Expr):
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.args))})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InQuery(Expr):
+    """Whether the operand equals a value that a query of one column yields; null if the operand is null.
+
+    `query` is a `plan.query.QuerySpec` over the table that was under `table`. Nulls among its values count for nothing.
+    """
+
+    operand: Expr
+    table: str
+    query: Any
+
+    @property
+    def type(self) -> ColumnType:
+        return BoolType(self.operand.type.nullable)
+
+    def __str__(self) -> str:
+        return f"{self.operand}.isin(query over {self.table})"

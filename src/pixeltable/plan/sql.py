@@ -28,7 +28,7 @@ from pixeltable.exprs.operators import (
     is_identity,
 )
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
-from pixeltable.exprs.queries import QueryCall
+from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
@@ -56,6 +56,7 @@ from pixeltable.udfs import registry
 PYTHON_ONLY: dict[type[Expr], str] = {
     Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
+    InQuery: "it is resolved to the values before a statement is made",
     JsonList: "it may hold values that have no JSON form in SQL",
     JsonObject: "it may hold values that have no JSON form in SQL",
     QueryCall: "it is a statement of its own, for many rows at once",

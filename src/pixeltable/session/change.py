@@ -23,6 +23,7 @@ from pixeltable.plan.scope import Pushdown
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import cell_failure, plan_computation
 from pixeltable.session.entries import failure_count
+from pixeltable.session.query import resolve_members
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import rejected
@@ -200,8 +201,10 @@ def update(
 
 
 def resolved_filter(session: Session, table: TableRecord, where: Any) -> Expr | None:
-    """The filter of a call, checked and bound, its similarities resolved."""
-    return None if where is None else resolve_similarity(session, bind_predicate(where, table), table)
+    """The filter of a call, checked and bound, its similarities and `isin(query)` resolved."""
+    if where is None:
+        return None
+    return resolve_members(session, resolve_similarity(session, bind_predicate(where, table), table))
 
 
 def _setting(session: Session, table: TableRecord, values: Any) -> dict[ColumnRecord, Expr]:

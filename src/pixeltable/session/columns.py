@@ -23,6 +23,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.codec import encode
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
+from pixeltable.exprs.queries import InQuery
 from pixeltable.plan.bind import bind
 from pixeltable.session.at_once import add_at_once
 from pixeltable.session.backfill import fill
@@ -176,6 +177,11 @@ def _check(table: TableRecord, new: NewColumn) -> None:
     bind(new.expr, table, role=f"column {new.name!r}")
     if any(isinstance(node, Similarity | CellProperty) for node in new.expr.walk()):
         raise Unsupported(f"column {new.name!r}: similarities and error properties cannot be used in computed columns")
+    if any(isinstance(node, InQuery) for node in new.expr.walk()):
+        raise Unsupported(
+            f"column {new.name!r}: isin(query) depends on what other rows hold, so it cannot be stored",
+            hint="Use it in select() or where(), or look the value up with a @pxt.query.",
+        )
     if isinstance(new.expr.type, MediaType):
         raise Unsupported(f"column {new.name!r}: {new.expr.type.name} columns are not supported yet")
 

@@ -12,8 +12,9 @@ from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exec.order import ordered, sort_keys
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild, rebuild_record, structure
 from pixeltable.exprs.properties import RowHash
+from pixeltable.exprs.queries import InQuery
 from pixeltable.lazy import psycopg
 from pixeltable.plan.explain import explain
 from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group_count, plan_select
@@ -60,7 +61,7 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
 
 
 def explained(session: Session, spec: QuerySpec, name: str) -> str:
-    """How a query would be run now; nothing is read."""
+    """How a query would be run now; nothing is read, but the members of `isin(query)`."""
     relation = relation_of(session, spec, name)
     pushdown = session.pushdown
     plan = plan_select(resolved_spec(session, spec, relation), relation.record, pushdown=pushdown)
@@ -70,7 +71,29 @@ def explained(session: Session, spec: QuerySpec, name: str) -> str:
 def resolved_spec(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
     """The query over the record of what it reads, with embedded questions."""
     found = resolve_similarities(session, relation.resolve_spec(spec), relation.record)
+    if any(isinstance(node, InQuery) for expr in exprs_in_record(found) for node in expr.walk()):
+        found = rebuild_record(found, _member_resolver(session))
     return grouped_if_distinct(found, relation.record)
+
+
+def resolve_members(session: Session, expr: Expr) -> Expr:
+    """The expression with the values of a query in the place of the query, wherever something is looked for in it."""
+    return rebuild(expr, _member_resolver(session))
+
+
+def _member_resolver(session: Session) -> Callable[[Expr], Expr | None]:
+    known: dict[Any, list[Any]] = {}
+
+    def resolve(node: Expr) -> Expr | None:
+        if not isinstance(node, InQuery):
+            return None
+        key = structure(node.query)
+        if key not in known:
+            (values,) = collect(session, node.query, node.table).columns.values()
+            known[key] = list({structure(value): value for value in values}.values())
+        return resolve_members(session, node.operand).isin(known[key])
+
+    return resolve
 
 
 def count(session: Session, spec: QuerySpec, name: str) -> int:
