@@ -9,7 +9,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import And, Comparison
 from pixeltable.plan.joins import Source
-from pixeltable.plan.query import How, Join, Sample
+from pixeltable.plan.query import Branch, How, Join, QuerySpec, Sample
 from pixeltable.session.relations import Relation
 
 _HOWS = get_args(How)
@@ -34,6 +34,20 @@ def join_of(relation: Relation, other: Any, on: Any, how: Any) -> Join:
             raise JoinedWithItself(source.record.path)
     condition = None if on is None else _condition(relation, source, on)
     return Join(source.record.id, how, condition, source.alias, source.record.path)
+
+
+def branch_of(query: Any) -> Branch:
+    """A query, or a table, as part of a union.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    is_table = isinstance(getattr(query, "_source", None), Source)
+    clauses = query._query() if is_table else query  # noqa: SLF001  # a friend
+    name, spec = getattr(clauses, "_name", None), getattr(clauses, "_spec", None)
+    if not isinstance(spec, QuerySpec) or name is None:
+        raise InvalidArgument(f"union() takes queries and tables, got {type(query).__name__}")
+    return Branch(name, spec)
 
 
 def _condition(relation: Relation, other: Source, on: Any) -> Expr:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
-from pixeltable.api.clauses import join_of, sample_of
+from pixeltable.api.clauses import sample_of
 from pixeltable.api.cursor import ResultCursor
 from pixeltable.api.query_changes import QueryChanges
+from pixeltable.api.query_sources import QuerySources
 from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState, TypeMismatch, Unsupported
@@ -21,7 +22,7 @@ from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
 from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
-from pixeltable.plan.query import How, OrderItem, QuerySpec
+from pixeltable.plan.query import OrderItem, QuerySpec
 from pixeltable.session.query import collect, count, explained
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
@@ -29,7 +30,7 @@ from pixeltable.session.streams import RowStream
 from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, IntType, MediaType
 
 
-class Query(QueryChanges):
+class Query(QueryChanges, QuerySources):
     """A query over a table, or several. Nothing runs until `collect`, `head`, `tail`, `show` or `count`."""
 
     def __init__(self, session: Session, spec: QuerySpec, name: str) -> None:
@@ -37,8 +38,11 @@ class Query(QueryChanges):
         self._spec = spec
         self._name = name
 
+    def _of(self, spec: QuerySpec) -> Self:
+        return type(self)(self._session, spec, self._name)
+
     def _with(self, **clauses: Any) -> "Query":
-        return Query(self._session, replace(self._spec, **clauses), self._name)
+        return self._of(replace(self._spec, **clauses))
 
     @property
     def _relation(self) -> Relation:
@@ -156,32 +160,6 @@ class Query(QueryChanges):
             bind_key(expr, relation.record, role="distinct()")
         return self._with(distinct=True)
 
-    def join(self, other: Any, on: Any = None, how: How = "inner") -> "Query":
-        """Put the rows of another table beside those of the query; further calls join further tables.
-
-        Columns of both that have the same name are told apart by a suffix, `id` and `id_1`, where no select list names
-        them. To join a table with itself, give it another name: `t.join(a := t.alias('a'), on=t.parent == a.id)`.
-
-        Args:
-            other: a table, or what `Table.alias` gave.
-            on: a Bool expression over the tables; or columns, each of which has its namesake in the other table.
-            how: "inner", "left", "right", "full_outer" or "cross", which takes no `on`.
-
-        Raises:
-            InvalidArgument: `on` is missing, or given for a cross join; `how` is none of these.
-            UnknownColumn: `on` names a column that the other table has not.
-            Unsupported: clauses of the query belong after a join.
-        """
-        spec = self._spec
-        if spec.select is not None or spec.order_by or spec.limit is not None or spec.group_by or spec.sample:
-            raise Unsupported("join() comes before select(), group_by(), order_by(), limit() and sample()")
-        join = join_of(self._relation, other, on, how)
-        joined = replace(spec, joins=(*spec.joins, join))
-        relation = relation_of(self._session, joined, self._name)
-        if join.on is not None:
-            bind_predicate(relation.resolve(join.on), relation.record, role="join()")
-        return Query(self._session, joined, self._name)
-
     def sample(
         self,
         n: int | None = None,
@@ -203,6 +181,7 @@ class Query(QueryChanges):
             Unsupported: the query joins tables, or has clauses that come after a sample.
         """
         spec = self._spec
+        self._refuse_on_union("sample")
         if spec.joins or spec.order_by or spec.limit is not None or spec.group_by or spec.sample or spec.distinct:
             raise Unsupported(
                 "sample() comes before order_by(), group_by(), limit() and distinct(); it takes no join()"

@@ -61,6 +61,7 @@ class QueryChanges(QueryText):
             spec.select is not None
             or spec.limit is not None
             or spec.having is not None
+            or spec.union is not None
             or any((spec.order_by, spec.group_by, spec.joins, spec.sample, spec.distinct))
         ):
             raise Unsupported(f"{method}() takes the rows of one table that where() keeps", hint="Use where() alone.")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pixeltable.api.cursor import ResultCursor
+from pixeltable.api.extension import extension
 from pixeltable.api.query import Query
 from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
@@ -69,6 +70,11 @@ class QueryStart:
         """A query over several tables; see `Query.join`."""
         return self._query().join(other, on, how)
 
+    @extension
+    def union(self, *others: Any, distinct: bool = False) -> Query:
+        """A query over the rows of this table and of others; see `Query.union`."""
+        return self._query().union(*others, distinct=distinct)
+
     def sample(
         self,
         n: int | None = None,
@@ -84,6 +90,7 @@ class QueryStart:
         """All rows."""
         return self._query().collect()
 
+    @extension
     def explain(self) -> str:
         """How all rows are read; see `Query.explain`."""
         return self._query().explain()

@@ -24,7 +24,7 @@ class QueryText:
     def _parts(self) -> tuple[list[list[str]], list[tuple[str, str]]]:
         chosen = self._spec.select or select_outputs(QuerySpec(self._spec.table), self._relation.record)
         rows = [[name, str(expr.type), str(expr)] for name, expr in chosen]
-        clauses = [("From", _named(self._name, self._spec.alias))]
+        clauses = [("From", self._relation.record.path if self._spec.union else _named(self._name, self._spec.alias))]
         for join in self._spec.joins:
             condition = "" if join.on is None else f" on {join.on}"
             kind = join.how.replace("_", " ").capitalize()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pixeltable.api.arguments import name_of, one_of
+from pixeltable.api.extension import extension, reserved_names
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import TableAlias
 from pixeltable.api.receipts import announce
@@ -54,6 +55,7 @@ class Table(TableIndexes, TableReports):
     def __getitem__(self, name: str) -> ColumnRef:
         return self._ref(name)
 
+    @extension
     def alias(self, name: str) -> TableAlias:
         """The table under another name, for queries that read it more than once.
 
@@ -288,11 +290,10 @@ InsertableTable = Table
 """Older name: every table that is no view."""
 
 PLANNED_METHODS = frozenset({
-    "acompute", "add_column", "add_columns", "adelete", "ainsert", "alter_column",
-    "alter_computed_column", "annotate", "at", "aupdate", "batch_update", "branch", "diff",
-    "estimate", "forget", "rename_column", "restore", "tag", "usage", "vacuum",
+    "add_column", "add_columns", "alter_column", "alter_computed_column", "batch_update", "rename_column",
+    "to_coco_dataset", "to_pytorch_dataset",
 })  # fmt: skip
 """Methods that tables will have."""
 
-RESERVED_NAMES = PLANNED_METHODS | {name for name in dir(Table) if not name.startswith("_")}
+RESERVED_NAMES = PLANNED_METHODS | reserved_names(Table)
 """Names no column can have."""

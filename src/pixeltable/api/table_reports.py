@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.arguments import name_of
 from pixeltable.api.describe import describe_html, describe_text, table_metadata
+from pixeltable.api.extension import extension
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.results import ResultSet
 from pixeltable.exceptions import InvalidArgument
@@ -44,6 +45,7 @@ class TableReports(QueryStart):
         record = self._session.refresh().table(self._id, name=self._path)
         return describe_html(record, problems(self._session, record))
 
+    @extension
     def errors(self, column: str | ColumnRef | None = None) -> ResultSet:
         """The failed cells of a stored computed column, or of all of them, a row each, in order of the table's rows.
 
@@ -57,6 +59,7 @@ class TableReports(QueryStart):
         found = failed_cells(self._session, self._id, self._path, column=chosen)
         return ResultSet(found.columns, found.types)
 
+    @extension
     def stale(self) -> ResultSet:
         """Columns and indexes with cells that other code computed than would now, a row each; none if all is new.
 

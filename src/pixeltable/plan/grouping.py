@@ -41,6 +41,25 @@ def plan_select(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | Non
     return plan_query(spec, table, pushdown=pushdown)
 
 
+def plan_in_memory(spec: QuerySpec, table: TableRecord) -> QueryPlan:
+    """The plan of a query over rows that are in memory, of which Python does everything."""
+    outputs, ordering = select_outputs(spec, table), _bound_order(spec, table)
+    grouped = _Grouped(spec, table) if is_grouped(spec) else None
+    exprs = [*(expr for _, expr in outputs), *(item.expr for item in ordering)]
+    return QueryPlan(
+        scan=Scan("", {}, ()),
+        outputs=outputs,
+        where=None if spec.where is None else bind_predicate(spec.where, table),
+        grouping=None if grouped is None else grouped.grouping,
+        having=None if grouped is None else grouped.having,
+        windows=_distinct(exprs) if grouped is None else (),
+        order_by=ordering,
+        limit=spec.limit,
+        offset=spec.offset,
+        newest_first=spec.row_order == "newest",
+    )
+
+
 def grouped_if_distinct(spec: QuerySpec, table: TableRecord) -> QuerySpec:
     """A query for distinct rows as one that groups by all that it selects."""
     if not spec.distinct:

@@ -65,8 +65,28 @@ class Sample:
 
 @record
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One of the queries of a union, with what the user knew its table by."""
+
+    name: str
+    query: "QuerySpec"
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Union:
+    """The rows of all branches one after the other, columns by their place; equal ones once if it is `distinct`."""
+
+    branches: tuple[Branch, ...]
+    distinct: bool = False
+
+
+@record
+@dataclass(frozen=True, slots=True)
 class QuerySpec:
     """The clauses of a query over the table of id `table`; `select` None means all columns.
+
+    With `union` it is over the rows of that, and `table` is the table of its first branch.
 
     With `group_by`, `having`, or an aggregate in `select` or `order_by`, it yields a row for each group of rows, or for
     those alone of which `having` is true.
@@ -92,6 +112,7 @@ class QuerySpec:
     joins: tuple[Join, ...] = field(default=(), metadata=ADDED_LATER)
     sample: Sample | None = field(default=None, metadata=ADDED_LATER)
     distinct: bool = field(default=False, metadata=ADDED_LATER)
+    union: Union | None = field(default=None, metadata=ADDED_LATER)
 
     @property
     def variables(self) -> dict[str, ColumnType]:

@@ -1,6 +1,6 @@
 """Answering queries: one statement on one snapshot, then what Python has to add, with no connection held."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,16 +17,17 @@ from pixeltable.exprs.properties import RowHash
 from pixeltable.exprs.queries import InQuery
 from pixeltable.lazy import psycopg
 from pixeltable.plan.explain import explain
-from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group_count, plan_select
+from pixeltable.plan.grouping import grouped_if_distinct, is_grouped, plan_group_count, plan_in_memory, plan_select
 from pixeltable.plan.planner import QueryPlan, Scan, plan_count
-from pixeltable.plan.query import QuerySpec, Sample
+from pixeltable.plan.query import QuerySpec, Sample, Union
 from pixeltable.plan.sampling import chosen
 from pixeltable.plan.scope import Pushdown
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
+from pixeltable.session.unions import Planned, PlannedBranch, PlannedUnion, branches_of, explain_union, united
 from pixeltable.storage.cells import decoder
-from pixeltable.storage.database import Connection
+from pixeltable.storage.database import Connection, snapshot
 from pixeltable.storage.fetching import fetch_columns
 from pixeltable.types.column_type import ColumnType
 
@@ -53,6 +54,8 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     _check_closed(spec)
 
     def run(relation: Relation, pushdown: Pushdown | None) -> Answer:
+        if spec.union is not None:
+            return _collect_union(session, spec, relation, pushdown)
         resolved = resolved_spec(session, spec, relation)
         plan = plan_select(resolved, relation.record, pushdown=pushdown)
         return finished(session, plan, _fetch(session, relation, plan))
@@ -64,6 +67,8 @@ def explained(session: Session, spec: QuerySpec, name: str) -> str:
     """How a query would be run now; nothing is read, but the members of `isin(query)`."""
     relation = relation_of(session, spec, name)
     pushdown = session.pushdown
+    if spec.union is not None:
+        return explain_union(_planned_union(session, spec, spec.union, relation, pushdown), pushdown=pushdown)
     plan = plan_select(resolved_spec(session, spec, relation), relation.record, pushdown=pushdown)
     return explain(plan, relation.record, pushdown=pushdown)
 
@@ -101,6 +106,8 @@ def count(session: Session, spec: QuerySpec, name: str) -> int:
     _check_closed(spec)
 
     def run(relation: Relation, pushdown: Pushdown | None) -> int:
+        if spec.union is not None:
+            return len(next(iter(_collect_union(session, spec, relation, pushdown).columns.values())))
         resolved, table = resolved_spec(session, spec, relation), relation.record
         grouped = is_grouped(resolved)
         if resolved.group_by or not grouped:
@@ -158,17 +165,57 @@ def refused(error: "psycopg.errors.FeatureNotSupported") -> Unsupported:
     )
 
 
-def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> Batch:
-    def run(connection: Connection) -> list[list[Any]]:
-        columns = _columns(connection, plan.scan)
-        if plan.exact is None or plan.wanted is None or len(columns[0]) >= plan.wanted:
-            return columns
-        with connection.transaction():
-            connection.execute(NO_INDEX_SCAN)
-            return _columns(connection, plan.exact)
+def _collect_union(session: Session, spec: QuerySpec, relation: Relation, pushdown: Pushdown | None) -> Answer:
+    assert spec.union is not None
+    planned = _planned_union(session, spec, spec.union, relation, pushdown)
+    plans = [branch.plan for branch in branches_of(planned)]
 
-    columns = validated(session, relation, run)
+    def run(connection: Connection) -> list[list[list[Any]]]:
+        with snapshot(connection):
+            return [_rows(connection, plan) for plan in plans]
+
+    found = zip(plans, validated(session, relation, run), strict=True)
+    return _finished_union(session, planned, (scanned(plan.scan, cells, len(cells[0])) for plan, cells in found))
+
+
+def _planned_union(
+    session: Session, spec: QuerySpec, union: Union, relation: Relation, pushdown: Pushdown | None
+) -> PlannedUnion:
+    branches: list[Planned] = []
+    for branch in union.branches:
+        inner = relation_of(session, branch.query, branch.name)
+        if branch.query.union is not None:
+            branches.append(_planned_union(session, branch.query, branch.query.union, inner, pushdown))
+        else:
+            resolved = resolved_spec(session, branch.query, inner)
+            branches.append(PlannedBranch(plan_select(resolved, inner.record, pushdown=pushdown), inner.record))
+    after = plan_in_memory(resolved_spec(session, spec, relation), relation.record)
+    return PlannedUnion(tuple(branches), union.distinct, after, relation.record)
+
+
+def _finished_union(session: Session, union: PlannedUnion, batches: Iterator[Batch]) -> Answer:
+    answers = [
+        _finished_union(session, branch, batches)
+        if isinstance(branch, PlannedUnion)
+        else finished(session, branch.plan, next(batches))
+        for branch in union.branches
+    ]
+    return finished(session, union.plan, united(session, union, [list(a.columns.values()) for a in answers]))
+
+
+def _fetch(session: Session, relation: Relation, plan: QueryPlan) -> Batch:
+    columns = validated(session, relation, lambda connection: _rows(connection, plan))
     return scanned(plan.scan, columns, len(columns[0]))
+
+
+def _rows(connection: Connection, plan: QueryPlan) -> list[list[Any]]:
+    """The rows of a plan's statement by column: of the exact one, where the other finds too few."""
+    columns = _columns(connection, plan.scan)
+    if plan.exact is None or plan.wanted is None or len(columns[0]) >= plan.wanted:
+        return columns
+    with connection.transaction():
+        connection.execute(NO_INDEX_SCAN)
+        return _columns(connection, plan.exact)
 
 
 def _columns(connection: Connection, scan: Scan) -> list[list[Any]]:

@@ -41,8 +41,9 @@ class _Page:
 class RowStream:
     """A thread reads all rows of one snapshot as fast as they come: into memory, and beyond a bound into a file.
 
-    So whoever takes them can be as slow as they like: nothing of the database is held meanwhile. What Python computes
-    of a page is computed when it is taken. A query whose rows Python orders, groups or chooses needs all at once.
+    So whoever takes them can be as slow as they like: nothing of the database is held meanwhile. What Python
+    computes of a page is computed when it is taken. A query whose rows Python orders, groups, chooses or unites needs
+    all at once.
     """
 
     def __init__(self, session: Session, spec: QuerySpec, name: str) -> None:
@@ -56,6 +57,9 @@ class RowStream:
         Raises:
             RequestError: a cell failed, or the query cannot be run.
         """
+        if self._spec.union is not None:
+            yield collect(self._session, self._spec, self._name)
+            return
         relation = relation_of(self._session, self._spec, self._name)
         resolved = resolved_spec(self._session, self._spec, relation)
         plan_for = partial(plan_select, resolved, relation.record)
