@@ -83,6 +83,7 @@ _HOMES = {
     "api.cursor": "ResultCursor",
     "api.row": "Row RowBatch",
     "api.table": "InsertableTable Table",
+    "api.view": "View create_view",
     "exceptions": (
         "AlreadyExistsError AuthorizationError ConcurrencyError Error ErrorCode ExternalServiceError NotFoundError "
         "PixeltableWarning RequestError ServiceUnavailableError UserError"
@@ -142,9 +143,11 @@ __all__ = [
     "UpdateStatus",
     "UserError",
     "Video",
+    "View",
     "clear_memo",
     "create_dir",
     "create_table",
+    "create_view",
     "drop_dir",
     "drop_table",
     "exceptions",

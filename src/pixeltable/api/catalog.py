@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pixeltable.api import column_methods as column_methods  # for its effect: columns get their methods
 from pixeltable.api.arguments import one_of
 from pixeltable.api.table import RESERVED_NAMES, Table
+from pixeltable.api.view import handle_of
 from pixeltable.exceptions import InvalidPath, UnknownPath, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
@@ -98,14 +99,15 @@ def get_table(path: str, if_not_exists: str = "error") -> Table | None:
     if found is None:
         raise UnknownPath(path, known=catalog.table_ids)
     warn_of_problems(session, found)
-    return Table(session, found)
+    return handle_of(session, found)
 
 
-def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "error") -> None:  # noqa: ARG001
-    """Drop a table with all its versions; `force` drops what depends on it too, of which there is nothing yet.
+def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "error") -> None:
+    """Drop a table, or a view, with all its versions; `force` drops the views over it too.
 
     Raises:
         NotFoundError: there is none, and `if_not_exists` is 'error'.
+        RequestError: it has views, and `force` is not set.
     """
     one_of("if_not_exists", if_not_exists, _LENIENT)
     session = current_session()
@@ -116,7 +118,7 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
         path = catalog.table(table_id, name=table._path).path  # noqa: SLF001  # a friend
     else:
         path = table
-    tables.drop_table(session, parse_path(path), if_not_exists=if_not_exists)
+    tables.drop_table(session, parse_path(path), force=force, if_not_exists=if_not_exists)
 
 
 class Dir:

@@ -83,13 +83,17 @@ class Table(TableIndexes, TableReports):
         record = self._session.refresh().table(self._id, name=self._path)
         return [column.name for column in record.ready_columns]
 
-    def list_views(self, *, recursive: bool = True) -> list[str]:  # noqa: ARG002  # as callers write it
-        """The paths of the views over this table."""
-        return []
+    def list_views(self, *, recursive: bool = True) -> list[str]:
+        """The paths of the views over this table; if `recursive`, also of those over these."""
+        views = self._session.refresh().views_of(self._id)
+        return [view.path for view in views if recursive or (view.view is not None and view.view.base == self._id)]
 
     def get_base_table(self) -> "Table | None":
-        """The table this is a view of; None, since it is none."""
-        return None
+        """The table this is a view of; None if it is no view."""
+        base = self._session.refresh().table(self._id, name=self._path).base
+        if base is None:
+            return None
+        return (Table if base.view is None else type(self))(self._session, base)
 
     # Rows
 

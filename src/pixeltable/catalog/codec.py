@@ -5,7 +5,7 @@ import importlib
 import operator
 from typing import Any
 
-from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord
+from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, ViewRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState
 from pixeltable.exprs import codec
 from pixeltable.storage.heaps import Heap, HeapColumn
@@ -24,6 +24,7 @@ def encode_table(table: TableRecord) -> dict[str, Any]:
         "indexes": [encode_index(index) for index in table.indexes],
         "btrees": [_encode_btree(index) for index in table.btrees],
         "default_indexes": table.default_indexes,
+        "view": table.view and _encode_view(table.view),
         "comment": table.comment,
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
@@ -112,6 +113,22 @@ def _decode_btree(data: dict[str, Any]) -> BtreeRecord:
     return BtreeRecord(**{**data, "keys": tuple(map(codec.decode, data["keys"]))})
 
 
+def _encode_view(view: ViewRecord) -> dict[str, Any]:
+    return {
+        "base": view.base,
+        "where": None if view.where is None else codec.encode(view.where),
+        "inherits": view.inherits,
+        "explode": None if view.explode is None else codec.encode(view.explode),
+        "outputs": list(view.outputs),
+        "status": view.status,
+    }
+
+
+def _decode_view(data: dict[str, Any]) -> ViewRecord:
+    where, explode = (data[name] and codec.decode(data[name]) for name in ("where", "explode"))
+    return ViewRecord(**{**data, "where": where, "explode": explode, "outputs": tuple(data["outputs"])})
+
+
 def decode_table(
     data: dict[str, Any],
     *,
@@ -139,6 +156,7 @@ def decode_table(
         indexes=tuple(decode_index(index) for index in data["indexes"]),
         btrees=tuple(_decode_btree(index) for index in data.get("btrees", ())),
         default_indexes=data.get("default_indexes", False),
+        view=_decode_view(data["view"]) if data.get("view") else None,
         comment=data["comment"],
         custom_metadata=data["custom_metadata"],
         media_validation=data["media_validation"],

@@ -1,7 +1,7 @@
 """What the catalog knows, as frozen records; change is a new record."""
 
 import datetime
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pixeltable.exceptions import UnknownColumn, UnknownIndex
@@ -85,8 +85,35 @@ class BtreeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewRecord:
+    """What makes a table a view: the table it is `base`d on, and which of its rows it has.
+
+    Without `explode` a row of the view is a row of the base for which `where` holds, and has its id. With it, a row is
+    an item of the list that this expression is in a row of the base; the heap of the rows then says which row that is.
+    All columns of the base are seen through the view if it `inherits` them. It is `filling` until its rows are there.
+    """
+
+    base: int
+    where: Expr | None = None
+    inherits: bool = True
+    explode: Expr | None = None
+    outputs: tuple[int, ...] = ()
+    """The columns that come from the items of the list: first that for their place in it."""
+
+    status: Literal["ready", "filling"] = "ready"
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """What decides which rows there are."""
+        return tuple(expr for expr in (self.where, self.explode) if expr is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecord:
-    """A table, at one version of its schema."""
+    """A table, at one version of its schema; of a view, `base` is the table it is over, which is not stored with it.
+
+    `columns` and `heaps` are its own. Columns and heaps by their ids are found among those of the base as well.
+    """
 
     id: int
     dir: int | None
@@ -102,6 +129,23 @@ class TableRecord:
     media_validation: str = "on_write"
     schema_version: int = 0
     created_at: datetime.datetime | None = None
+    view: ViewRecord | None = None
+    base: "TableRecord | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def lineage(self) -> tuple["TableRecord", ...]:
+        """The table, and if it is a view, its base, and the base of that, and so on."""
+        return (self,) if self.base is None else (self, *self.base.lineage)
+
+    @property
+    def known_columns(self) -> tuple[ColumnRecord, ...]:
+        """All columns its expressions can be over, whatever their status: its own, and those of its base."""
+        return tuple(column for table in self.lineage for column in table.columns)
+
+    @property
+    def is_exploded(self) -> bool:
+        """Whether its rows are items of lists in the rows of its base; its first column is their place in these."""
+        return self.view is not None and self.view.explode is not None
 
     @property
     def target(self) -> Target:
@@ -110,8 +154,12 @@ class TableRecord:
 
     @property
     def ready_columns(self) -> tuple[ColumnRecord, ...]:
-        """The columns users see: those whose backfill is done."""
-        return tuple(column for column in self.columns if column.status == "ready")
+        """The columns users see: those whose backfill is done; of a view, its own come before those of the base."""
+        own = tuple(column for column in self.columns if column.status == "ready")
+        if self.base is None or self.view is None or not self.view.inherits:
+            return own
+        names = {column.name for column in own}
+        return (*own, *(column for column in self.base.ready_columns if column.name not in names))
 
     def column(self, name: str) -> ColumnRecord:
         """The column users call `name`.
@@ -126,14 +174,17 @@ class TableRecord:
 
     def column_by_id(self, column_id: int) -> ColumnRecord | None:
         """The column of that id, whatever its status."""
-        return next((column for column in self.columns if column.id == column_id), None)
+        found = next((column for column in self.columns if column.id == column_id), None)
+        return found if found is not None or self.base is None else self.base.column_by_id(column_id)
 
     def heap(self, heap_id: int) -> Heap:
         """The heap of that id."""
-        return next(heap for heap in self.heaps if heap.id == heap_id)
+        return next(heap for table in self.lineage for heap in table.heaps if heap.id == heap_id)
 
     def ref(self, column: ColumnRecord) -> ColumnRef:
-        """An expression for the value of a column."""
+        """An expression for the value of a column, the same through a view as through its base."""
+        if self.base is not None and all(own.id != column.id for own in self.columns):
+            return self.base.ref(column)
         return ColumnRef(column.id, self.id, column.name, column.type)
 
     @property

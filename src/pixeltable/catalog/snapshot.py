@@ -36,7 +36,22 @@ class Catalog:
     def find_table(self, path: Path) -> TableRecord | None:
         """The table under a path, or None."""
         table_id = self.table_ids.get("/".join(path.parts))
-        return None if table_id is None else self.tables[table_id]
+        return None if table_id is None else self.find(table_id)
+
+    def find(self, table_id: int) -> TableRecord | None:
+        """The table of that id, or None; a view with its base."""
+        found = self.tables.get(table_id)
+        return found if found is None or found.view is None else replace(found, base=self.find(found.view.base))
+
+    def views_of(self, table_id: int) -> list[TableRecord]:
+        """The views over a table, and those over them, each after its base."""
+        reached = {table_id}
+        found = []
+        for table in sorted(self.tables.values(), key=lambda table: table.id):  # a view is younger than its base
+            if table.view is not None and table.view.base in reached:
+                reached.add(table.id)
+                found.append(self.table(table.id, name=table.path))
+        return found
 
     def table(self, table_id: int, *, name: str) -> TableRecord:
         """The table of that id; `name` is what the caller knew it by.
@@ -44,9 +59,10 @@ class Catalog:
         Raises:
             UnknownTable: it was dropped.
         """
-        if table_id not in self.tables:
+        found = self.find(table_id)
+        if found is None:
             raise UnknownTable(name)
-        return self.tables[table_id]
+        return found
 
     def find_dir(self, path: Path) -> DirRecord | None:
         """The directory under a path, or None; the root has no record."""

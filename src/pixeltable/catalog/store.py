@@ -80,6 +80,14 @@ def insert_table(connection: Connection, table: TableRecord, *, op: int) -> None
     )
 
 
+def restate_first_version(connection: Connection, table: TableRecord, *, inserts: int) -> None:
+    """Have version 0 say that the table began as it is now, with so many rows."""
+    connection.execute(
+        "UPDATE pixeltable.versions SET record = %s, inserts = %s WHERE table_id = %s AND version = 0",
+        (jsonb(encode_table(table)), inserts, table.id),
+    )
+
+
 def delete_table(connection: Connection, table_id: int) -> None:
     """Remove a table's records; its heaps are the caller's to drop."""
     connection.execute("DELETE FROM pixeltable.tables WHERE id = %s", (table_id,))

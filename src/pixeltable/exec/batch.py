@@ -83,6 +83,10 @@ class Batch:
         """As `put`, by the key of an expression."""
         self._columns[key] = column
 
+    def include(self, other: "Batch") -> None:
+        """Make known what another batch of the same rows knows."""
+        self._columns |= other._columns  # noqa: SLF001  # of its own class
+
     @property
     def size_bytes(self) -> int:
         """About how much memory the values take: exact for what can be large, a guess for the rest."""
@@ -97,6 +101,28 @@ class Batch:
             failures = {places[row]: failure for row, failure in column.failures.items() if row in places}
             taken._columns[key] = Column([column.values[row] for row in rows], failures)
         return taken
+
+    def spread(self, rows: Sequence[int]) -> "Batch":
+        """As `take`, of rows that may come more than once."""
+        spread = Batch(len(rows), first=self.first)
+        for key, column in self._columns.items():
+            failures = {place: column.failures[row] for place, row in enumerate(rows) if row in column.failures}
+            spread._columns[key] = Column([column.values[row] for row in rows], failures if column.failures else {})
+        return spread
+
+
+def joined_batch(batches: Sequence[Batch]) -> Batch:
+    """The rows of batches that know the same, one after the other."""
+    joined = Batch(sum(batch.count for batch in batches), first=batches[0].first)
+    for key in batches[0]._columns:  # noqa: SLF001  # of this module
+        cells = Column([])
+        for batch in batches:
+            column = batch.column(key)
+            assert column is not None
+            cells.failures.update({len(cells.values) + row: failure for row, failure in column.failures.items()})
+            cells.values.extend(column.values)
+        joined.set_column(key, cells)
+    return joined
 
 
 def _size_bytes(values: Sequence[Any]) -> int:

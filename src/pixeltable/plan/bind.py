@@ -1,5 +1,7 @@
 """Checking an expression against the table it is used on, and replacing what is only a name for something else."""
 
+from dataclasses import replace
+
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
@@ -10,7 +12,7 @@ from pixeltable.types.column_type import BoolType
 
 
 def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
-    """An expression over one row, with unstored columns replaced by their definitions.
+    """An expression over one row, with unstored columns replaced by their definitions, columns of a base by its own.
 
     Raises:
         ForeignColumn: it refers to a column of another table.
@@ -39,7 +41,8 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
 
 def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
-    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table != table.id}
+    known = {source.id for source in table.lineage}
+    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table not in known}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
 
@@ -61,7 +64,7 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
         record = record_of(node)
         if record.heap is None and record.expr is not None:
             return rebuild(record.expr, inline)
-        return None
+        return None if table.base is None else replace(node, table=table.ref(record).table)
 
     return rebuild(expr, inline)
 

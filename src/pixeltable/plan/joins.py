@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -13,7 +13,7 @@ from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.query import How, Join
 from pixeltable.plan.scope import Scope
-from pixeltable.storage.heaps import Heap
+from pixeltable.storage.heaps import BASE_ROW, Heap
 
 _PLACES = 64
 """More tables than a query joins; ids are multiplied by it, so that what is of each source has ids of its own."""
@@ -32,10 +32,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class JoinedHeap(Heap):
-    """A heap of the source at `place`; a table that is there twice has it under two names."""
+    """A heap of the source at `place`; a table that is there twice has it under two names.
+
+    Of the base of an exploded view, the heap of id `via` says which of its rows belongs to a row of the view.
+    """
 
     place: int = 0
     stored: str = ""
+    via: int | None = None
 
     @property
     def current(self) -> str:
@@ -77,11 +81,7 @@ def joined_record(sources: Sequence[Source], joins: Sequence[Join]) -> JoinedRec
         for column in source.record.ready_columns:
             name = _free_name(column.name, {other.name for other in columns})
             columns.append(_joined_column(column, place, source, name=name, nullable=may_lack))
-    heaps = [
-        JoinedHeap(_id(heap.id, place), heap.columns, heap.vectors, place, heap.current)
-        for place, source in enumerate(sources)
-        for heap in source.record.heaps
-    ]
+    heaps = [heap for place, source in enumerate(sources) for heap in _joined_heaps(source.record, place)]
     indexes = [_joined_index(index, place) for place, source in enumerate(sources) for index in source.record.indexes]
     btrees = [_joined_btree(index, place, s) for place, s in enumerate(sources) for index in s.record.btrees]
     path = " join ".join(source.record.path for source in sources)
@@ -91,6 +91,16 @@ def joined_record(sources: Sequence[Source], joins: Sequence[Join]) -> JoinedRec
         schema_version=sum(source.record.schema_version for source in sources),
         sources=tuple(sources), joins=conditions,
     )  # fmt: skip
+
+
+def _joined_heaps(record: TableRecord, place: int) -> Iterator[JoinedHeap]:
+    """The heaps of a source, and of what it is a view of."""
+    via = None
+    for table in record.lineage:
+        for heap in table.heaps:
+            yield JoinedHeap(_id(heap.id, place), heap.columns, heap.vectors, place, heap.current, via)
+        if table.is_exploded:
+            via = _id(table.row_heap.id, place)
 
 
 def _id(stored: int, place: int) -> int:
@@ -153,6 +163,10 @@ def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnReco
             place
             for place, source in enumerate(sources)
             if source.record.id == node.table and node.alias == source.alias
+        ] or [
+            place
+            for place, source in enumerate(sources)
+            if node.alias == source.alias and any(node.table == record.id for record in source.record.lineage)
         ]
         if len(places) > 1:
             raise AmbiguousColumn(str(node), table=sources[places[0]].record.path)
@@ -177,6 +191,9 @@ class JoinScope(Scope):
             assert isinstance(heap, JoinedHeap)
             first.setdefault(heap.place, heap)
         self._row_heaps = [self.heap(first[place]) for place in sorted(first)]
+        for heap in table.heaps:
+            if isinstance(heap, JoinedHeap) and heap.via is not None:
+                self.heap(table.heap(heap.via))
         self._joins = table.joins
         self.conditions: list[Sql] = []
         """The condition of each join, in SQL."""
@@ -207,5 +224,6 @@ class JoinScope(Scope):
         joined: sa.FromClause = rows
         for heap, clause in self.used.items():
             if isinstance(heap, JoinedHeap) and heap.place == place and clause is not rows:
-                joined = joined.outerjoin(clause, clause.c.row == rows.c.row)
+                row = rows.c.row if heap.via is None else self.heap(self.table.heap(heap.via)).c[BASE_ROW]
+                joined = joined.outerjoin(clause, clause.c.row == row)
         return joined

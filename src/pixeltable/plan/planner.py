@@ -22,7 +22,7 @@ from pixeltable.plan.joins import JoinedRecord, JoinScope
 from pixeltable.plan.query import Grouping, How, OrderItem, QuerySpec, Sample
 from pixeltable.plan.scope import Pushdown, Scope
 from pixeltable.plan.sql import IN_SQL, to_sql, vector_distance
-from pixeltable.storage.heaps import Heap
+from pixeltable.storage.heaps import BASE_ROW, Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
 
@@ -275,11 +275,11 @@ def _nearest_first(scope: Scope, ordering: Sequence[OrderItem]) -> sa.FromClause
     lead = ordering[0].expr
     assert isinstance(lead, VectorScore)
     vectors = scope.heap(scope.table.heap(lead.index))
+    heap = scope.table.heap(lead.index)
+    if scope.row_of(heap) is not scope.rows.c.row:
+        return scope.from_clause()  # of a base whose rows are exploded
     joined: sa.FromClause = vectors.join(scope.rows, scope.rows.c.row == vectors.c.row)
-    for clause in scope.used.values():
-        if clause is not scope.rows and clause is not vectors:
-            joined = joined.outerjoin(clause, clause.c.row == scope.rows.c.row)
-    return joined
+    return scope.joined_to(joined, without=(scope.rows, vectors))
 
 
 def slots_of(exprs: Sequence[Expr], push: Pusher) -> Iterable[Expr]:
@@ -317,12 +317,17 @@ def compile_scan(query: sa.Select[Any], slots: tuple[Expr, ...]) -> Scan:
 class RowPlan:
     """A statement that yields, for rows to be changed: `row`, the `op_in` of every heap, the columns, their errors.
 
-    `heaps` are the heaps read, heap 0 first. `columns` are plain references. `failing` are those columns, computed
-    ones, whose errors follow. `where` is what Python has to filter by, `properties` what else it reads of the table.
+    `heaps` are the heaps read, heap 0 first. `keys` are those of them, of the base of an exploded view, in which other
+    rows belong to the table's: these rows follow the operations, and then, with `bases`, the rows of the base that the
+    rows are of. `columns` are plain references. `failing` are those
+    columns, computed ones, whose errors follow. `where` is what Python has to filter by, `properties` what else it
+    reads of the table.
     """
 
     scan: Scan
     heaps: tuple[Heap, ...]
+    keys: tuple[Heap, ...]
+    bases: bool
     columns: tuple[ColumnRef, ...]
     failing: tuple[ColumnRef, ...]
     properties: tuple[CellProperty | VectorScore, ...]
@@ -337,11 +342,14 @@ def plan_rows(
     heaps: Sequence[Heap] = (),
     after: int | None = None,
     rows: Sequence[int] | None = None,
+    base_rows: Sequence[int] | None = None,
+    limit: int | None = None,
     pushdown: Pushdown | None,
 ) -> RowPlan:
     """A plan to read rows in the order of their ids, with what is needed to change them.
 
-    `heaps` are read for their `op_in` alone; `after` restricts to rows beyond an id, `rows` to these.
+    `heaps` are read for their `op_in` alone; `after` restricts to rows beyond an id, `rows` to these, `base_rows` to
+    those an exploded view has of these, `limit` to so many before Python filters.
     """
     push = Pusher(table, pushdown=pushdown)
     scope = push.scope
@@ -360,14 +368,18 @@ def plan_rows(
         scope.heap(heap)
     if after is not None:
         conditions.append(scope.rows.c.row > after)
-    if rows is not None:
-        wanted = sa.literal(list(rows), postgresql.ARRAY(sa.BigInteger))
-        conditions.append(scope.rows.c.row == sa.func.any(wanted))
+    for column, chosen in (("row", rows), (BASE_ROW, base_rows)):
+        if chosen is not None:
+            wanted = sa.literal(list(chosen), postgresql.ARRAY(sa.BigInteger))
+            conditions.append(scope.rows.c[column] == sa.func.any(wanted))
     ops = [clause.c.op_in for clause in scope.used.values()]
-    read = [column.label(f"x{i}") for i, column in enumerate([*ops, *cells, *errors, *scores])]
+    keys = tuple(heap for heap in scope.used if scope.row_of(heap) is not scope.rows.c.row)
+    bases = [] if base_rows is None else [scope.rows.c[BASE_ROW]]
+    found = [*ops, *map(scope.row_of, keys), *bases, *cells, *errors, *scores]
+    read = [column.label(f"x{i}") for i, column in enumerate(found)]
     query = sa.select(scope.rows.c.row, *read)
-    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row)
-    return RowPlan(compile_scan(query, ()), tuple(scope.used), stored, failing, properties, rest)
+    query = query.select_from(scope.from_clause()).where(*conditions).order_by(scope.rows.c.row).limit(limit)
+    return RowPlan(compile_scan(query, ()), tuple(scope.used), keys, bool(bases), stored, failing, properties, rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +404,7 @@ def plan_page(
     cells = [slot_sql(ref, push) for ref in columns]
     failing = tuple(ref for ref in columns if scope.record(ref).is_computed)
     errors = [scope.errors(scope.record(ref)) for ref in failing]
-    heaps = tuple(scope.used)
+    heaps = tuple(heap for heap in scope.used if heap in table.heaps)
     row = scope.rows.c.row
     conditions = [row > sa.bindparam("after", type_=sa.BigInteger)]
     if lacking is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import UnknownColumn
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.alchemy import Sql, postgresql, sa
-from pixeltable.storage.heaps import Heap
+from pixeltable.storage.heaps import BASE_ROW, Heap
 from pixeltable.types.column_type import (
     BoolType,
     ColumnType,
@@ -76,6 +76,9 @@ class Scope:
         self.variables = variables
         self.used: dict[Heap, sa.FromClause] = {}
         self.rows = self.heap(table.row_heap)
+        for source in table.lineage:
+            if source.is_exploded:  # it knows which row of the base each of its rows is of
+                self.heap(source.row_heap)
 
     def heap(self, heap: Heap) -> sa.FromClause:
         """The current table of a heap, which is joined from now on."""
@@ -85,13 +88,28 @@ class Scope:
 
     @property
     def row_keys(self) -> list[Sql]:
-        """What puts rows into the order of insertion."""
-        return [self.rows.c.row]
+        """What puts rows into the order of insertion, those of an exploded view into that of its base and its list."""
+        exploded = [source for source in self.table.lineage if source.is_exploded]
+        if not exploded:
+            return [self.rows.c.row]
+        first = self.heap(exploded[-1].row_heap).c[BASE_ROW]
+        return [first, *(self.heap(view.row_heap).c[view.columns[0].db_name] for view in reversed(exploded))]
 
     @property
     def row_number(self) -> Sql:
         """A number that is greater for rows inserted later."""
-        return self.rows.c.row
+        keys = self.row_keys
+        return keys[0] if len(keys) == 1 else sa.func.row_number().over(order_by=keys)
+
+    def row_of(self, heap: Heap) -> Sql:
+        """The row of a heap that belongs to a row of the table: of a heap of its base, the row it is of."""
+        row: Sql = self.rows.c.row
+        for source in self.table.lineage:
+            if heap in source.heaps:
+                return row
+            if source.is_exploded:
+                row = self.heap(source.row_heap).c[BASE_ROW]
+        return row
 
     def record(self, ref: ColumnRef) -> ColumnRecord:
         """The column a reference means.
@@ -123,10 +141,14 @@ class Scope:
 
     def from_clause(self) -> sa.FromClause:
         """Heap 0 and what else is used, joined by row; LEFT, since a backfill may not have reached a row yet."""
-        joined: sa.FromClause = self.rows
-        for clause in self.used.values():
-            if clause is not self.rows:
-                joined = joined.outerjoin(clause, clause.c.row == self.rows.c.row)
+        return self.joined_to(self.rows, without=(self.rows,))
+
+    def joined_to(self, start: sa.FromClause, *, without: Collection[sa.FromClause]) -> sa.FromClause:
+        """What else is used, joined to what has `rows` in it."""
+        joined = start
+        for heap, clause in self.used.items():
+            if not any(clause is other for other in without):
+                joined = joined.outerjoin(clause, clause.c.row == self.row_of(heap))
         return joined
 
 

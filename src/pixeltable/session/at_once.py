@@ -86,7 +86,7 @@ def _prepare(session: Session, table: TableRecord, column: ColumnRecord) -> JobR
     """The job it would be, with ids that nobody else will get; None if there is one already, or a lot to read."""
     assert column.expr is not None
     referred = referred_columns(bind(column.expr, table, role=f"column {column.name!r}"))
-    inputs = [other.heap for other in table.columns if other.id in referred]
+    inputs = [other.heap for other in table.known_columns if other.id in referred]
     heaps = {table.row_heap, *(table.heap(heap) for heap in inputs if heap is not None)}
     sizes = " + ".join(f"pg_table_size('{heap.current}')" for heap in heaps)
     row = session.database.read(

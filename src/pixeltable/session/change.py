@@ -4,25 +4,21 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
-from pixeltable.exceptions import InvalidArgument, SchemaChanged, TypeMismatch, Unsupported
+from pixeltable.exceptions import InvalidArgument, TypeMismatch, Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
-from pixeltable.exec.filter import filter_batch
 from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
-from pixeltable.lazy import psycopg
+from pixeltable.exprs.leaves import Literal, as_expr
 from pixeltable.plan.bind import bind, bind_predicate
-from pixeltable.plan.planner import RowPlan, plan_rows
-from pixeltable.plan.scope import Pushdown
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import cell_failure, plan_computation
 from pixeltable.session.entries import failure_count
+from pixeltable.session.found_rows import matching_rows, written_heaps
 from pixeltable.session.query import resolve_members
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
@@ -30,116 +26,24 @@ from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
-from pixeltable.storage.cells import decoder
+from pixeltable.session.view_changes import cascaded, inputs_of_views, view_changes, views_alone
 from pixeltable.storage.database import Connection
-from pixeltable.storage.fetching import fetch_columns
-from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import (
     Change,
     Committed,
     Counts,
     RowsChanged,
-    Seen,
+    ViewChange,
     change_rows,
     recall_write,
     too_many_conflicts,
 )
-from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _PAUSE_S = 0.001
 """Longest pause after the first conflict with another writer; it doubles with each."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundRows:
-    """Rows as they were read: their ids, the operations that wrote their entries, and their cells."""
-
-    rows: list[int]
-    seen: tuple[Seen, ...]
-    batch: Batch
-
-
-def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
-    """Run a row plan: one statement, then the part of the filter that runs in Python.
-
-    Raises:
-        SchemaChanged: a heap of the plan was dropped meanwhile.
-    """
-    width = 1 + len(plan.heaps) + len(plan.columns) + len(plan.failing) + len(plan.properties)
-    try:
-        columns = session.database.read(
-            lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width)
-        )
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        raise SchemaChanged(table.path) from None
-    batch = Batch(len(columns[0]))
-    start = 1 + len(plan.heaps)
-    stored_columns(batch, plan.columns, plan.failing, columns[start:])
-    for node, values in zip(plan.properties, columns[start + len(plan.columns) + len(plan.failing) :], strict=True):
-        batch.put(node, Column(values))
-    kept = list(range(batch.count))
-    if plan.where is not None:
-        batch, kept = filter_batch(plan.where, batch, lambda condition, rest: _truth(session, condition, rest))
-    rows = [columns[0][row] for row in kept]
-    seen = tuple(
-        Seen(heap, rows, [ops[row] for row in kept]) for heap, ops in zip(plan.heaps, columns[1:start], strict=True)
-    )
-    return FoundRows(rows, seen, batch)
-
-
-def _truth(session: Session, condition: Expr, batch: Batch) -> list[bool | None]:
-    passed = column_of(condition, batch, session.context)
-    if passed.failures:
-        raise cell_failure("where", passed)
-    return passed.values
-
-
-def matching_rows(
-    session: Session,
-    table: TableRecord,
-    columns: Sequence[ColumnRef],
-    *,
-    where: Expr | None,
-    heaps: Sequence[Heap] = (),
-    after: int | None = None,
-    rows: Sequence[int] | None = None,
-) -> FoundRows:
-    """The rows a filter keeps, beyond row `after`, of `rows` if these are given.
-
-    Where SQL meets a number out of its range, Python filters.
-    """
-
-    def read(*, pushdown: Pushdown | None) -> FoundRows:
-        plan = plan_rows(table, columns, where=where, heaps=heaps, after=after, rows=rows, pushdown=pushdown)
-        return read_rows(session, table, plan)
-
-    try:
-        return read(pushdown=session.pushdown)
-    except psycopg.DataError:
-        return read(pushdown=None)
-
-
-def stored_columns(
-    batch: Batch, refs: Sequence[ColumnRef], failing: Sequence[ColumnRef], fetched: Sequence[Sequence[Any]]
-) -> None:
-    """Put columns into a batch as they were fetched: the cells of `refs`, then the errors of those `failing`."""
-    errors = dict(zip((ref.column for ref in failing), fetched[len(refs) :], strict=False))
-    for ref, values in zip(refs, fetched, strict=False):
-        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
-
-
-def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:
-    decode = decoder(ref.type)
-    cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
-    failed = {
-        row: Failure(CellError(error["type"], error["message"], error["attempts"]))
-        for row, error in enumerate(errors or ())
-        if error is not None
-    }
-    return Column(cells, failed)
 
 
 def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRecord], UpdateStatus]) -> UpdateStatus:
@@ -158,18 +62,20 @@ def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRe
     return session.replanning(attempt)
 
 
-def write_change(session: Session, table: TableRecord, change: Change, counts: Counts) -> None:
-    """Make a change durable."""
+def write_change(
+    session: Session, table: TableRecord, change: Change, counts: Counts, views: Sequence[ViewChange] = ()
+) -> list[Counts]:
+    """Make a change durable, with what it makes of views over the table; what was done to each of them."""
     token = uuid.uuid4()
 
     def once(connection: Connection) -> Committed:
         with refusals_explained(table):
-            return change_rows(connection, table.target, change, counts, token=token)
+            return change_rows(connection, table.target, change, counts, token=token, views=views)
 
     def write() -> Committed:
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
-    with_room(session, table, len(change.rows), write)
+    return list(with_room(session, table, len(change.rows), write).views)
 
 
 def update(
@@ -221,6 +127,8 @@ def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value
         )
     if column.primary_key:
         raise Unsupported(f"column {column.name!r} is part of the primary key and cannot be updated")
+    if column not in table.columns or (table.view is not None and column.id in table.view.outputs):
+        raise Unsupported(f"column {column.name!r} of view {table.path!r} comes from its base", hint="Update the base.")
     expr = as_expr(value)
     if isinstance(expr, Literal):
         try:
@@ -251,14 +159,14 @@ def _update(
     dependents = [column for column in table.dependents(changed) if column.heap is not None] if cascade else []
     touched = changed | {column.id for column in dependents}
     indexes = [index for index in table.indexes if index.column in touched]
-    inputs = _inputs(table, setting, dependents)
+    inputs = _inputs(table, setting, dependents) | inputs_of_views(session, table)
     if return_rows:
         inputs |= {column.id for column in table.ready_columns if column.heap is not None}
     written = [*written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
     found = matching_rows(
         session,
         table,
-        [table.ref(column) for column in table.columns if column.id in inputs],
+        [table.ref(column) for column in table.known_columns if column.id in inputs],
         where=predicate,
         heaps=written,
     )
@@ -272,11 +180,12 @@ def _update(
     left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
     change = Change(found.rows, found.seen, tuple(entries), closed=left_out)
     stamp = stamp_of(session, table, computation.columns, computation.indexes)
-    write_change(session, table, change, Counts(updates=len(found.rows), errors=failed, stamp=stamp))
+    views = view_changes(session, table, found.rows, batch, touched, session.context.counting(tally))
+    done = write_change(session, table, change, Counts(updates=len(found.rows), errors=failed, stamp=stamp), views)
     visible = [column for column in dependents if column.status == "ready"]
     stats = RowCountStats(upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible))
     return receipt(
-        tally, start, stats,
+        tally, start, stats, cascade=cascaded(done),
         updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *visible]],
         cols_with_excs=[f"{table.name}.{column.name}" for column in visible if failures(batch, table, column)],
         rows=_row_dicts(table, batch) if return_rows else None,
@@ -310,12 +219,6 @@ def _inputs(table: TableRecord, setting: Mapping[ColumnRecord, Expr], dependents
     return needed
 
 
-def written_heaps(table: TableRecord, columns: Sequence[ColumnRecord]) -> list[Heap]:
-    """The heaps of these columns."""
-    written = {column.heap for column in columns}
-    return [heap for heap in table.heaps if heap.id in written]
-
-
 def _new_cells(
     session: Session,
     table: TableRecord,
@@ -335,7 +238,7 @@ def _new_cells(
             raise rejected(column, error) from None
     skipped = {column.id for column in dependents}
     after = Batch(before.count)
-    for column in table.columns:
+    for column in table.known_columns:
         known = before.get(table.ref(column))
         if column.id in computed:
             after.put(table.ref(column), computed[column.id])
@@ -349,13 +252,21 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
     start = time.perf_counter()
 
     def work(table: TableRecord) -> UpdateStatus:
+        if table.view is not None:
+            raise Unsupported(
+                f"{table.path!r} is a view: its rows go with those of its base", hint="Delete them there."
+            )
         predicate = resolved_filter(session, table, where)
         found = matching_rows(session, table, [], where=predicate)
+        done: list[Counts] = []
         if found.rows:
             change = Change(found.rows, found.seen, closed=table.heaps)
-            write_change(session, table, change, Counts(deletes=len(found.rows)))
+            views = views_alone(session, table)
+            done = write_change(session, table, change, Counts(deletes=len(found.rows)), views)
         return UpdateStatus(
-            row_count_stats=RowCountStats(del_rows=len(found.rows)), seconds=time.perf_counter() - start
+            row_count_stats=RowCountStats(del_rows=len(found.rows)),
+            cascade_row_count_stats=RowCountStats(del_rows=sum(counts.deletes for counts in done)),
+            seconds=time.perf_counter() - start,
         )
 
     return retrying(session, table_id, name, work)

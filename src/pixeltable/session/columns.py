@@ -34,6 +34,7 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning, withdraw
+from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
 from pixeltable.storage.writes import next_op
@@ -259,7 +260,9 @@ def _continue(connection: Connection, table: TableRecord, job: JobRecord, column
     else:
         assert column.expr is not None
         inputs = referred_columns(bind(column.expr, table, role=f"column {column.name!r}"))
-        heaps = {table.heap(other.heap) for other in table.columns if other.id in inputs and other.heap is not None}
+        heaps = {
+            table.heap(other.heap) for other in table.known_columns if other.id in inputs and other.heap is not None
+        }
         drop_outdated(connection, table, job, heaps)
         store.save_schema(connection, replace(table.with_column(column), heaps=(*table.heaps, job.heap)))
     running = replace(take_up(connection, table, job, column=column, index=None), status="running", aborted_op=None)
@@ -310,6 +313,11 @@ def drop_column(session: Session, table_id: int, name: str, column_name: str, *,
         if if_not_exists == "ignore" and all(column.name != column_name for column in table.ready_columns):
             return
         column = table.column(column_name)
+        if column not in table.columns:
+            raise Unsupported(
+                f"column {column.name!r} of view {table.path!r} comes from its base", hint="Drop it there."
+            )
+        check_no_view_needs(catalog.views_of(table.id), table, [column])
         saved = store.save_schema(connection, without_column(table, column))
         follow(connection, table, saved)
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted: {column.name}")

@@ -15,7 +15,8 @@ from pixeltable.exprs.expr import Expr, structure
 from pixeltable.lazy import np
 from pixeltable.plan.bind import bind
 from pixeltable.session.codes import called
-from pixeltable.session.entries import cells_of, column_entries, vector_entries, vectors_key
+from pixeltable.session.entries import cells_of, column_entries, heap_entries, vector_entries, vectors_key
+from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries
 from pixeltable.types.conform import CellRejected, conform
 
@@ -46,14 +47,20 @@ class Computation:
         found = [(index, batch.column(vectors_key(index))) for index in self.indexes]
         return [(index, vectors) for index, vectors in found if vectors is not None]
 
-    def index_entries(self, index: IndexRecord, vectors: Column) -> Entries:
-        """The vectors of an index as they are written."""
-        return vector_entries(self.table, index, vectors)
-
     def entries(self, batch: Batch, given: Sequence[ColumnRecord]) -> list[Entries]:
         """What is written of a batch: the columns it was `given`, those computed, and vectors."""
         found = column_entries(self.table, [*given, *self.filled_columns(batch)], batch)
         return found + [vector_entries(self.table, index, vectors) for index, vectors in self.vectors(batch)]
+
+    def row_entries(self, batch: Batch, heap: Heap, given: Sequence[ColumnRecord]) -> Entries | None:
+        """What is written of new rows into one of the table's heaps; None if that is nothing."""
+        for index, vectors in self.vectors(batch):
+            if index.id == heap.id:
+                return vector_entries(self.table, index, vectors)
+        entries = heap_entries(self.table, heap, [*given, *self.filled_columns(batch)], batch)
+        if entries is None and heap.id == self.table.row_heap.id:
+            return Entries(heap, (), ())  # it says which rows there are, even when it has no column of its own
+        return entries
 
     def cells(self, batch: Batch) -> list[Column]:
         """All that was computed for a batch and is written."""

@@ -73,8 +73,11 @@ def _drop(connection: Connection, catalog: Catalog, path: Path, *, force: bool) 
             f"directory {str(path)!r} is not empty: it has {', '.join([*dirs, *tables][:10])}",
             hint="Pass force=True (or if_exists='replace_force') to drop all of it.",
         )
-    for name in tables:
-        drop_record(connection, catalog.tables[catalog.table_ids[name]])
+    dropped: set[int] = set()
+    for table_id in sorted(catalog.table_ids[name] for name in tables):
+        if table_id not in dropped:  # as a view over another
+            drop_record(connection, catalog, catalog.table(table_id, name=str(path)), force=True)
+            dropped |= {view.id for view in catalog.views_of(table_id)}
     for name in sorted(dirs, key=len, reverse=True):  # the deepest first
         store.delete_dir(connection, catalog.dir_ids[name])
     found = catalog.find_dir(path)

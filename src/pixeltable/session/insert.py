@@ -9,14 +9,15 @@ from functools import partial
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
-from pixeltable.exceptions import DuplicateKey
+from pixeltable.exceptions import DuplicateKey, Unsupported
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
+from pixeltable.session.cascade import Cascade, cascade_of
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
-from pixeltable.session.entries import cells_of, failure_count, heap_entries
+from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import as_rows, gather
@@ -55,12 +56,15 @@ def insert(
 
     def attempt() -> UpdateStatus:
         table = session.table(table_id, name)
+        if table.view is not None:
+            raise Unsupported(f"{table.path!r} is a view, and gets its rows from its base", hint="Insert into that.")
         values = gather(session, table, rows)
         _check_keys(table, values)
         context = session.context.counting(tally)
         computation = plan_computation(table, table.columns, table.indexes, context, abort=on_error == "abort")
         with Spool(session.settings.memory_mb * 2**20) as spool:
-            work = _Insert(table, computation, len(rows), values, spool, held, keep=return_rows)
+            cascade = cascade_of(session, table, context, spool, abort=on_error == "abort")
+            work = _Insert(table, computation, len(rows), values, spool, held, cascade, keep=return_rows)
             pieces = work.prepare(session, tally)
             _write(session, table, work, pieces, len(rows))
             stats = RowCountStats(
@@ -68,7 +72,7 @@ def insert(
             )
             return receipt(
                 tally, start, stats,
-                cols_with_excs=[f"{table.name}.{column}" for column in work.failing],
+                cascade=cascade.stats, cols_with_excs=[f"{table.name}.{column}" for column in work.failing],
                 rows=work.stored_rows() if return_rows else None,
             )  # fmt: skip
 
@@ -98,6 +102,7 @@ class _Insert:
     values: dict[int, list[Any]]
     spool: Spool
     held: list[Batch]
+    cascade: Cascade
     keep: bool
     """Whether all batches are held to the end, whatever memory they take."""
     failed: int = 0
@@ -152,21 +157,15 @@ class _Insert:
         for column in self.visible:
             if cells_of(batch, self.table, column).failures:
                 self.failing[column.name] = None
+        views = self.cascade.pieces(batch)
         if self.keep or not self.computation.goals or self.spool.has_room(batch.size_bytes):
             self.held.append(batch)
-            return Piece(batch.count, partial(self._entries, batch), bool(failed))
+            return Piece(batch.count, partial(self._entries, batch), bool(failed), views)
         stored = {heap.id: self.spool.store(self._entries(batch, heap)) for heap in self.table.heaps}
-        return Piece(batch.count, lambda heap: stored[heap.id](), bool(failed))
+        return Piece(batch.count, lambda heap: stored[heap.id](), bool(failed), views)
 
     def _entries(self, batch: Batch, heap: Heap) -> Entries | None:
-        for index, vectors in self.computation.vectors(batch):
-            if index.id == heap.id:
-                return self.computation.index_entries(index, vectors)
-        columns = [*self.given, *self.computation.filled_columns(batch)]
-        entries = heap_entries(self.table, heap, columns, batch)
-        if entries is None and heap.id == self.table.row_heap.id:
-            return Entries(heap, (), ())  # it says which rows there are, even when it has no column of its own
-        return entries
+        return self.computation.row_entries(batch, heap, self.given)
 
     def stored_rows(self) -> list[dict[str, Any]]:
         """The rows as they are stored, without what nobody sees yet."""
@@ -181,12 +180,14 @@ class _Insert:
 def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence[Piece], count: int) -> Committed:
     token = uuid.uuid4()
     stamp = stamp_of(session, table, work.computation.columns, work.computation.indexes)
+    views = work.cascade.targets(session)
 
     def once(connection: Connection) -> Committed:
         with refusals_explained(table):
             return insert_rows(
-                connection, table.target, table.heaps, pieces, errors=work.failed, token=token, stamp=stamp
-            )
+                connection, table.target, table.heaps, pieces, errors=work.failed, token=token, stamp=stamp,
+                views=views,
+            )  # fmt: skip
 
     def write() -> Committed:
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))

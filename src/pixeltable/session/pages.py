@@ -12,8 +12,8 @@ from pixeltable.exec.pace import Pace
 from pixeltable.lazy import psycopg
 from pixeltable.plan.bind import bind
 from pixeltable.plan.planner import PagePlan, plan_page
-from pixeltable.session.change import stored_columns
 from pixeltable.session.entries import error_texts, vector_entries
+from pixeltable.session.found_rows import stored_columns
 from pixeltable.session.heads import Head, read_head
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import cell_texts
@@ -125,7 +125,7 @@ class PageReader:
     def _plan(self, table: TableRecord) -> PagePlan:
         if self._planned is None or self._planned[0] is not table:
             inputs = _input_columns(table, self._job)
-            refs = [table.ref(column) for column in table.columns if column.id in inputs]
+            refs = [table.ref(column) for column in table.known_columns if column.id in inputs]
             pushdown = self._session.pushdown
             self._planned = (table, plan_page(table, refs, lacking=self._lacking, pushdown=pushdown))
         return self._planned[1]
@@ -151,7 +151,7 @@ def recall_page(session: Session, table: TableRecord, job: JobRecord) -> Page | 
     last = session.last_page
     if last is None or last.table_id != table.id:
         return None
-    inputs = [column for column in table.columns if column.id in _input_columns(table, job)]
+    inputs = [column for column in table.known_columns if column.id in _input_columns(table, job)]
     batch = Batch(len(last.page.rows))
     for column in inputs:
         cells = last.page.batch.get(table.ref(column))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.exceptions import InvalidArgument, Unsupported
-from pixeltable.exec.batch import Batch
+from pixeltable.exec.batch import Batch, joined_batch
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
 from pixeltable.exec.tally import Tally
@@ -17,19 +17,14 @@ from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import And, IsNull, Not
 from pixeltable.exprs.properties import CellProperty
 from pixeltable.plan.bind import bind
-from pixeltable.session.change import (
-    FoundRows,
-    matching_rows,
-    resolved_filter,
-    retrying,
-    write_change,
-    written_heaps,
-)
+from pixeltable.session.change import resolved_filter, retrying, write_change
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
+from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
+from pixeltable.session.view_changes import cascaded, inputs_of_views, view_changes
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Change, Counts, Entries, Seen
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -89,6 +84,7 @@ class _Recompute:
         self._rows = 0
         self._failed = 0
         self._failing: dict[str, None] = {}
+        self._cascaded = RowCountStats()
 
     def run(self, table: TableRecord) -> UpdateStatus:
         """Compute what is left of the rows, and write it part by part."""
@@ -99,7 +95,10 @@ class _Recompute:
             table, targets.columns, targets.indexes, context, abort=False,
             anew=targets.named if self._selection.rows is None else (),
         )  # fmt: skip
-        refs = [table.ref(column) for column in targets.inputs]
+        has_views = bool(self._session.catalog.views_of(table.id))
+        wanted = inputs_of_views(self._session, table) - {column.id for column in targets.columns}
+        wanted |= {column.id for column in targets.inputs}
+        refs = [table.ref(column) for column in table.known_columns if column.id in wanted]
         found = matching_rows(
             self._session, table, refs,
             where=where, heaps=targets.heaps, after=self._after, rows=self._selection.rows,
@@ -110,12 +109,12 @@ class _Recompute:
         inputs = _only(found.batch, refs)
         with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
             for batch in batches:
-                part.add(batch, computation.entries(batch, []))
+                part.add(batch, computation.entries(batch, []), keep=has_views)
                 self._count(table, targets, computation, batch)
                 pace.done(batch.count)
                 if part.seconds > _PART_S:
-                    self._write(table, computation, part)
-        self._write(table, computation, part)
+                    self._write(table, targets, computation, part)
+        self._write(table, targets, computation, part)
         return self._status(table, targets)
 
     def _count(self, table: TableRecord, targets: _Targets, computation: Computation, batch: Batch) -> None:
@@ -126,11 +125,15 @@ class _Recompute:
             if column.status == "ready" and cells_of(batch, table, column).failures:
                 self._failing[column.name] = None
 
-    def _write(self, table: TableRecord, computation: Computation, part: "_Part") -> None:
-        change, failed = part.take()
+    def _write(self, table: TableRecord, targets: _Targets, computation: Computation, part: "_Part") -> None:
+        change, failed, batch = part.take()
         if change.rows:
+            touched = [column.id for column in targets.columns]
+            context = self._session.context.counting(self._tally)
+            views = view_changes(self._session, table, change.rows, batch, touched, context) if batch else []
             stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
-            write_change(self._session, table, change, Counts(updates=len(change.rows), errors=failed, stamp=stamp))
+            counts = Counts(updates=len(change.rows), errors=failed, stamp=stamp)
+            self._cascaded += cascaded(write_change(self._session, table, change, counts, views))
             self._rows += len(change.rows)
             self._after = change.rows[-1]
 
@@ -138,7 +141,7 @@ class _Recompute:
         visible = [column for column in targets.columns if column.status == "ready"]
         stats = RowCountStats(upd_rows=self._rows, num_excs=self._failed, computed_values=self._rows * len(visible))
         return receipt(
-            self._tally, self._start, stats,
+            self._tally, self._start, stats, cascade=self._cascaded,
             updated_cols=[f"{table.name}.{column.name}" for column in visible] if self._rows else [],
             cols_with_excs=[f"{table.name}.{name}" for name in self._failing],
         )  # fmt: skip
@@ -172,6 +175,7 @@ class _Part:
         self._first = 0
         self._count = 0
         self._entries: list[list[Entries]] = []
+        self._batches: list[Batch] = []
         self._start = time.perf_counter()
 
     @property
@@ -179,22 +183,25 @@ class _Part:
         """How long ago the part was begun."""
         return time.perf_counter() - self._start
 
-    def add(self, batch: Batch, entries: list[Entries]) -> None:
-        """The next rows, computed."""
+    def add(self, batch: Batch, entries: list[Entries], *, keep: bool) -> None:
+        """The next rows, computed; the batch is wanted again if it is to be kept."""
         self._count += batch.count
         self._entries.append(entries)
+        if keep:
+            self._batches.append(batch)
 
-    def take(self) -> tuple[Change, int]:
-        """What is to be written, and how many rows of it have errors; the part is empty then."""
+    def take(self) -> tuple[Change, int, Batch | None]:
+        """What is to be written, how many rows of it have errors, and all batches kept; the part is empty then."""
         part = slice(self._first, self._first + self._count)
         rows = self._found.rows[part]
-        seen = tuple(Seen(seen.heap, rows, seen.ops[part]) for seen in self._found.seen)
+        seen = tuple(Seen(seen.heap, seen.rows[part], seen.ops[part]) for seen in self._found.seen)
         entries = tuple(merged for heap in self._heaps if (merged := _merged(heap, self._entries)) is not None)
         closed = tuple(heap for heap in self._heaps if all(entry.heap != heap for entry in entries))
         failed = sum(error is not None for entry in entries for error in entry.errors or ())
-        self._first, self._count, self._entries = part.stop, 0, []
+        batch = joined_batch(self._batches) if self._batches else None
+        self._first, self._count, self._entries, self._batches = part.stop, 0, [], []
         self._start = time.perf_counter()
-        return Change(rows, seen, entries, closed=closed), failed
+        return Change(rows, seen, entries, closed=closed), failed, batch
 
 
 def _merged(heap: Heap, batches: Sequence[Sequence[Entries]]) -> Entries | None:
@@ -220,7 +227,7 @@ def _targets(table: TableRecord, selection: Selection) -> _Targets:
         assert column.expr is not None
         needed |= referred_columns(bind(column.expr, table, role=f"column {column.name!r}"))
     indexes = tuple(index for index in table.indexes if index.column in reached)
-    inputs = tuple(column for column in table.columns if column.id in needed - reached)
+    inputs = tuple(column for column in table.known_columns if column.id in needed - reached)
     heaps = (*written_heaps(table, columns), *(table.heap(index.id) for index in indexes))
     return _Targets(named, columns, indexes, inputs, heaps)
 
@@ -241,6 +248,8 @@ def _computed_column(table: TableRecord, name: str) -> ColumnRecord:
     column = table.column(name)
     if column.expr is None:
         raise Unsupported(f"column {name!r} is not computed, so it cannot be recomputed", hint="Use update().")
+    if column not in table.columns:
+        raise Unsupported(f"column {name!r} of view {table.path!r} comes from its base", hint="Recompute it there.")
     if column.heap is None:
         raise Unsupported(f"column {name!r} is not stored: it is computed whenever it is read")
     return column

@@ -26,10 +26,10 @@ class Relation:
 
     def is_current(self, catalog: Catalog) -> bool:
         """Whether all sources still have the schema they were seen with."""
-        found = (catalog.tables.get(source.record.id) for source in self.sources)
+        seen = (record for source in self.sources for record in source.record.lineage)
         return all(
-            record is not None and record.schema_version == source.record.schema_version
-            for record, source in zip(found, self.sources, strict=True)
+            (now := catalog.tables.get(record.id)) is not None and now.schema_version == record.schema_version
+            for record in seen
         )
 
     def resolve(self, expr: Expr) -> Expr:

@@ -160,7 +160,7 @@ class Session:
         Raises:
             UnknownTable: it was dropped.
         """
-        found = self._catalog.tables.get(table_id)
+        found = self._catalog.find(table_id)
         return found if found is not None else self.refresh().table(table_id, name=name)
 
     def change_schema(

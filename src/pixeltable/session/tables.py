@@ -8,6 +8,7 @@ from pixeltable.catalog import jobs, store
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import (
+    ConstraintViolation,
     InvalidArgument,
     InvalidPath,
     InvalidSchema,
@@ -56,8 +57,10 @@ class TableOptions:
     default_indexes: bool = False
 
 
-def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: frozenset[str]) -> list[ColumnSpec]:
-    """The columns of a schema, checked.
+def column_specs(
+    schema: Any, *, primary_key: str | list[str] | None, reserved: frozenset[str], over_base: bool = False
+) -> list[ColumnSpec]:
+    """The columns of a schema, checked; `over_base` if they may be computed from columns of a base.
 
     Raises:
         InvalidArgument, InvalidName, InvalidType, InvalidSchema, UnknownColumn: naming the column.
@@ -69,6 +72,11 @@ def column_specs(schema: Any, *, primary_key: str | list[str] | None, reserved: 
         if key not in schema:
             raise UnknownColumn(key, table="the new table", known=schema)
     specs = [_column_spec(name, spec, key=name in keys, reserved=reserved) for name, spec in schema.items()]
+    for spec in specs:
+        if not over_base and spec.expr is not None and referred_columns(spec.expr):
+            raise InvalidSchema(
+                f"column {spec.name!r} is computed from other columns", hint="Add it with add_computed_column()."
+            )
     lowered = [spec.name.lower() for spec in specs]
     for spec in specs:
         if lowered.count(spec.name.lower()) > 1:
@@ -114,10 +122,6 @@ def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -
 def _check_spec(spec: ColumnSpec) -> None:
     if isinstance(spec.type, MediaType):
         raise Unsupported(f"column {spec.name!r}: {spec.type.name} columns are not supported yet")
-    if spec.expr is not None and referred_columns(spec.expr):
-        raise InvalidSchema(
-            f"column {spec.name!r} is computed from other columns", hint="Add it with add_computed_column()."
-        )
     if spec.expr is not None:
         refuse_aggregates(spec.expr, role=f"column {spec.name!r}")
     if spec.expr is None and not spec.stored:
@@ -148,7 +152,7 @@ def create_table(
                 raise PathTaken(str(path), kind="table")
             if if_exists == "ignore":
                 return existing, False
-            drop_record(connection, existing)
+            drop_record(connection, catalog, existing, force=if_exists == "replace_force")
         dir_id = catalog.dir_id(path.parent)
         table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
         columns = tuple(_record(spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True))
@@ -168,7 +172,7 @@ def create_table(
         return table, True
 
     table, created = session.change_schema(work)
-    return session.catalog.tables.get(table.id, table), created
+    return session.catalog.find(table.id) or table, created
 
 
 def _record(spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
@@ -184,8 +188,26 @@ def _record(spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
     )
 
 
-def drop_record(connection: Connection, table: TableRecord) -> None:
-    """Drop a table with all it holds, in the caller's transaction."""
+def drop_record(connection: Connection, catalog: Catalog, table: TableRecord, *, force: bool) -> None:
+    """Drop a table with all it holds, and with `force` the views over it, in the caller's transaction.
+
+    Raises:
+        ConstraintViolation: it has views.
+    """
+    views = catalog.views_of(table.id)
+    if views and not force:
+        raise ConstraintViolation(
+            f"{table.path!r} cannot be dropped: {', '.join(view.path for view in views)} depend on it",
+            hint="Drop them first, or pass force=True.",
+        )
+    for base in table.lineage[1:]:  # whoever inserts into them plans without these views from now on
+        store.save_schema(connection, base)
+    for view in reversed(views):
+        _drop(connection, view)
+    _drop(connection, table)
+
+
+def _drop(connection: Connection, table: TableRecord) -> None:
     kept = [job.heap for job in jobs.jobs_of(connection, table.id)]  # an aborted backfill leaves its heap for the next
     # Locks are taken as by a writer, which has those of the heaps, in this order, before it asks for the head.
     for heap in sorted({*table.heaps, *kept}, key=lambda heap: heap.id):
@@ -193,8 +215,8 @@ def drop_record(connection: Connection, table: TableRecord) -> None:
     store.delete_table(connection, table.id)
 
 
-def drop_table(session: Session, path: Path, *, if_not_exists: str) -> None:
-    """Drop a table.
+def drop_table(session: Session, path: Path, *, force: bool, if_not_exists: str) -> None:
+    """Drop a table; with `force` the views over it too.
 
     Raises:
         UnknownPath: there is none, and `if_not_exists` is 'error'.
@@ -203,7 +225,7 @@ def drop_table(session: Session, path: Path, *, if_not_exists: str) -> None:
     def work(connection: Connection, catalog: Catalog) -> None:
         found = catalog.find_table(path)
         if found is not None:
-            drop_record(connection, found)
+            drop_record(connection, catalog, found, force=force)
         elif catalog.find_dir(path) is not None:
             raise InvalidPath(f"path {str(path)!r} is a directory", hint="Use pxt.drop_dir().")
         elif if_not_exists == "error":

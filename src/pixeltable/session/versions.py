@@ -1,7 +1,8 @@
 """A table's versions: their list, and taking the last one back."""
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import decode_table
@@ -11,6 +12,7 @@ from pixeltable.exceptions import InvalidState
 from pixeltable.session.btrees import follow
 from pixeltable.session.session import Session
 from pixeltable.session.target_jobs import drop_reverted
+from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import undo_operation
@@ -73,22 +75,70 @@ def revert(session: Session, table_id: int, name: str) -> None:
         version, op, kind = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        views = catalog.views_of(table.id)
+        _check_views(connection, table, views, op)
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
-        for heap in table.heaps:
-            undo_operation(connection, heap, op)
-        connection.execute("DELETE FROM pixeltable.versions WHERE table_id = %s AND version = %s", (table.id, version))
-        connection.execute("UPDATE pixeltable.heads SET version = version - 1 WHERE table_id = %s", (table.id,))
+        _undo(connection, table, op)
+        for view in views:
+            if _newest_op(connection, view) == op:
+                _undo(connection, view, op)
+                store.save_schema(connection, view)
         if kind == "schema":
-            _restore_schema(connection, table)
+            _restore_schema(connection, table, views)
         else:
             store.save_schema(connection, table)  # whoever read what is gone now has to plan again
 
     session.change_schema(work)
 
 
-def _restore_schema(connection: Connection, table: TableRecord) -> None:
+def _check_views(connection: Connection, table: TableRecord, views: Sequence[TableRecord], op: int) -> None:
+    """Refuse to take back what rows of views were made of since, or what came with an operation on a base."""
+    bases = {base.id: base for base in table.lineage[1:]}
+    found = connection.execute(
+        "SELECT table_id FROM pixeltable.versions WHERE table_id = ANY(%s) AND op = %s LIMIT 1", (list(bases), op)
+    ).fetchone()
+    if found is not None:
+        raise InvalidState(
+            f"the last operation on view {table.path!r} was one on its base", hint=f"Revert {bases[found[0]].path!r}."
+        )
+    for view in views:
+        newest = _newest_op(connection, view)
+        went_along = connection.execute(
+            "SELECT bool_or(op = %s), min(op) FROM pixeltable.versions WHERE table_id = %s", (op, view.id)
+        ).fetchone()
+        assert went_along is not None
+        has_it, first = went_along
+        if (has_it and newest != op) or op < first:
+            since = "changed" if has_it else "made"
+            raise InvalidState(
+                f"table {table.path!r} cannot be reverted: its view {view.path!r} was {since} since",
+                hint="Revert or drop that first.",
+            )
+
+
+def _newest_op(connection: Connection, table: TableRecord) -> int:
+    row = connection.execute(
+        "SELECT op FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1", (table.id,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _undo(connection: Connection, table: TableRecord, op: int) -> None:
+    """Take back the newest version of a table, which an operation made."""
+    for heap in table.heaps:
+        undo_operation(connection, heap, op)
+    connection.execute(
+        "DELETE FROM pixeltable.versions WHERE table_id = %s AND version = "
+        "(SELECT version FROM pixeltable.heads WHERE table_id = %s)",
+        (table.id, table.id),
+    )
+    connection.execute("UPDATE pixeltable.heads SET version = version - 1 WHERE table_id = %s", (table.id,))
+
+
+def _restore_schema(connection: Connection, table: TableRecord, views: Sequence[TableRecord]) -> None:
     """Make the newest recorded schema the present one; heaps that it does not know go."""
     row = connection.execute(
         "SELECT record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL "
@@ -105,6 +155,9 @@ def _restore_schema(connection: Connection, table: TableRecord) -> None:
         schema_version=table.schema_version,
         created_at=table.created_at,
     )
+    restored = replace(restored, base=table.base)
+    gone = [column for column in table.columns if restored.column_by_id(column.id) is None]
+    check_no_view_needs(views, table, gone)
     store.save_schema(connection, restored)
     follow(connection, table, restored)
     known = {heap.id for heap in restored.heaps}

@@ -38,6 +38,10 @@ def sql_type(column_type: ColumnType) -> str:
     return "text" if isinstance(column_type, MediaType) else _SQL_TYPES[type(column_type)]
 
 
+BASE_ROW = "base_row"
+"""The column of an exploded view's heap of rows that says which row of the base a row is of."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeapColumn:
     """A column of a heap: its name in the database and its PostgreSQL type."""
@@ -92,7 +96,9 @@ def column_name(column_id: int) -> str:
 def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()) -> None:
     """Create both tables of a heap; `key` names the columns of the primary key, if it has one."""
     unique = f"CREATE UNIQUE INDEX h{heap.id}_key ON {heap.current} ({', '.join(key)})" if key else ""
-    connection.execute(f"{_current_table(heap, 'PRIMARY KEY')}; {_history_table(heap)}; {unique}")
+    is_exploded = any(column.name == BASE_ROW for column in heap.columns)
+    by_base = f"CREATE INDEX h{heap.id}_base ON {heap.current} ({BASE_ROW})" if is_exploded else ""
+    connection.execute(f"{_current_table(heap, 'PRIMARY KEY')}; {_history_table(heap)}; {unique}; {by_base}")
 
 
 def create_current_without_index(connection: Connection, heap: Heap) -> None:

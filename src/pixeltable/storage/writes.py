@@ -12,7 +12,7 @@ from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, copy_column
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import Heap, create_history, no_history_sql, without_history
+from pixeltable.storage.heaps import BASE_ROW, Heap, create_history, no_history_sql, without_history
 
 ROW_BLOCK_BITS = 16
 """Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
@@ -55,6 +55,8 @@ class Committed:
     op: int
     version: int
     rows: Sequence[int] = ()
+    views: Sequence[Counts] = ()
+    """What was done to each view that went along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,32 @@ class Piece:
     failed: bool
     """Whether some of these rows have an error."""
 
+    views: tuple["ViewPiece", ...] = ()
+    """What goes into the views over the table, in the order in which these are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPiece:
+    """Rows of a view; `parents` are the places of the rows they are of, among those of the base in the same piece."""
+
+    parents: Sequence[int]
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class ViewTarget:
+    """A view that is written with its base: the table if `parent` is None, else the view written as number `parent`.
+
+    Rows of an exploded view get ids of their own, those of others have the ids of the rows they are of.
+    """
+
+    target: Target
+    heaps: Sequence[Heap]
+    parent: int | None
+    exploded: bool
+    errors: int = 0
+    stamp: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -84,6 +112,10 @@ class Seen:
     heap: Heap
     rows: Sequence[int]
     ops: Sequence[int | None]
+
+    def only(self, places: Sequence[int]) -> "Seen":
+        """The entries at some places."""
+        return replace(self, rows=[self.rows[place] for place in places], ops=[self.ops[place] for place in places])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +129,32 @@ class Change:
     """Heaps whose entries of these rows are closed: the rows are deleted, or their cells are left to a backfill."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """Rows that come into a view: those that `part` has of rows of its base, which were there before or come as well.
+
+    `bases` are the ids of these, or the number of the entering rows of the base, in the order they were listed in.
+    """
+
+    part: ViewPiece
+    bases: Sequence[int] | int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChange:
+    """What a change of a table makes of a view over it; `view.parent` as there.
+
+    `change` is about rows that stay, None if nothing of them changes. `left` are rows that leave, besides those of rows
+    that leave the base; `anew` are rows of the base whose rows in the view all leave.
+    """
+
+    view: ViewTarget
+    change: Change | None = None
+    left: Sequence[int] = ()
+    anew: Sequence[int] = ()
+    entering: Sequence[Entering] = ()
+
+
 def insert_rows(
     connection: Connection,
     target: Target,
@@ -106,8 +164,9 @@ def insert_rows(
     errors: int,
     token: uuid.UUID,
     stamp: int | None = None,
+    views: Sequence[ViewTarget] = (),
 ) -> Committed:
-    """Append rows, durable when this returns.
+    """Append rows, also to views over the table, durable when this returns.
 
     Raises:
         SchemaChanged: plan again.
@@ -116,13 +175,13 @@ def insert_rows(
     count = sum(piece.count for piece in pieces)
     counts = Counts(inserts=count, errors=errors, stamp=stamp)
     with _translated(target):
-        if count < _COPY_FROM and len(pieces) == 1:
+        if count < _COPY_FROM and len(pieces) == 1 and not views:
             made = {heap: found for heap in heaps if (found := pieces[0].entries(heap)) is not None}
             if not any(map(_is_large, made.values())):
                 return _insert_few(connection, target, list(made.values()), counts, token)
             pieces = [replace(pieces[0], entries=made.get)]
         with connection.transaction():
-            return _insert_many(connection, target, heaps, pieces, counts, token)
+            return _insert_many(connection, target, heaps, pieces, counts, token, views)
 
 
 def _is_large(entry: Entries) -> bool:
@@ -180,16 +239,101 @@ def _insert_many(
     pieces: Sequence[Piece],
     counts: Counts,
     token: uuid.UUID,
+    views: Sequence[ViewTarget],
 ) -> Committed:
-    count = counts.inserts
+    rows = new_rows(connection, counts.inserts)
+    op = next_op(connection)
+    for heap in heaps:
+        _copy_pieces(connection, heap, pieces, rows, op)
+    parts = [piece.views for piece in pieces]
+    inserted = _insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
+    version = _commit(connection, target, op, counts, token)
+    for view, ids in zip(views, inserted, strict=True):
+        if ids:
+            _commit(connection, view.target, op, Counts(inserts=len(ids), errors=view.errors, stamp=view.stamp), token)
+    return Committed(op, version, rows)
+
+
+def new_rows(connection: Connection, count: int) -> list[int]:
+    """Ids for so many rows, ascending."""
     blocks = -(-count // _BLOCK)
     found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
     rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
     del rows[count:]
-    op = next_op(connection)
-    for heap in heaps:
-        _copy_pieces(connection, heap, pieces, rows, op)
-    return Committed(op, _commit(connection, target, op, counts, token), rows)
+    return rows
+
+
+def _split(rows: Sequence[int], counts: Sequence[int]) -> list[Sequence[int]]:
+    starts = accumulate(counts, initial=0)
+    return [rows[start : start + count] for start, count in zip(starts, counts, strict=False)]
+
+
+def _insert_into_views(
+    connection: Connection,
+    views: Sequence[ViewTarget],
+    parts: Sequence[Sequence[ViewPiece]],
+    base_rows: Sequence[Sequence[int]],
+    op: int,
+) -> list[list[int]]:
+    """Append rows to views, of which `parts` has one piece each for the rows of the table in `base_rows`; their ids."""
+    written: list[list[Sequence[int]]] = []
+    for number, view in enumerate(views):
+        pieces = [part[number] for part in parts]
+        parents = base_rows if view.parent is None else written[view.parent]
+        bases = [[rows[place] for place in p.parents] for rows, p in zip(parents, pieces, strict=True)]
+        counts = [len(rows) for rows in bases]
+        ids: list[Sequence[int]] = [*bases]
+        if view.exploded:
+            ids = _split(new_rows(connection, sum(counts)), counts)
+        written.append(ids)
+        flat = [row for rows in ids for row in rows]
+        for place, heap in enumerate(view.heaps if flat else ()):
+            copied = [part.piece for part in pieces]
+            if view.exploded and place == 0:
+                copied = [_with_base_rows(piece, rows) for piece, rows in zip(copied, bases, strict=True)]
+            _copy_pieces(connection, heap, copied, flat, op)
+    return [[row for rows in ids for row in rows] for ids in written]
+
+
+def append_to_view(
+    connection: Connection,
+    view: ViewTarget,
+    bases: Sequence[Target],
+    seen: Sequence[Seen],
+    part: ViewPiece,
+    rows: Sequence[int],
+    *,
+    op: int,
+) -> int:
+    """Append what a view has of `rows` of its base, durable when this returns; how many rows of the view that is.
+
+    Raises:
+        SchemaChanged: plan again.
+        RowsChanged: an entry in `seen` is not there any more, or the view has got some of the rows; read again.
+    """
+    heap = view.heaps[0]
+    key = BASE_ROW if view.exploded else "row"
+    with _translated(view.target), connection.transaction():
+        for target in sorted((*bases, view.target), key=lambda target: target.table_id):
+            connection.execute("SELECT pixeltable.lock_head(%s, %s)", (target.table_id, target.schema_version))
+        for entries in seen:
+            _expect_unchanged(connection, entries)
+        connection.execute(
+            f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
+        )
+        (ids,) = _insert_into_views(connection, [view], [[part]], [rows], op)
+    return len(ids)
+
+
+def _with_base_rows(piece: Piece, rows: Sequence[int]) -> Piece:
+    """A piece whose entries in the heap of rows say which rows of the base they are of."""
+
+    def entries(heap: Heap) -> Entries | None:
+        found = piece.entries(heap)
+        assert found is not None
+        return replace(found, columns=(BASE_ROW, *found.columns), texts=(list(map(str, rows)), *found.texts))
+
+    return replace(piece, entries=entries)
 
 
 def _copy_pieces(connection: Connection, heap: Heap, pieces: Sequence[Piece], rows: Sequence[int], op: int) -> None:
@@ -285,9 +429,17 @@ def _commit(connection: Connection, target: Target, op: int, counts: Counts, tok
 
 
 def change_rows(
-    connection: Connection, target: Target, change: Change, counts: Counts, *, token: uuid.UUID
+    connection: Connection,
+    target: Target,
+    change: Change,
+    counts: Counts,
+    *,
+    token: uuid.UUID,
+    views: Sequence[ViewChange] = (),
 ) -> Committed:
-    """Update or delete rows, durable when this returns; what was there before goes to the history.
+    """Update or delete rows, and those of views with them, durable when this returns.
+
+    What was there before goes to the history.
 
     Raises:
         SchemaChanged: plan again.
@@ -295,14 +447,66 @@ def change_rows(
     """
     with _translated(target), connection.transaction():
         _lock_for_change(connection, target, [*(entry.heap for entry in change.entries), *change.closed])
+        for other in views:  # in the order in which all take them
+            _lock_for_change(connection, other.view.target, other.view.heaps)
         op = next_op(connection)
-        for seen in change.seen:
-            _expect_unchanged(connection, seen)
-        for entry in change.entries:
-            _replace_entries(connection, entry, change.rows, op)
-        for heap in change.closed:
-            _close_entries(connection, heap, change.rows, op)
-        return Committed(op, _commit(connection, target, op, counts, token), change.rows)
+        _apply(connection, change, op)
+        done = _change_views(connection, views, change.rows if counts.deletes else (), op)
+        version = _commit(connection, target, op, counts, token)
+        for other, made in zip(views, done, strict=True):
+            if made.inserts or made.updates or made.deletes:
+                _commit(connection, other.view.target, op, made, token)
+        return Committed(op, version, change.rows, done)
+
+
+def _apply(connection: Connection, change: Change, op: int) -> None:
+    for seen in change.seen:
+        _expect_unchanged(connection, seen)
+    for entry in change.entries:
+        _replace_entries(connection, entry, change.rows, op)
+    for heap in change.closed:
+        _close_entries(connection, heap, change.rows, op)
+
+
+def _change_views(connection: Connection, views: Sequence[ViewChange], deleted: Sequence[int], op: int) -> list[Counts]:
+    """Bring views along, `deleted` being rows that leave the table; what was done to each."""
+    gone: list[Sequence[int]] = []
+    come: list[list[Sequence[int]]] = []
+    done = []
+    for change in views:
+        view = change.view
+        left_of_base = deleted if view.parent is None else gone[view.parent]
+        left = _leaving(connection, change, left_of_base)
+        for heap in view.heaps if left else ():
+            _close_entries(connection, heap, left, op)
+        gone.append(left)
+        if change.change is not None:
+            _apply(connection, change.change, op)
+        entered = [] if view.parent is None else come[view.parent]
+        ids = [_enter(connection, view, entering, entered, op) for entering in change.entering]
+        come.append(ids)
+        updates = 0 if change.change is None else len(change.change.rows)
+        done.append(Counts(sum(map(len, ids)), updates, len(left), view.errors, view.stamp))
+    return done
+
+
+def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:
+    """The rows of a view that leave it."""
+    heap, key = change.view.heaps[0], BASE_ROW if change.view.exploded else "row"
+    bases = [*left_of_base, *change.anew]
+    if not bases and not change.left:
+        return []
+    found = connection.execute(
+        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s) OR row = ANY(%s)", (bases, list(change.left))
+    ).fetchall()
+    return [row for (row,) in found]
+
+
+def _enter(
+    connection: Connection, view: ViewTarget, entering: Entering, entered: Sequence[Sequence[int]], op: int
+) -> Sequence[int]:
+    bases = entered[entering.bases] if isinstance(entering.bases, int) else entering.bases
+    return _insert_into_views(connection, [replace(view, parent=None)], [[entering.part]], [bases], op)[0]
 
 
 def _lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:

@@ -1,0 +1,92 @@
+"""`View` and `create_view`: tables whose rows are those of another, or are made of them."""
+
+from typing import Any
+
+from pixeltable.api.arguments import one_of
+from pixeltable.api.progress import watched
+from pixeltable.api.query import Query, clauses_of
+from pixeltable.api.table import RESERVED_NAMES, Table
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exceptions import InvalidArgument, Unsupported
+from pixeltable.exprs.aggregate import aggregates_in
+from pixeltable.exprs.properties import CellProperty, Similarity
+from pixeltable.exprs.queries import InQuery
+from pixeltable.ids import check_column_name, parse_path
+from pixeltable.plan.query import QuerySpec
+from pixeltable.session import views
+from pixeltable.session.annotations import check_comment, check_custom_metadata
+from pixeltable.session.current import current_session
+from pixeltable.session.session import Session
+from pixeltable.session.tables import TableOptions, column_specs
+
+
+class View(Table):
+    """A table over another one. It is read as any table; its rows come and go with those of its base."""
+
+
+def handle_of(session: Session, record: TableRecord) -> Table:
+    """The handle of a table or a view."""
+    return Table(session, record) if record.view is None else View(session, record)
+
+
+def create_view(
+    path: str,
+    base: Table | Query,
+    *,
+    additional_columns: dict[str, Any] | None = None,
+    comment: str | None = None,
+    custom_metadata: Any = None,
+    media_validation: str = "on_write",
+    if_exists: str = "error",
+) -> Table:
+    """Create a view: the rows of a table, or those that a query keeps, with further columns of its own.
+
+    What is inserted into the base, changed or deleted there shows in the view in the same commit. Without a select list
+    all columns of the base are seen through the view, also those added later. With one, only its items are: columns as
+    they are, other expressions as computed columns of the view. Readers and writers of the base go on while the view is
+    made.
+
+    Args:
+        base: a table or a view, or a query over one with no clauses but `where` and `select`.
+        additional_columns: as the schema of a table; columns that are not computed have to be nullable.
+        if_exists: 'error', 'ignore' (return the view that is there), 'replace' or 'replace_force' (drop it first).
+
+    Raises:
+        AlreadyExistsError: the path is taken.
+        NotFoundError: its directory does not exist.
+        RequestError: the query has other clauses, or a column cannot be added.
+    """
+    one_of("media_validation", media_validation, ("on_read", "on_write"))
+    query = base._query() if isinstance(base, Table) else base  # noqa: SLF001  # a friend
+    if not isinstance(query, Query):
+        raise InvalidArgument(f"create_view(): base is a table or a query, got {type(base).__name__}")
+    name, spec = clauses_of(query)
+    _check_clauses(spec)
+    for column in (column for column, _ in spec.select or ()):
+        check_column_name(column, reserved=RESERVED_NAMES)
+    specs = []
+    if additional_columns:
+        specs = column_specs(additional_columns, primary_key=None, reserved=RESERVED_NAMES, over_base=True)
+    options = TableOptions(check_comment(comment), check_custom_metadata(custom_metadata), media_validation)
+    session = current_session()
+    new = views.NewView(parse_path(path), spec.table, name, spec.where, spec.select, None, {}, specs, options)
+    choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
+    with watched(session, f"Creating view {path}") as tally:
+        return handle_of(session, views.create_view(session, new, if_exists=choice, tally=tally))
+
+
+def _check_clauses(spec: QuerySpec) -> None:
+    given = {
+        "group_by()": spec.group_by, "order_by()": spec.order_by, "limit()": spec.limit is not None,
+        "having()": spec.having is not None, "distinct()": spec.distinct, "join()": spec.joins,
+        "union()": spec.union is not None, "sample()": spec.sample is not None,
+    }  # fmt: skip
+    found = [clause for clause, present in given.items() if present]
+    exprs = [expr for _, expr in spec.select or ()] + ([] if spec.where is None else [spec.where])
+    found += [f"`{n}`" for e in exprs for n in e.walk() if isinstance(n, CellProperty | InQuery | Similarity)]
+    found += [f"`{aggregate}`" for _, expr in spec.select or () for aggregate in aggregates_in(expr)]
+    if found:
+        raise Unsupported(
+            f"create_view(): a view cannot be over a query with {', '.join(found)}",
+            hint="Use where() and select(), and query the view.",
+        )

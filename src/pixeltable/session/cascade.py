@@ -1,0 +1,85 @@
+"""What an insert puts into the views over its table: computed batch by batch, written in the same commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from pixeltable.catalog.records import TableRecord
+from pixeltable.exec.batch import Batch
+from pixeltable.exec.context import Context
+from pixeltable.session.codes import stamp_of
+from pixeltable.session.session import Session
+from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.spool import Spool
+from pixeltable.storage.writes import Entries, Piece, ViewPiece, ViewTarget
+from pixeltable.types.status import RowCountStats
+
+
+@dataclass(slots=True)
+class Cascade:
+    """The views over a table, each after its base, and what they have got so far."""
+
+    views: list[Derivation]
+    parents: list[int | None]
+    """For each view which of the views it is over, None: the table."""
+
+    spool: Spool
+    inserted: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+
+    def pieces(self, batch: Batch) -> tuple[ViewPiece, ...]:
+        """What is written into the views for rows of the table."""
+        made: list[ViewRows] = []
+        for number, (derivation, parent) in enumerate(zip(self.views, self.parents, strict=True)):
+            found = derivation.rows_of(batch if parent is None else made[parent].batch)
+            made.append(found)
+            self.inserted[number] += found.batch.count
+            self.failed[number] += found.failed
+        pairs = zip(self.views, made, strict=True)
+        return tuple(ViewPiece(found.parents, self._piece(derivation, found)) for derivation, found in pairs)
+
+    def _piece(self, derivation: Derivation, found: ViewRows) -> Piece:
+        entries: Callable[[Heap], Entries | None] = partial(derivation.entries, found.batch)
+        if not self.spool.has_room(found.batch.size_bytes):
+            stored = {heap.id: self.spool.store(entries(heap)) for heap in derivation.view.heaps}
+            entries = partial(_stored, stored)
+        return Piece(found.batch.count, entries, bool(found.failed))
+
+    def targets(self, session: Session) -> list[ViewTarget]:
+        """Where it is written."""
+        return [
+            ViewTarget(
+                derivation.view.target, derivation.view.heaps, parent, derivation.view.is_exploded, failed,
+                stamp_of(session, derivation.view, derivation.computation.columns, derivation.computation.indexes),
+            )
+            for derivation, parent, failed in zip(self.views, self.parents, self.failed, strict=True)
+        ]  # fmt: skip
+
+    @property
+    def stats(self) -> RowCountStats:
+        """What a receipt says of the views."""
+        computed = sum(
+            rows * len(derivation.computation.columns)
+            for derivation, rows in zip(self.views, self.inserted, strict=True)
+        )
+        return RowCountStats(ins_rows=sum(self.inserted), num_excs=sum(self.failed), computed_values=computed)
+
+
+def _stored(stored: dict[int, Callable[[], Entries | None]], heap: Heap) -> Entries | None:
+    return stored[heap.id]()
+
+
+def cascade_of(session: Session, table: TableRecord, context: Context, spool: Spool, *, abort: bool) -> Cascade:
+    """The views over a table.
+
+    Raises:
+        InvalidColumn, ForeignPickle: one of them needs a function that is not to be had here.
+    """
+    views = session.catalog.views_of(table.id)
+    numbers: dict[int, int | None] = {table.id: None}
+    for number, view in enumerate(views):
+        numbers[view.id] = number
+    parents = [numbers[view.view.base] for view in views if view.view is not None]
+    derivations = [derivation_of(view, context, abort=abort) for view in views]
+    return Cascade(derivations, parents, spool, [0] * len(views), [0] * len(views))

@@ -1,0 +1,154 @@
+"""What a view has of rows of its base: which of them, or which items of lists in them, and its own columns of these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.exceptions import InvalidExpression
+from pixeltable.exec.batch import Batch, Column, Failure, failure_of
+from pixeltable.exec.context import Context
+from pixeltable.exec.evaluate import column_of
+from pixeltable.exec.filter import filter_batch
+from pixeltable.exec.schedule import evaluate_goals
+from pixeltable.exprs.expr import Expr
+from pixeltable.plan.bind import bind
+from pixeltable.session.compute import Computation, plan_computation
+from pixeltable.session.entries import failure_count
+from pixeltable.storage.heaps import Heap
+from pixeltable.storage.writes import Entries
+from pixeltable.types.conform import CellRejected, conform
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRows:
+    """Rows of a view; `parents` are the places of the rows of the base they are of, in the batch they were made of."""
+
+    batch: Batch
+    parents: list[int]
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How the rows of a view are made of those of its base; with `abort`, what fails ends it."""
+
+    view: TableRecord
+    computation: Computation
+    context: Context
+    abort: bool
+
+    @property
+    def outputs(self) -> list[ColumnRecord]:
+        """The columns that come from the items of a list."""
+        assert self.view.view is not None
+        return [column for column in self.view.columns if column.id in self.view.view.outputs]
+
+    @property
+    def _plain(self) -> list[ColumnRecord]:
+        """The columns that users set, which are null at first."""
+        outputs = self.outputs
+        return [c for c in self.view.columns if c.expr is None and c not in outputs]
+
+    def rows_of(self, base: Batch) -> ViewRows:
+        """The rows that the view has of rows of its base.
+
+        Raises:
+            InvalidExpression, CellFailure: see `rows_of_members`; or the filter failed in a row.
+        """
+        return self.rows_of_members(*self.members(base))
+
+    def rows_of_members(self, kept: Batch, parents: list[int]) -> ViewRows:
+        """The rows that the view has of rows of its base that its filter keeps, which are in these places.
+
+        Raises:
+            InvalidExpression: what is exploded failed in a row, and that ends it.
+            CellFailure: a cell failed, and that ends it.
+        """
+        batch, failed = kept, 0
+        if self.view.is_exploded:
+            batch, items, failed = self._exploded(kept)
+            parents = [parents[row] for row in items]
+        for column in self._plain:
+            batch.put(self.view.ref(column), Column([None] * batch.count))
+        evaluate_goals(batch, self.computation.goals)
+        failed += failure_count(self.computation.cells(batch))
+        return ViewRows(batch, parents, failed)
+
+    def members(self, base: Batch) -> tuple[Batch, list[int]]:
+        """The rows of the base that the view is about, and their places."""
+        assert self.view.view is not None
+        where = self.view.view.where
+        if where is None:
+            return base, list(range(base.count))
+        return filter_batch(bind(where, self.view, role="the view's filter"), base, self._truth)
+
+    def _truth(self, condition: Expr, batch: Batch) -> list[Any]:
+        column = column_of(condition, batch, self.context)
+        self._check(condition, column, batch)
+        return column.values
+
+    def _check(self, expr: Expr, column: Column, batch: Batch) -> None:
+        if self.abort and column.failures:
+            row = min(column.failures)
+            raise _failed(self.view, expr, batch.first + row, column.failures[row])
+
+    def _exploded(self, base: Batch) -> tuple[Batch, list[int], int]:
+        """A row for each item, the rows of the base they are of, and how many lists or cells failed."""
+        assert self.view.view is not None
+        assert self.view.view.explode is not None
+        expr = bind(self.view.view.explode, self.view, role="the view's iterator")
+        lists = column_of(expr, base, self.context)
+        self._check(expr, lists, base)
+        rows = [row for row, items in enumerate(lists.values) for _ in items or ()]
+        batch = base.spread(rows)
+        items = [item for found in lists.values for item in found or ()]
+        places, *others = self.outputs
+        numbers = [place for found in lists.values for place in range(len(found or ()))]
+        batch.put(self.view.ref(places), Column(numbers))
+        failed = len(lists.failures)
+        for column in others:
+            cells = self._cells(column, [item.get(column.name) for item in items])
+            self._check(self.view.ref(column), cells, batch)
+            failed += len(cells.failures)
+            batch.put(self.view.ref(column), cells)
+        return batch, rows, failed
+
+    def _cells(self, column: ColumnRecord, values: Sequence[Any]) -> Column:
+        try:
+            return Column(conform(column.type, values, zone=self.context.zone))
+        except CellRejected:
+            pass  # which cells are at fault is found below
+        cells: list[Any] = []
+        failures: dict[int, Failure] = {}
+        for row, value in enumerate(values):
+            try:
+                cells += conform(column.type, [value], zone=self.context.zone)
+            except CellRejected as error:
+                cells.append(None)
+                failures[row] = failure_of(TypeError(f"the iterator's {column.name!r}: {error.reason}"))
+        return Column(cells, failures)
+
+    def entries(self, batch: Batch, heap: Heap) -> Entries | None:
+        """What is written of new rows into one of the view's heaps."""
+        return self.computation.row_entries(batch, heap, self.outputs)
+
+
+def _failed(view: TableRecord, expr: Expr, row: int, failure: Failure) -> InvalidExpression:
+    error = InvalidExpression(
+        f"`{expr}` of view {view.path!r} failed in row {row}: {failure.error.type}: {failure.error.message}. "
+        f"Inputs: {failure.inputs or 'none'}",
+        hint="With on_error='ignore' the row stays, without rows in the view.",
+    )
+    error.__cause__ = failure.exception
+    return error
+
+
+def derivation_of(view: TableRecord, context: Context, *, abort: bool) -> Derivation:
+    """How rows of a view are made.
+
+    Raises:
+        InvalidColumn, ForeignPickle: a column or an index needs a function that is not to be had here.
+    """
+    computation = plan_computation(view, view.columns, view.indexes, context, abort=abort)
+    return Derivation(view, computation, context, abort)

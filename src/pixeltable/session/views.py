@@ -1,0 +1,292 @@
+"""Making views: one short transaction registers them, one ends it; in between their rows come page by page."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pixeltable.catalog import store
+from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord, referred_columns
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import InvalidSchema, InvalidState, PathTaken, SchemaChanged, Unsupported
+from pixeltable.exec.pace import Pace
+from pixeltable.exec.tally import Tally
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.ids import Path
+from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.session.codes import stamp_of
+from pixeltable.session.found_rows import FoundRows, matching_rows
+from pixeltable.session.session import Session
+from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
+from pixeltable.session.upkeep import look_after
+from pixeltable.session.view_rows import Derivation, derivation_of
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
+from pixeltable.storage.writes import Piece, RowsChanged, ViewPiece, ViewTarget, append_to_view, next_op
+from pixeltable.types.column_type import ColumnType, IntType
+
+_LOCK_SPACE = 0x76696577
+_FIRST_PAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class NewView:
+    """A view to make; `items` are the columns of its select list, None for all of the base.
+
+    `explode` is an expression for a list in each row of the base, whose items have the `outputs`.
+    """
+
+    path: Path
+    base: int
+    base_name: str
+    where: Expr | None
+    items: tuple[tuple[str, Expr], ...] | None
+    explode: Expr | None
+    outputs: Mapping[str, ColumnType]
+    specs: Sequence[ColumnSpec]
+    options: TableOptions
+
+
+def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally) -> TableRecord:
+    """Make a view and its rows; readers and writers of the base go on meanwhile.
+
+    Raises:
+        PathTaken, UnknownDirectory, InvalidSchema, Unsupported: see `pxt.create_view`.
+        CellFailure, InvalidExpression: the filter, or what is exploded, failed in a row; there is no view then.
+    """
+    with _own_id(session) as view_id:
+        registered = session.change_schema(
+            lambda connection, catalog: _register(session, connection, catalog, new, view_id, if_exists=if_exists)
+        )
+        if registered.table.id != view_id:
+            return registered.table
+        try:
+            inserted = _fill(session, registered, tally)
+            session.change_schema(lambda connection, catalog: _finish(connection, catalog, view_id, new, inserted))
+        except BaseException:
+            session.change_schema(lambda connection, catalog: _withdraw(connection, catalog, view_id))
+            raise
+    view = session.table(view_id, str(new.path))
+    look_after(session, view)
+    return view
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    """A view without rows, those of its base that it has to get, and the operation that is to write them."""
+
+    table: TableRecord
+    below: int = 0
+    op: int = 0
+
+
+@contextmanager
+def _own_id(session: Session) -> Iterator[int]:
+    """An id for a view; as long as this process is at work on it, others can tell."""
+    connection = session.database.dedicated()
+    try:
+        (view_id,) = store.new_ids(connection, 1)
+        connection.execute("SELECT pg_advisory_lock(%s, %s)", (_LOCK_SPACE, view_id))
+        yield view_id
+    finally:
+        session.database.release(connection)
+
+
+def _register(
+    session: Session, connection: Connection, catalog: Catalog, new: NewView, view_id: int, *, if_exists: str
+) -> _Registered:
+    existing = _existing(connection, catalog, new.path, if_exists)
+    if existing is not None:
+        return _Registered(existing)
+    base = catalog.table(new.base, name=new.base_name)
+    if base.view is not None and base.view.status == "filling":
+        raise InvalidState(f"view {base.path!r} is still being made", hint="Wait until it is done.")
+    heap_id, *column_ids = store.new_ids(connection, 1 + _column_count(new))
+    columns = _columns(new, base, heap_id, iter(column_ids))
+    stored = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns if column.heap is not None)
+    heap = Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored) if new.explode is not None else stored)
+    where = None if new.where is None else bind_predicate(new.where, base)
+    explode = None if new.explode is None else bind(new.explode, base, role="iterator")
+    outputs = tuple(column.id for column in columns[: len(new.outputs) + 1]) if explode is not None else ()
+    view = TableRecord(
+        view_id, catalog.dir_id(new.path.parent), new.path.name, str(new.path), columns, (heap,),
+        comment=new.options.comment, custom_metadata=new.options.custom_metadata,
+        media_validation=new.options.media_validation,
+        view=ViewRecord(base.id, where, new.items is None, explode, outputs, "filling"), base=base,
+    )  # fmt: skip
+    for expr in (*view.view.exprs, *(column.expr for column in columns)) if view.view else ():
+        if expr is not None:
+            bind(expr, view, role=f"view {view.path!r}")
+            store_functions(session, connection, expr)
+    create_heap(connection, heap)
+    op = next_op(connection)
+    store.insert_table(connection, view, op=op)
+    for table in base.lineage:  # whoever inserts into them has to plan with this view from now on
+        store.save_schema(connection, table)
+    row = connection.execute("SELECT nextval('pixeltable.row_seq') << 16").fetchone()
+    assert row is not None
+    return _Registered(view, row[0], op)
+
+
+def _existing(connection: Connection, catalog: Catalog, path: Path, if_exists: str) -> TableRecord | None:
+    """The view that is there and stays; one that is to be replaced, or that a process died over, is dropped."""
+    found = catalog.find_table(path)
+    if found is None:
+        if catalog.kind_at(path) is not None:
+            raise PathTaken(str(path), kind="directory")
+        return None
+    if found.view is None:
+        raise PathTaken(str(path), kind="table")
+    if found.view.status == "filling":
+        row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, found.id)).fetchone()
+        if not (row and row[0]):
+            raise InvalidState(f"view {found.path!r} is being made by another process", hint="Wait until it is done.")
+    elif if_exists == "error":
+        raise PathTaken(str(path), kind="view")
+    elif if_exists == "ignore":
+        return found
+    drop_record(connection, catalog, found, force=if_exists == "replace_force")
+    return None
+
+
+def _column_count(new: NewView) -> int:
+    return (len(new.outputs) + 1 if new.explode is not None else 0) + len(new.items or ()) + len(new.specs)
+
+
+def _columns(new: NewView, base: TableRecord, heap: int, ids: Iterator[int]) -> tuple[ColumnRecord, ...]:
+    """The view's own columns: the place in a list and what its items have, the select list, additional ones."""
+    columns: list[ColumnRecord] = []
+    if new.explode is not None:
+        columns.append(ColumnRecord(next(ids), "pos", IntType(), heap))
+        columns += [ColumnRecord(next(ids), name, kind, heap) for name, kind in new.outputs.items()]
+    for name, expr in new.items or ():
+        stored = not isinstance(expr, ColumnRef)
+        columns.append(ColumnRecord(next(ids), name, expr.type, heap if stored else None, expr))
+    taken = {column.name for column in base.ready_columns} if new.items is None else set()
+    for spec in new.specs:
+        if spec.name in taken or any(column.name == spec.name for column in columns):
+            raise InvalidSchema(f"column {spec.name!r} is there already", hint="Choose another name.")
+        if spec.expr is None and not spec.type.nullable:
+            raise InvalidSchema(
+                f"column {spec.name!r} of a view is not computed, so it has to be nullable",
+                hint=f"Declare it as `{spec.type} | None`.",
+            )
+        if spec.primary_key:
+            raise Unsupported(f"column {spec.name!r}: views have no primary key of their own")
+        columns.append(
+            ColumnRecord(
+                next(ids), spec.name, spec.type, heap if spec.stored else None, spec.expr, comment=spec.comment,
+                custom_metadata=spec.custom_metadata,
+            )
+        )  # fmt: skip
+    names = [column.name for column in columns]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise InvalidSchema(f"view {str(new.path)!r} has two columns {repeated!r}")
+    return tuple(columns)
+
+
+def _fill(session: Session, registered: _Registered, tally: Tally) -> int:
+    """Give a view the rows that its base had when it was registered; how many it has got."""
+    pace = Pace(session.settings.batch_size, first=_FIRST_PAGE)
+    after, inserted, tries = -1, 0, 0
+    pace.begin()
+    while True:
+        view = session.table(registered.table.id, registered.table.path)
+        try:
+            last, number, looked_at = _fill_page(session, view, registered, tally, after=after, limit=pace.size)
+        except SchemaChanged:
+            session.refresh()
+            continue
+        except RowsChanged:
+            tries += 1
+            time.sleep(min(0.001 * 2**tries, 0.1))
+            continue
+        if last is None:
+            return inserted
+        pace.done(looked_at)
+        after, inserted, tries = last, inserted + number, 0
+
+
+def _fill_page(
+    session: Session, view: TableRecord, registered: _Registered, tally: Tally, *, after: int, limit: int
+) -> tuple[int | None, int, int]:
+    """The last row of the base that was looked at, None if there was none; how many rows the view got, of how many."""
+    base = view.base
+    assert base is not None
+    assert view.view is not None
+    inputs = [base.ref(column) for column in _inputs(view)]
+    where = view.view.where
+    found = matching_rows(session, base, inputs, where=where, after=after, limit=limit)
+    if found.last is None or (found.rows and found.rows[0] >= registered.below):
+        return None, 0, 0
+    last = found.last if found.last < registered.below else registered.below
+    kept = _not_there_yet(session, view, [row for row in found.rows if row < registered.below])
+    places = [place for place, row in enumerate(found.rows) if row in kept]
+    if places:
+        derivation = derivation_of(view, session.context.counting(tally), abort=False)
+        number = _append(session, registered, derivation, found, places)
+    else:
+        number = 0
+    return last, number, max(1, len(found.rows))
+
+
+def _append(
+    session: Session, registered: _Registered, derivation: Derivation, found: FoundRows, places: Sequence[int]
+) -> int:
+    view, rows = derivation.view, [found.rows[place] for place in places]
+    made = derivation.rows_of_members(found.batch.spread(places), list(range(len(places))))
+    seen = [entries.only(places) for entries in found.seen]
+    stamp = stamp_of(session, view, derivation.computation.columns, derivation.computation.indexes)
+    target = ViewTarget(view.target, view.heaps, None, view.is_exploded, made.failed, stamp)
+    piece = ViewPiece(
+        made.parents, Piece(made.batch.count, lambda heap: derivation.entries(made.batch, heap), bool(made.failed))
+    )
+    bases = [table.target for table in view.lineage[1:]]
+    return session.database.attempt(
+        lambda connection: append_to_view(connection, target, bases, seen, piece, rows, op=registered.op),
+        recall=lambda _: None,  # if it was written, its rows are found to be there
+    )
+
+
+def _inputs(view: TableRecord) -> list[ColumnRecord]:
+    """The stored columns of its base, and of the bases of that, which a view's rows are made of."""
+    assert view.view is not None
+    exprs = [*view.view.exprs, *(column.expr for column in view.columns if column.expr is not None)]
+    own = {column.id for column in view.columns}
+    wanted: dict[int, Any] = {}
+    for expr in exprs:
+        for column_id in sorted(referred_columns(bind(expr, view, role=f"view {view.path!r}")) - own):
+            wanted[column_id] = view.column_by_id(column_id)
+    for index in view.indexes:
+        if index.column not in own:
+            wanted[index.column] = view.column_by_id(index.column)
+    return [column for column in wanted.values() if column is not None and column.heap is not None]
+
+
+def _not_there_yet(session: Session, view: TableRecord, rows: Sequence[int]) -> set[int]:
+    """Those rows of the base that no writer has brought into the view since it was registered."""
+    key = BASE_ROW if view.is_exploded else "row"
+    present = session.database.read(
+        lambda connection: connection.execute(
+            f"SELECT DISTINCT {key} FROM {view.row_heap.current} WHERE {key} = ANY(%s)", (list(rows),)
+        ).fetchall()
+    )
+    return set(rows) - {row for (row,) in present}
+
+
+def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView, inserted: int) -> None:
+    view = catalog.table(view_id, name=str(new.path))
+    assert view.view is not None
+    ready = replace(view, view=replace(view.view, status="ready"))
+    store.save_schema(connection, ready)
+    store.restate_first_version(connection, ready, inserts=inserted)
+
+
+def _withdraw(connection: Connection, catalog: Catalog, view_id: int) -> None:
+    view = catalog.find(view_id)
+    if view is not None:
+        drop_record(connection, catalog, view, force=True)

@@ -1,0 +1,168 @@
+"""Views follow their base through updates, deletes, recomputation and revert."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import pixeltable as pxt
+
+CALLS: list[str] = []
+
+
+@pxt.udf
+def shout(s: str) -> str:
+    CALLS.append(s)
+    return f"{s}!"
+
+
+@pxt.udf
+def is_odd(n: int) -> bool:
+    return n % 2 == 1
+
+
+@pytest.fixture
+def t(ns: str) -> pxt.Table:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String | None})
+    t.add_computed_column(low=t.n % 3)
+    t.insert({"n": n, "s": f"s{n}"} for n in range(6))
+    return t
+
+
+@pytest.fixture
+def v(ns: str, t: pxt.Table) -> pxt.Table:
+    columns = {"loud": shout(t.s), "note": pxt.String | None}
+    return pxt.create_view(f"{ns}/v", t.where(t.low > 0), additional_columns=columns)
+
+
+def rows(query: pxt.Query | pxt.Table) -> list[tuple]:
+    found = query.collect()
+    return list(zip(*(found[name] for name in found.schema), strict=True))
+
+
+def test_rows_leave_and_come_as_the_filter_says(t: pxt.Table, v: pxt.Table) -> None:
+    assert rows(v.select(v.n)) == [(1,), (2,), (4,), (5,)]
+    status = t.update({"n": t.n + 1})
+    assert rows(v.select(v.n, v.loud)) == [(1, "s0!"), (2, "s1!"), (4, "s3!"), (5, "s4!")]
+    assert (status.cascade_row_count_stats.ins_rows, status.cascade_row_count_stats.del_rows) == (2, 2)
+
+
+def test_cells_are_computed_again_only_where_they_depend_on_what_changed(t: pxt.Table, v: pxt.Table) -> None:
+    v.update({"note": "mine"}, where=v.n == 4)
+    CALLS.clear()
+    t.update({"n": 7}, where=t.n == 4)
+    assert CALLS == []
+    t.update({"s": "new"}, where=t.n == 7)
+    assert CALLS == ["new"]
+    assert rows(v.where(v.n == 7).select(v.loud, v.note)) == [("new!", "mine")]
+
+
+def test_deleted_rows_leave(t: pxt.Table, v: pxt.Table) -> None:
+    status = t.delete(where=t.n > 3)
+    assert rows(v.select(v.n)) == [(1,), (2,)]
+    assert status.num_rows == 4
+    t.delete()
+    assert v.count() == 0
+
+
+def test_views_of_views_follow(ns: str, t: pxt.Table, v: pxt.Table) -> None:
+    w = pxt.create_view(f"{ns}/w", v.where(is_odd(v.n)), additional_columns={"louder": shout(v.loud)})
+    assert rows(w.select(w.n, w.louder)) == [(1, "s1!!"), (5, "s5!!")]
+    t.update({"n": t.n + 2})
+    assert rows(w.select(w.n, w.louder)) == [(5, "s3!!"), (7, "s5!!")]
+    t.update({"s": "x"}, where=t.n == 5)
+    assert rows(w.select(w.n, w.louder)) == [(5, "x!!"), (7, "s5!!")]
+    v.update({"note": "y"})
+    t.delete(where=t.n == 5)
+    assert rows(w.select(w.n, w.note)) == [(7, "y")]
+
+
+def test_a_recomputed_column_changes_who_is_in_the_view(ns: str, t: pxt.Table) -> None:
+    t.add_computed_column(calls=calls(t.n))
+    v = pxt.create_view(f"{ns}/v", t.where(t.calls > 6))
+    assert v.count() == 0
+    t.recompute_columns("calls")
+    assert v.count() == 6
+
+
+SEEN: list[int] = []
+
+
+@pxt.udf
+def calls(n: int) -> int:
+    SEEN.append(n)
+    return len(SEEN)
+
+
+def test_revert_takes_back_what_came_with_the_operation(t: pxt.Table, v: pxt.Table) -> None:
+    before = rows(v)
+    t.insert(n=7, s="x")
+    t.update({"n": t.n + 1})
+    t.delete(where=t.n > 2)
+    for _ in range(3):
+        t.revert()
+    assert rows(v) == before
+    assert [version["version"] for version in v.get_versions()] == [0]
+
+
+@pytest.mark.usefixtures("v")
+def test_what_a_view_was_made_of_cannot_be_reverted(t: pxt.Table) -> None:
+    with pytest.raises(pxt.RequestError, match=r"its view '.*/v' was made since"):
+        t.revert()
+
+
+def test_what_a_view_went_along_with_is_reverted_after_its_own_changes(t: pxt.Table, v: pxt.Table) -> None:
+    t.insert(n=7, s="x")
+    v.add_computed_column(more=shout(v.loud))
+    with pytest.raises(pxt.RequestError, match=r"its view '.*/v' was changed since"):
+        t.revert()
+    v.revert()
+    with pytest.raises(pxt.RequestError, match=r"was one on its base"):
+        v.revert()
+    t.revert()
+    assert v.count() == 4
+
+
+def test_a_column_that_a_view_needs_cannot_be_dropped(t: pxt.Table, v: pxt.Table) -> None:
+    for name in ("low", "s"):
+        with pytest.raises(pxt.RequestError, match=r"view '.*/v' depends on it"):
+            t.drop_column(name)
+    with pytest.raises(pxt.RequestError, match="comes from its base"):
+        v.drop_column("n")
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("insert"), st.lists(st.integers(0, 9), min_size=1, max_size=4)),
+        st.tuples(st.just("set"), st.tuples(st.integers(0, 9), st.integers(0, 9))),
+        st.tuples(st.just("add"), st.integers(1, 3)),
+        st.tuples(st.just("delete"), st.integers(0, 9)),
+        st.tuples(st.just("revert"), st.just(0)),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_a_view_equals_its_definition_after_any_operations(ns: str, steps) -> None:
+    t = pxt.create_table(f"{ns}/p", {"n": pxt.Int}, if_exists="replace_force")
+    t.insert({"n": n} for n in range(5))
+    v = pxt.create_view(f"{ns}/q", t.where(t.n % 3 > 0), additional_columns={"double": t.n * 2})
+    w = pxt.create_view(f"{ns}/r", v.where(is_odd(v.n)), additional_columns={"more": v.double + 1})
+    done = 0
+    for kind, value in steps:
+        before = t.get_versions()[0]["version"]
+        if kind == "insert":
+            t.insert({"n": n} for n in value)
+        elif kind == "set":
+            t.update({"n": value[1]}, where=t.n == value[0])
+        elif kind == "add":
+            t.update({"n": t.n + value}, where=t.n < 5)
+        elif kind == "delete":
+            t.delete(where=t.n == value)
+        elif done:
+            t.revert()
+        done += t.get_versions()[0]["version"] - before
+        kept = [n for (n,) in rows(t) if n % 3 > 0]
+        assert rows(v.select(v.n, v.double)) == [(n, n * 2) for n in kept]
+        assert rows(w.select(w.n, w.more)) == [(n, n * 2 + 1) for n in kept if n % 2]
