@@ -102,8 +102,9 @@ def reloading_table(session: Session, table_id: int, name: str) -> TableRecord:
         lambda c: c.execute("SELECT changed FROM pixeltable.tables WHERE id = %s", (table_id,)).fetchone()
     )
     tables = {other: table for other, table in known.tables.items() if other != table_id}
+    paths = {path: other for path, other in known.table_ids.items() if other != table_id}
     epoch = known.epoch if row is None else min(known.epoch, row[0]) - 1
-    session._catalog = replace(known, epoch=epoch, tables=tables)  # noqa: SLF001  # what the configuration is for
+    session._catalog = replace(known, epoch=epoch, tables=tables, table_ids=paths)  # noqa: SLF001  # what it is for
     return session.refresh().table(table_id, name=name)
 
 

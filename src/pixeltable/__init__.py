@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pixeltable.api.query_functions import query, retrieval_udf
     from pixeltable.api.results import ResultSet
     from pixeltable.api.row import Row, RowBatch
+    from pixeltable.api.sql import sql
     from pixeltable.api.table import InsertableTable, Table
     from pixeltable.exceptions import (
         AlreadyExistsError,
@@ -82,6 +83,7 @@ _HOMES = {
     "api.results": "ResultSet",
     "api.cursor": "ResultCursor",
     "api.row": "Row RowBatch",
+    "api.sql": "sql",
     "api.table": "InsertableTable Table",
     "api.view": "View create_view",
     "exceptions": (
@@ -165,6 +167,7 @@ __all__ = [
     "move",
     "query",
     "retrieval_udf",
+    "sql",
     "tool",
     "tools",
     "types",

@@ -6,7 +6,7 @@
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
-    │                            CellFailure UnusableModel ToolChanged
+    │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
@@ -434,6 +434,39 @@ class CellFailure(RequestError):
             "Pass on_error='ignore' to keep the row with an error in this cell.",
             detail={"column": column, "row": row, "error_type": error_type},
         )
+
+
+class InvalidSql(InvalidExpression):
+    """SQL that cannot be read, with the place in it; `line` and `column` count from 1."""
+
+    def __init__(self, reason: str, *, text: str, line: int, column: int) -> None:
+        start = max(0, column - 60)
+        shown = text.split("\n")[line - 1][start : start + 100]
+        place = f"line {line}, column {column}"
+        super().__init__(f"the SQL cannot be read at {place}: {reason}\n  {shown}\n  {' ' * (column - 1 - start)}^")
+
+
+class RefusedSql(Unsupported):
+    """SQL that is PostgreSQL's, but nothing that `pxt.sql()` runs."""
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"pxt.sql() does not run {what}",
+            hint=hint or "It runs one statement that only reads: SELECT, with WITH, UNION and the like.",
+        )
+
+
+class FailedSql(InvalidExpression):
+    """SQL for which PostgreSQL reported an error: a type that does not fit, a division by zero."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(f"the database cannot run the SQL: {message}", hint=hint)
+
+
+class UnknownSqlColumn(UnknownColumn):
+    def __init__(self, name: str, *, tables: Collection[str], known: Collection[str]) -> None:
+        of = f"none of the tables {', '.join(map(repr, sorted(set(tables))))} has" if tables else "nothing has"
+        _Coded.__init__(self, f"{of} a column {name!r}", hint=_hint(name, known, what="Columns"))
 
 
 class MissingCredentials(_Coded, AuthorizationError):

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     import psutil
     import psycopg.types.json
+    import psycopg.types.numeric
+    import sqlglot
+    import sqlglot.dialects
+    import sqlglot.errors
 
-__all__ = ["LazyModule", "asyncio", "load", "load_beside", "metadata", "np", "psutil", "psycopg", "tomllib"]
+__all__ = ["LazyModule", "asyncio", "load", "load_beside", "metadata", "np", "psutil", "psycopg", "sqlglot", "tomllib"]
 
 
 class LazyModule(ModuleType):
@@ -70,4 +74,5 @@ if not TYPE_CHECKING:
     np = LazyModule("numpy")
     psutil = LazyModule("psutil")
     psycopg = LazyModule("psycopg")
+    sqlglot = LazyModule("sqlglot")
     tomllib = LazyModule("tomllib")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 MAX_NEW_MODULES = 120
 MAX_CPU_S = 0.6
-HEAVY = {"av", "fastapi", "openai", "pandas", "pyarrow", "torch", "transformers"}
+HEAVY = {"av", "fastapi", "openai", "pandas", "pyarrow", "sqlglot", "torch", "transformers"}
 
 MEASURE = """
 import json, sys, time

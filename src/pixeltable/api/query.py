@@ -1,6 +1,5 @@
 """`Query`: what users build clause by clause and then run. Immutable: every clause makes a new one."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
 from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.planner import select_outputs
-from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.query import OrderItem, QuerySpec, distinct_names
 from pixeltable.session.query import collect, count, explained
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
@@ -68,7 +67,7 @@ class Query(QueryChanges, QuerySources):
         if not items and not named:
             return self
         exprs = [as_expr(item) for item in items]
-        names = _default_names(exprs)
+        names = distinct_names(map(_stem, exprs))
         for name in named:
             if name in names:
                 raise Unsupported(f"select() has two items called {name!r}", hint="Choose another keyword.")
@@ -286,19 +285,6 @@ class Query(QueryChanges, QuerySources):
 def clauses_of(query: Query) -> tuple[str, QuerySpec]:
     """The path of the table and the clauses, for those who store the query."""
     return query._name, query._spec  # noqa: SLF001  # a friend
-
-
-def _default_names(exprs: Iterable[Expr]) -> list[str]:
-    """The names of items that were given none; the first of equal names keeps it, the others get a suffix."""
-    names: list[str] = []
-    for place, expr in enumerate(exprs):
-        stem = _stem(expr) or f"col_{place}"
-        name, number = stem, 0
-        while name in names:
-            number += 1
-            name = f"{stem}_{number}"
-        names.append(name)
-    return names
 
 
 def _stem(expr: Expr) -> str | None:

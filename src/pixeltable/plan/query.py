@@ -1,6 +1,6 @@
 """A query as data: what users build step by step, before anything is resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal as Choice
 
@@ -135,3 +135,20 @@ def with_arguments(spec: QuerySpec, arguments: Mapping[str, Literal]) -> QuerySp
 
 def _number(fixed: int | None, variable: Variable | None, arguments: Mapping[str, Literal]) -> int | None:
     return fixed if variable is None else arguments[variable.name].value
+
+
+def distinct_names(stems: Iterable[str | None]) -> list[str]:
+    """Names of outputs, as `col_<place>` where there is none; the first of equal names keeps it, others get a suffix.
+
+    >>> distinct_names(["id", None, "id"])
+    ['id', 'col_1', 'id_1']
+    """
+    names: list[str] = []
+    for place, stem in enumerate(stems):
+        first = stem or f"col_{place}"
+        name, number = first, 0
+        while name in names:
+            number += 1
+            name = f"{first}_{number}"
+        names.append(name)
+    return names

@@ -25,7 +25,10 @@ _MAX_IDLE_S = 300.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
-_SESSION_OPTIONS = "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000"
+_SESSION_OPTIONS = (
+    "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100 -c hnsw.max_scan_tuples=200000 "
+    "-c standard_conforming_strings=on"  # a database may have it off; then a backslash would end our quoting of texts
+)
 
 
 class Database:

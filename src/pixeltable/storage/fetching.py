@@ -4,9 +4,12 @@ import gc
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixeltable.storage.database import Connection
+
+if TYPE_CHECKING:
+    import psycopg
 
 _ROWS = 500
 _MANY = 10_000
@@ -14,7 +17,11 @@ _MANY = 10_000
 
 def fetch_columns(connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int) -> list[list[Any]]:
     """The result of a statement, a list for each of its `width` columns."""
-    cursor = connection.execute(sql, parameters)
+    return columns_of(connection.execute(sql, parameters), width=width)
+
+
+def columns_of(cursor: "psycopg.Cursor[Any]", *, width: int) -> list[list[Any]]:
+    """The rows of a statement that was run, a list for each of their `width` columns."""
     columns: list[list[Any]] = [[] for _ in range(width)]
     with _rest.taken(cursor.rowcount >= _MANY):
         while rows := cursor.fetchmany(_ROWS):
