@@ -3,8 +3,8 @@
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.expr import Expr, rebuild
-from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.expr import Expr, Method, rebuild
+from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.types.column_type import BoolType
 
@@ -39,7 +39,8 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
 
 def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
-    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table != table.id}
+    refs = (node for node in expr.walk() if isinstance(node, ColumnRef))
+    foreign = {str(ref) for ref in refs if ref.table != table.id or ref.alias is not None}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
 
@@ -81,8 +82,11 @@ def require_bool(expr: object, *, role: str) -> Expr:
     Raises:
         TypeMismatch: it is no Bool.
     """
+    if isinstance(expr, Method):
+        expr.refuse()
+    hint = "Such as a comparison: t.n > 1."
     if not isinstance(expr, Expr):
-        raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {type(expr).__name__}")
+        raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {shown(expr)}", hint=hint)
     if not isinstance(expr.type, BoolType):
-        raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`")
+        raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`", hint=hint)
     return expr
