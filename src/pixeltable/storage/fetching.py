@@ -2,11 +2,14 @@
 
 import gc
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from pixeltable.storage.database import Connection
+import orjson
+
+from pixeltable.lazy import psycopg
+from pixeltable.storage.database import Connection, has_long_number, loaded_json
 
 _ROWS = 500
 _MANY = 10_000
@@ -14,13 +17,33 @@ _MANY = 10_000
 
 def fetch_columns(connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int) -> list[list[Any]]:
     """The result of a statement, a list for each of its `width` columns."""
-    cursor = connection.execute(sql, parameters)
+    cursor = connection.cursor()
+    cursor.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
+    cursor.execute(sql, parameters)
+    decoders = [_DECODERS.get(column.type_code) for column in cursor.description or ()]
     columns: list[list[Any]] = [[] for _ in range(width)]
     with _rest.taken(cursor.rowcount >= _MANY):
         while rows := cursor.fetchmany(_ROWS):
-            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-                column.extend(values)
+            for column, values, decode in zip(columns, zip(*rows, strict=True), decoders, strict=True):
+                column.extend(values if decode is None else decode(values))
     return columns
+
+
+def _json_cells(texts: Sequence[str | None]) -> list[Any]:
+    """The values of Json cells, parsed as one list: the way to the parser and back is longer than it needs for one."""
+    joined = ",".join(["null" if text is None else text for text in texts])
+    if not has_long_number(joined):
+        with suppress(orjson.JSONDecodeError):  # nested as deep as it can be, and that is one level more
+            return list(orjson.loads(f"[{joined}]"))
+    return [None if text is None else loaded_json(text) for text in texts]
+
+
+def _json_lists(lists: Sequence[list[str | None] | None]) -> list[Any]:
+    return [None if texts is None else _json_cells(texts) for texts in lists]
+
+
+_DECODERS: dict[int, Callable[[Sequence[Any]], list[Any]]] = {3802: _json_cells, 3807: _json_lists}
+"""By the number of a type of the database: jsonb, jsonb[]. Source: pg_type.dat of PostgreSQL."""
 
 
 class _Rest:
