@@ -88,7 +88,7 @@ def _picture(image: Any) -> Html:
     title = html.escape(image_text(image))
     try:
         data = base64.b64encode(png_bytes(_thumbnail(image))).decode("ascii")
-    except (OSError, ValueError, Unsupported):
+    except (OSError, EOFError, SyntaxError, ValueError, Unsupported):  # what decoders raise for a broken file
         return Html(title)
     return Html(f'<img src="data:image/png;base64,{data}" title="{title}" alt="{title}"/>')
 

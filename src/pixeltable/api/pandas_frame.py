@@ -40,9 +40,11 @@ def _series(column_type: ColumnType, values: list[Any]) -> Any:
 
 
 def _ints(values: list[Any]) -> Any:
+    if set(map(type, values)) != {int}:
+        return None
     try:
         return np.fromiter(values, dtype="int64", count=len(values))
-    except (TypeError, OverflowError):  # there is a null, or an int of Python's
+    except OverflowError:  # a result may be beyond what a column holds
         return None
 
 

@@ -98,6 +98,10 @@ class Query(QueryChanges):
         """Sort by expressions; further calls add keys of lower priority. Null comes last ascending, first descending.
 
         Rows that are equal in all keys keep the order in which they were inserted.
+
+        Raises:
+            InvalidExpression: a key is no expression, or has no single value in the groups of the query.
+            TypeMismatch: a key is an array or a medium, which has no order.
         """
         if not isinstance(asc, bool):
             raise InvalidArgument(
