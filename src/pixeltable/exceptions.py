@@ -7,6 +7,7 @@
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
     │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
+    │                            UnknownMethod NotCalled NoValueYet
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
@@ -318,6 +319,22 @@ class InvalidExpression(_Coded, RequestError):
     code = ErrorCode.INVALID_EXPRESSION
 
 
+class UnknownMethod(InvalidExpression, AttributeError):
+    """Also an `AttributeError`, so that `hasattr(expression, name)` answers."""
+
+    def __init__(self, name: str, *, expr: str, type_name: str, known: Collection[str]) -> None:
+        super().__init__(
+            f"`{expr}` has type `{type_name}`, which has no method {name!r}", hint=_hint(name, known, what="Methods")
+        )
+
+
+class NotCalled(InvalidExpression, AttributeError):
+    """Also an `AttributeError`, so that `hasattr(expression.method, name)` answers."""
+
+    def __init__(self, method: str, *, hint: str) -> None:
+        super().__init__(f"`{method}` is a method, which has no value until it is called", hint=hint)
+
+
 class InvalidType(_Coded, RequestError):
     code = ErrorCode.INVALID_TYPE
 
@@ -366,6 +383,13 @@ class Unsupported(_Coded, RequestError):
     code = ErrorCode.UNSUPPORTED_OPERATION
 
 
+class NoValueYet(Unsupported, TypeError):
+    """Also a `TypeError`, which is what Python's own values raise where they do not fit."""
+
+    def __init__(self, expr: str, *, use: str, hint: str) -> None:
+        super().__init__(f"the value of `{expr}` is known only when a query runs, so {use}", hint=hint)
+
+
 class InvalidState(_Coded, RequestError):
     code = ErrorCode.INVALID_STATE
 
@@ -403,8 +427,8 @@ class UnusableModel(_Coded, RequestError):
 class ForeignColumn(InvalidExpression):
     def __init__(self, names: Collection[str], *, table: str, role: str) -> None:
         super().__init__(
-            f"{role} refers to {', '.join(sorted(names))}, which is not in table {table!r}",
-            hint="Only columns of the table itself can be used here.",
+            f"{role} refers to {', '.join(f'`{name}`' for name in sorted(names))} of another table than {table!r}",
+            hint="Only columns of the table itself can be used here; a query can join() others.",
         )
 
 

@@ -68,20 +68,20 @@ def parse_path(text: object, *, allow_root: bool = False, allow_version: bool = 
     return Path(parts, version)
 
 
-def check_column_name(name: object, *, reserved: frozenset[str]) -> str:
-    """`name`, if a column can have it; `reserved` holds the names that tables need for themselves.
+def check_column_name(name: object, *, reserved: frozenset[str], noun: str = "column name") -> str:
+    """`name`, if a column can have it, or whatever `noun` says; `reserved` holds those that tables need for themselves.
 
     Raises:
         InvalidName: it cannot.
     """
     if not isinstance(name, str) or not _COLUMN.fullmatch(name) or len(name) > 200:
         raise InvalidName(
-            f"invalid column name {name!r}", hint="Names start with an ASCII letter and hold letters, digits and '_'."
+            f"invalid {noun} {name!r}", hint="Names start with an ASCII letter and hold letters, digits and '_'."
         )
     if keyword.iskeyword(name):
-        raise InvalidName(f"invalid column name {name!r}: it is a Python keyword")
+        raise InvalidName(f"invalid {noun} {name!r}: it is a Python keyword", hint="Choose another name.")
     if name in reserved:
         raise InvalidName(
-            f"invalid column name {name!r}: `table.{name}` is a part of every table", hint="Choose another name."
+            f"invalid {noun} {name!r}: `table.{name}` is a part of every table", hint="Choose another name."
         )
     return name

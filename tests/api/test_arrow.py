@@ -58,7 +58,7 @@ VALUES = [
         None,
         id="Timestamp",
     ),
-    pytest.param(JsonType(), {"a": [1, None]}, pa.string(), '{"a": [1, null]}', id="Json"),
+    pytest.param(JsonType(), {"a": [1, None]}, pa.string(), '{"a":[1,null]}', id="Json"),
     pytest.param(
         ArrayType(shape=(2,), dtype="float32"),
         np.array([1, 2], "f4"),
@@ -171,3 +171,24 @@ def test_polars_frame_has_uuids_as_text() -> None:
     polars = pytest.importorskip("polars")
     result = ResultSet({"u": [uuid.UUID(int=1), None], "i": [1, 2]}, {"u": UUIDType(nullable=True), "i": IntType()})
     assert result.to_polars().schema == {"u": polars.String, "i": polars.Int64}
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_elements_are_in_the_order_of_their_indexes(order: Any) -> None:
+    arrays = [np.array(np.arange(12).reshape(n, 2, 6 // n), order=order) for n in (1, 3, 2)]
+    column = one_column(ArrayType(shape=(None, 2, None), dtype="int64", nullable=True), *arrays, None)
+    assert column.to_pylist() == [*(array.tolist() for array in arrays), None]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param({"ä": "\u2028", "n": [1.0, None]}, '{"ä":"\u2028","n":[1.0,null]}', id="text"),
+        pytest.param([np.arange(2), float("nan"), 2**70], "[[0,1],null,1180591620717411303424]", id="other values"),
+        pytest.param(
+            {"at": datetime.datetime(2024, 7, 1, tzinfo=BERLIN)}, '{"at":"2024-07-01T00:00:00+02:00"}', id="time"
+        ),
+    ],
+)
+def test_json_is_text(value: Any, text: str) -> None:
+    assert one_column(JsonType(), value).to_pylist() == [text]

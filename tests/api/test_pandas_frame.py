@@ -3,6 +3,7 @@
 import datetime
 import uuid
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -73,3 +74,39 @@ def test_arrays_stay_whole() -> None:
 def test_columns_keep_their_order_when_there_are_no_rows() -> None:
     types = {"b": IntType(), "a": StringType()}
     assert list(ResultSet({"b": [], "a": []}, types).to_pandas().columns) == ["b", "a"]
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+TIMES = [NOON.astimezone(BERLIN), datetime.datetime(2024, 10, 27, 2, 30, 0, 7, BERLIN, fold=1)]
+
+
+@pytest.mark.parametrize("zone", [datetime.UTC, BERLIN, datetime.timezone(datetime.timedelta(hours=-5))], ids=str)
+def test_timestamps_are_those_that_pandas_makes(zone: datetime.tzinfo) -> None:
+    values = [None, *(value.astimezone(zone) for value in TIMES)]
+    made = frame(TimestampType(nullable=True), *values)["c"]
+    pd.testing.assert_series_equal(made, pd.Series(values, name="c"), check_exact=True)
+    assert made.dt.tz == zone
+
+
+@pytest.mark.parametrize(
+    ("column_type", "values"),
+    [
+        pytest.param(IntType(), [2**63, 1], id="int beyond 64 bits"),
+        pytest.param(IntType(nullable=True), [2**70, None], id="int beyond 64 bits and null"),
+        pytest.param(TimestampType(), [NOON, NOON.astimezone(BERLIN)], id="times of several zones"),
+        pytest.param(TimestampType(), [datetime.datetime(1, 1, 1, tzinfo=BERLIN)], id="the beginning of time"),
+        pytest.param(TimestampType(nullable=True), [None, None], id="no times"),
+        pytest.param(TimestampType(), [NOON.replace(tzinfo=None)], id="time without a zone"),
+        pytest.param(FloatType(nullable=True), [0.1, None, float("nan"), float("inf"), -0.0], id="floats"),
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_as_pandas_makes_it(column_type: ColumnType, values: list[Any]) -> None:
+    pd.testing.assert_series_equal(frame(column_type, *values)["c"], pd.Series(values, name="c"), check_exact=True)
+
+
+def test_a_frame_is_its_own() -> None:
+    result = ResultSet({"i": [1, 2], "x": [0.5, 1.5]}, {"i": IntType(), "x": FloatType()})
+    made = result.to_pandas()
+    made.loc[0, "i"] = 7
+    made["y"] = made["x"] * 2
+    assert (result["i"], result.to_pandas()["i"].tolist()) == ([1, 2], [1, 2])

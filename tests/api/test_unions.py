@@ -113,7 +113,7 @@ def test_it_describes_itself(both: pxt.Query) -> None:
         pytest.param(lambda a, _: a.select([a.n], a.n).union(a.select(a.n, BYTES)), "have none in common", id="types"),
         pytest.param(lambda a, _: a.union(), "at least one", id="alone"),
         pytest.param(lambda a, _: a.union([1]), "takes queries and tables, got list", id="no query"),
-        pytest.param(lambda a, _: a.union(a).where(a.n == 1), "not in table", id="columns of a branch"),
+        pytest.param(lambda a, _: a.union(a).where(a.n == 1), "of another table", id="columns of a branch"),
         pytest.param(lambda a, b: a.union(a).join(b, how="cross"), "on a union", id="join"),
         pytest.param(lambda a, _: a.union(a).sample(1), "on a union", id="sample"),
         pytest.param(lambda a, _: a.union(a).delete(), "takes the rows of one table", id="delete"),

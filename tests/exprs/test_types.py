@@ -2,7 +2,15 @@
 
 import pytest
 
-from pixeltable.exceptions import Error, InvalidExpression, TypeMismatch
+from pixeltable.exceptions import (
+    Error,
+    InvalidExpression,
+    NotCalled,
+    NoValueYet,
+    RequestError,
+    TypeMismatch,
+    UnknownMethod,
+)
 from pixeltable.exprs.leaves import as_expr
 from tests.exprs.test_text import NAMES
 
@@ -59,9 +67,11 @@ def test_type(source: str, line: str) -> None:
 
 
 MISMATCHES = """\
-i + s           : + requires numeric types, but right operand has type `String`
-s - s           : - requires numeric types, but left operand has type `String`
-b + 1           : + requires numeric types, but left operand has type `Bool`
+i + s           : i + s: + requires numeric types, got `Int` and `String`. Numbers can be added, and a String to
+s - s           : s - s: - requires numeric types, got `String` and `String`. Both operands are
+b + 1           : + requires numeric types, got `Bool` and `Int`
+i + [1]         : i + [1]: + requires numeric types, got `Int` and `Json`
+k * {'k': i}    : * requires numeric types, got `Int | None` and `Json`
 ts - ts         : no column type holds the difference of `Timestamp` and `Timestamp`
 ts - datetime.datetime(2024, 1, 1) : Use a.date_diff(b, unit)
 d - d           : Use a.date_diff(b, unit)
@@ -71,25 +81,29 @@ d + datetime.timedelta(hours=1)    : a `Date` moves by whole days
 i + datetime.timedelta(1)          : a timedelta fits a Timestamp or a Date, but i has type `Int`
 datetime.timedelta(1) - ts         : nothing can be subtracted from a timedelta
 datetime.timedelta(1) + j          : a timedelta fits a Timestamp or a Date, but j has type `Json`
-s * 1.5         : * requires numeric types, but left operand has type `String`
--s              : requires a numeric type, but the operand has type `String`
-i < 'a'         : 'a' cannot be used as `Int`: expected an int, got str 'a'
+s * 1.5         : * requires numeric types, got `String` and `Float`. Numbers can be multiplied, and a String by an Int
+-s              : requires a numeric type, but the operand has type `String`. To order by something descending:
+i < 'a'         : i < 'a': cannot compare `Int` with `String`. Numbers compare with numbers
+i == [1]        : i == [1]: cannot compare `Int` with `Json`
+i == {'k': i}   : cannot compare `Int` with `Json`
 s == 1          : cannot compare `String` with `Int`
 i == b          : cannot compare `Int` with `Bool`
-ts > d          : cannot compare `Timestamp` with `Date`
-a == a          : cannot compare `Array[(3, None), float32]` with `Array[(3, None), float32]`
-ts > 'soon'     : the String 'soon' cannot be used as `Timestamp`
-d == '2024'     : the String '2024' cannot be used as `Date`
-u == 'x'        : 'x' cannot be used as `UUID`
+ts > d          : cannot compare `Timestamp` with `Date`. The day of a Timestamp is its .date()
+a == a          : cannot compare `Array[(3, None), float32]` with `Array[(3, None), float32]`. Arrays are compared by
+ts > 'soon'     : ts > 'soon': the String 'soon' cannot be used as `Timestamp`: Invalid isoformat
+d == '2024'     : d == '2024': the String '2024' cannot be used as `Date`
+u == 'x'        : 'x' cannot be used as `UUID`: expected a UUID, got str 'x'. Write it as 32 hexadecimal digits
 i < None        : null has no order
-i & b           : & requires Bool operands, but `i` has type `Int`
-b | 1           : | requires Bool operands, but `1` has type `Int`
-~i              : ~ requires Bool operands, but `i` has type `Int`
+i & b           : i & b: & requires Bool operands, got `Int` and `Bool`. Put comparisons in parentheses:
+b | None        : b | None: | requires Bool operands, got `Bool` and None
+j.a & b         : got `Json | None` and `Bool`. If it always holds a bool: j.a.astype(pxt.Bool)
+b | 1           : b | 1: | requires Bool operands, got `Bool` and `Int`
+~i              : ~i: ~ requires Bool operands, got `Int`
 s[0]            : `s` has type `String`, which has no items
 i.isin(1)       : takes a list of values, got 1
 i.isin('ab')    : takes a list of values, got 'ab'
 i.isin([k])     : takes plain values, got the expression k
-d.isin(['soon']) : the String 'soon' cannot be used as `Date`
+d.isin(['soon']) : d.isin(): the String 'soon' cannot be used as `Date`
 a.isin([1])     : values of type `Array[(3, None), float32]` cannot be compared
 """
 
@@ -116,6 +130,7 @@ def test_operands_of_the_wrong_type(line: str) -> None:
         "a[...]",
         "a[i]",
         "a[:i]",
+        "a[0, 0, 0]",
     ],
 )
 def test_what_no_expression_can_hold(source: str) -> None:
@@ -123,13 +138,20 @@ def test_what_no_expression_can_hold(source: str) -> None:
         eval(source, NAMES)
 
 
-@pytest.mark.parametrize("source", ["bool(b)", "b and c", "not b", "i if b else k"])
+@pytest.mark.parametrize("source", ["bool(b)", "b and c", "not b", "i if b else k", "1 < i < 3", "i in [1]"])
 def test_an_expression_has_no_truth(source: str) -> None:
-    with pytest.raises(TypeError, match=r"Use &, \| and ~"):
+    with pytest.raises(NoValueYet, match=r"is known only when a query runs, .* Use &, \| and ~"):
         eval(source, NAMES)
 
 
-@pytest.mark.parametrize("source", ["len(s)", "list(j)", "[*j]", "(s + n).similarity('x')", "(i + 1).errormsg"])
+@pytest.mark.parametrize("source", ["len(s)", "list(j)", "[*j]", "1 in i", "int(i)", "float(x)"])
+@pytest.mark.parametrize("kind", [RequestError, TypeError])
+def test_an_expression_is_no_value_yet(source: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=r"is known only when a query runs, so .*\. [A-Z]"):
+        eval(source, NAMES)
+
+
+@pytest.mark.parametrize("source", ["(s + n).similarity('x')", "(i + 1).errormsg"])
 def test_what_only_a_column_or_a_query_has(source: str) -> None:
     with pytest.raises(Error):
         eval(source, NAMES)
@@ -150,8 +172,11 @@ def test_a_similarity_takes_one_query(source: str) -> None:
 
 
 def test_unknown_method_names_those_there_are() -> None:
-    with pytest.raises(AttributeError, match=r"type Int has no method 'uper'; it has .*similarity"):
+    with pytest.raises(UnknownMethod, match=r"`i` has type `Int`, which has no method 'uper'. Methods: .*similarity"):
         NAMES["i"].uper()
+    with pytest.raises(UnknownMethod, match=r"Did you mean 'upper'\?"):
+        NAMES["s"].uper()
+    assert not hasattr(NAMES["i"], "upper")
 
 
 def test_wrong_typed_members_are_left_out() -> None:
@@ -176,7 +201,18 @@ def test_a_long_sum_has_its_type_at_once() -> None:
     assert str(total.type) == "Float"
 
 
-NOT_CALLED = ["j.count == 5", "j.count != 5", "j.keys > 1", "1 < j.keys", "[j.values, i]", "i + s.len", "s.len[0]"]
+NOT_CALLED = [
+    "j.count == 5",
+    "j.count != 5",
+    "j.keys > 1",
+    "1 < j.keys",
+    "[j.values, i]",
+    "i + s.len",
+    "s.len[0]",
+    "s.len + 1",
+    "1 - s.len",
+    "-s.len",
+]
 
 
 @pytest.mark.parametrize("source", NOT_CALLED)
@@ -196,5 +232,6 @@ def test_what_is_below_a_method_is_below_the_key_of_its_name() -> None:
 
 
 def test_a_method_of_text_has_no_attributes() -> None:
-    with pytest.raises(AttributeError, match="a method has no attribute 'first'"):
+    with pytest.raises(NotCalled, match=r"`s.len` is a method, .* Call it: s.len\("):
         eval("s.len.first", NAMES)
+    assert not hasattr(NAMES["s"].len, "first")

@@ -23,7 +23,7 @@ from pixeltable.types.column_type import (
     encode_type,
     fits,
 )
-from pixeltable.types.json_form import json_form, png_bytes
+from pixeltable.types.json_form import json_line, png_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,8 +108,7 @@ def _uuids(arrow: Any, values: list[Any]) -> Any:
 
 
 def _json_text(arrow: Any, values: list[Any]) -> Any:
-    texts = [None if value is None else json.dumps(json_form(value), ensure_ascii=False) for value in values]
-    return _text(arrow, texts)
+    return _text(arrow, [None if value is None else json_line(value) for value in values])
 
 
 def _images(arrow: Any, values: list[Any]) -> Any:
@@ -136,24 +135,24 @@ def _nested_lists(arrow: Any, column_type: ArrayType, values: list[Any]) -> Any:
     dtype = _common_dtype(column_type, present)
     filler = np.zeros([length or 0 for length in shape], dtype=dtype)  # what a fixed-size list holds where it is null
     arrays = [filler if value is None else value for value in values]
-    lists = arrow.array(np.concatenate([a.ravel() for a in arrays] or [filler[:0].ravel()]).astype(dtype, copy=False))
+    lists = arrow.array(np.concatenate(arrays or [filler.ravel()[:0]], axis=None).astype(dtype, copy=False))
     if dtype.kind == "U":
         lists = lists.cast(arrow.string())
+    shapes = np.array([array.shape for array in arrays], dtype=np.int64).reshape(len(arrays), len(shape))
     nulls = arrow.array([value is None for value in values], arrow.bool_())
     for axis in reversed(range(len(shape))):
         mask = nulls if axis == 0 and len(present) < len(values) else None
         if shape[axis]:
             lists = arrow.FixedSizeListArray.from_arrays(lists, shape[axis], mask=mask)
         else:
-            lists = arrow.ListArray.from_arrays(_offsets(arrays, axis), lists, mask=mask)
+            lists = arrow.ListArray.from_arrays(_offsets(shapes, axis), lists, mask=mask)
     return lists
 
 
-def _offsets(arrays: Sequence["np.ndarray[Any, Any]"], axis: int) -> "np.ndarray[Any, Any]":
+def _offsets(shapes: "np.ndarray[Any, Any]", axis: int) -> "np.ndarray[Any, Any]":
     """Where each list of dimension `axis` starts and ends: every array has as many of them as the outer ones hold."""
-    lengths = np.array([a.shape[axis] for a in arrays], dtype=np.int64)
-    counts = [int(np.prod(a.shape[:axis])) for a in arrays]
-    offsets = np.concatenate([[0], np.cumsum(np.repeat(lengths, counts))])
+    counts = shapes[:, :axis].prod(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(np.repeat(shapes[:, axis], counts))])
     if offsets[-1] > np.iinfo(np.int32).max:
         raise Unsupported(f"its arrays have {offsets[-1]} elements in all, more than fit into one Arrow list array")
     return offsets.astype(np.int32)
@@ -161,10 +160,11 @@ def _offsets(arrays: Sequence["np.ndarray[Any, Any]"], axis: int) -> "np.ndarray
 
 def _common_shape(column_type: ArrayType, present: Sequence["np.ndarray[Any, Any]"]) -> tuple[int | None, ...]:
     """The declared shape, or that of a query result whose type says nothing: as many open lengths as dimensions."""
-    if column_type.shape is not None and all(fits(value.shape, column_type.shape) for value in present):
+    shapes = {value.shape for value in present}
+    if column_type.shape is not None and all(fits(shape, column_type.shape) for shape in shapes):
         shape = column_type.shape
     else:
-        dimensions = {value.ndim for value in present} or {1}
+        dimensions = {len(shape) for shape in shapes} or {1}
         if len(dimensions) > 1:
             raise Unsupported(f"its arrays have {' and '.join(map(str, sorted(dimensions)))} dimensions")
         shape = (None,) * dimensions.pop()

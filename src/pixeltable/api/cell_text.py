@@ -23,7 +23,7 @@ def cell_text(value: Any) -> str:
     elif isinstance(value, bytes):
         text = repr(value) if len(value) <= 16 else f"{value[:8]!r}... ({len(value)} bytes)"
     elif hasattr(value, "size") and hasattr(value, "mode"):
-        text = f"<Image {value.size[0]}x{value.size[1]} {value.mode}>"
+        text = image_text(value)
     else:
         text = str(value).replace("\n", "\\n")
     return text if len(text) <= CELL_CHARACTERS else f"{text[: CELL_CHARACTERS - 3]}..."
@@ -49,4 +49,18 @@ def array_text(array: "np.ndarray[Any, Any]") -> str:
     """
     if array.ndim == 1 and array.size <= ARRAY_ELEMENTS:
         return f"[{', '.join(cell_text(element) for element in array.tolist())}]"
+    return shape_text(array)
+
+
+def shape_text(array: "np.ndarray[Any, Any]") -> str:
+    """The shape and dtype of an array.
+
+    >>> shape_text(np.zeros((2, 3), dtype="uint8"))
+    'array(2x3, uint8)'
+    """
     return f"array({'x'.join(map(str, array.shape))}, {array.dtype})"
+
+
+def image_text(image: Any) -> str:
+    """The size and mode of a Pillow image."""
+    return f"<Image {image.size[0]}x{image.size[1]} {image.mode}>"

@@ -34,6 +34,13 @@ class Cells:
     def schema(self) -> dict[str, str]:
         return {name: str(column_type) for name, column_type in self.types.items()}
 
+    @property
+    def extent(self) -> str:
+        """How many rows, columns and failed cells there are, in words."""
+        extent = f"{_count(len(self), 'row')} x {_count(len(self.names), 'column')}"
+        failed = sum(map(len, self.errors.values()))
+        return f"{extent}, {_count(failed, 'failed cell')}" if failed else extent
+
     def column(self, name: str) -> list[Any]:
         """The values of a column; the list is the one held here.
 
@@ -69,6 +76,10 @@ class Cells:
             for name, found in self.errors.items()
         }
         return Cells({name: values[rows] for name, values in self.columns.items()}, self.types, errors)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def is_position(key: Any) -> bool:

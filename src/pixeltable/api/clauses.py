@@ -6,13 +6,14 @@ from typing import Any, get_args
 
 from pixeltable.exceptions import AmbiguousColumn, InvalidArgument, JoinedWithItself
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.operators import And, Comparison
 from pixeltable.plan.joins import Source
 from pixeltable.plan.query import Branch, How, Join, QuerySpec, Sample
 from pixeltable.session.relations import Relation
 
 _HOWS = get_args(How)
+_ON = "Write on=t.id == u.id, or on=t.id for columns of the same name."
 
 
 def join_of(relation: Relation, other: Any, on: Any, how: Any) -> Join:
@@ -23,12 +24,13 @@ def join_of(relation: Relation, other: Any, on: Any, how: Any) -> Join:
     """
     source = getattr(other, "_source", None)
     if not isinstance(source, Source):
-        raise InvalidArgument(f"join() takes a table, got {type(other).__name__}", hint="Or an alias: t.alias('a').")
+        raise InvalidArgument(f"join() takes a table, got {shown(other)}", hint="Or an alias: t.alias('a').")
     if how not in _HOWS:
-        raise InvalidArgument(f"how must be one of {', '.join(map(repr, _HOWS))}, got {how!r}")
-    if (how == "cross") != (on is None):
-        fact = "a cross join takes no `on`" if how == "cross" else f"a join with how={how!r} needs `on`"
-        raise InvalidArgument(fact, hint="Write on=t.id == u.id, or on=t.id for columns of the same name.")
+        raise InvalidArgument(f"join(): how must be one of {', '.join(map(repr, _HOWS))}, got {how!r}")
+    if how == "cross" and on is not None:
+        raise InvalidArgument("a cross join takes no `on`", hint="To choose among all pairs: .where(...).")
+    if how != "cross" and on is None:
+        raise InvalidArgument(f"a join with how={how!r} needs `on`", hint=_ON)
     for known in relation.sources:
         if (known.record.id, known.alias) == (source.record.id, source.alias):
             raise JoinedWithItself(source.record.path)
@@ -56,14 +58,14 @@ def _condition(relation: Relation, other: Source, on: Any) -> Expr:
         parts = tuple(_equal_namesakes(relation, other, ref) for ref in refs)
         return parts[0] if len(parts) == 1 else And(parts)
     if not isinstance(on, Expr):
-        raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {type(on).__name__}")
+        raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {shown(on)}", hint=_ON)
     return on
 
 
 def _equal_namesakes(relation: Relation, other: Source, ref: Any) -> Expr:
     """That a column of the relation equals the one of the same name in the other table; `ref` may be either."""
     if not isinstance(ref, ColumnRef):
-        raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {ref!r}")
+        raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {shown(ref)}", hint=_ON)
     theirs = _ref(other, ref.name)
     if (ref.table, ref.alias) != (other.record.id, other.alias):
         return Comparison("==", ref, theirs)
@@ -90,21 +92,27 @@ def sample_of(n: Any, n_per_stratum: Any, fraction: Any, seed: Any, strata: Sequ
     """
     given = {name: value for name, value in zip(_SIZES, (n, n_per_stratum, fraction), strict=True) if value is not None}
     if len(given) != 1:
-        raise InvalidArgument(f"sample() takes just one of {', '.join(_SIZES)}, got {', '.join(given) or 'none'}")
+        raise InvalidArgument(
+            f"sample() takes just one of {', '.join(_SIZES)}, got {', '.join(given) or 'none'}", hint=_SIZE
+        )
     for name in given.keys() - {"fraction"}:
         if type(given[name]) is not int or given[name] < 0:
-            raise InvalidArgument(f"sample(): {name} must be a non-negative int, got {given[name]!r}")
-    if fraction is not None and not (isinstance(fraction, int | float) and 0 <= fraction <= 1):
-        raise InvalidArgument(f"sample(): fraction must be a number from 0 to 1, got {fraction!r}")
+            raise InvalidArgument(f"sample(): {name} must be a non-negative int, got {given[name]!r}", hint=_SIZE)
+    if fraction is not None and not (type(fraction) in (int, float) and 0 <= fraction <= 1):
+        raise InvalidArgument(f"sample(): fraction must be a number from 0 to 1, got {fraction!r}", hint=_SIZE)
     if n_per_stratum is not None and not strata:
-        raise InvalidArgument("sample(): n_per_stratum needs stratify_by, which says what a stratum is")
+        raise InvalidArgument(
+            "sample(): n_per_stratum needs stratify_by, which says what a stratum is",
+            hint="Such as stratify_by=t.name.",
+        )
     if seed is not None and type(seed) is not int:
-        raise InvalidArgument(f"sample(): seed must be an int, got {seed!r}")
+        raise InvalidArgument(f"sample(): seed must be an int, got {seed!r}", hint="Such as seed=1.")
     share = None if fraction is None else float(fraction)
     return Sample(random.getrandbits(32) if seed is None else seed, n, n_per_stratum, share, tuple(strata))
 
 
 _SIZES = ("n", "n_per_stratum", "fraction")
+_SIZE = "Such as sample(n=10) or sample(fraction=0.1)."
 
 
 def sample_text(sample: Sample) -> str:

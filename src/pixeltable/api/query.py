@@ -14,7 +14,7 @@ from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonPath
-from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
+from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr, as_key, shown
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.variable import Variable
@@ -88,7 +88,10 @@ class Query(QueryChanges, QuerySources):
         if self._spec.where is not None:
             raise InvalidState("the query has a where() already", hint="Combine conditions with & and |.")
         if self._spec.sample is not None:
-            raise InvalidState("where() comes before sample(), which chooses among the rows that it keeps")
+            raise InvalidState(
+                "the query has a sample() already, which chooses among the rows that where() keeps",
+                hint="Write where() first: t.where(...).sample(...).",
+            )
         relation = self._relation
         resolved = relation.resolve(predicate) if isinstance(predicate, Expr) else predicate
         bind_predicate(resolved, relation.record)
@@ -98,14 +101,26 @@ class Query(QueryChanges, QuerySources):
         """Sort by expressions; further calls add keys of lower priority. Null comes last ascending, first descending.
 
         Rows that are equal in all keys keep the order in which they were inserted.
+
+        Raises:
+            InvalidExpression: a key is no expression, or has no single value in the groups of the query.
+            TypeMismatch: a key is an array or a medium, which has no order.
         """
-        items = tuple(OrderItem(as_expr(expr), asc) for expr in exprs)
+        if not isinstance(asc, bool):
+            raise InvalidArgument(
+                f"order_by(): asc is True or False, got {asc!r}",
+                hint="For keys in different directions: .order_by(a).order_by(b, asc=False).",
+            )
+        items = tuple(OrderItem(as_key(expr, role="order_by()"), asc) for expr in exprs)
         relation = self._relation
         for item in items:
             bind_item(relation.resolve(item.expr), relation.record, role="order_by()")
             if isinstance(item.expr.type, ArrayType | MediaType):
-                raise TypeMismatch(f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order")
-        return self._with(order_by=(*self._spec.order_by, *items))
+                raise TypeMismatch(
+                    f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order",
+                    hint="Order by a part of it, or by what a function makes of it.",
+                )
+        return self._checked(order_by=(*self._spec.order_by, *items))
 
     def group_by(self, *exprs: Any) -> "Query":
         """Yield one row for each group of rows that are equal in all expressions; nulls are equal to one another.
@@ -121,8 +136,8 @@ class Query(QueryChanges, QuerySources):
         if self._spec.group_by:
             raise InvalidState("the query has a group_by() already", hint="Give all expressions in one call.")
         if not exprs:
-            raise InvalidArgument("group_by() takes at least one expression")
-        keys = tuple(as_expr(expr) for expr in exprs)
+            raise InvalidArgument("group_by() takes at least one expression", hint="Such as group_by(t.name).")
+        keys = tuple(as_key(expr, role="group_by()") for expr in exprs)
         relation = self._relation
         for key in keys:
             bind_key(relation.resolve(key), relation.record)
@@ -183,10 +198,11 @@ class Query(QueryChanges, QuerySources):
         self._refuse_on_union("sample")
         if spec.joins or spec.order_by or spec.limit is not None or spec.group_by or spec.sample or spec.distinct:
             raise Unsupported(
-                "sample() comes before order_by(), group_by(), limit() and distinct(); it takes no join()"
+                "sample() comes before order_by(), group_by(), limit() and distinct(); it takes no join()",
+                hint="Write it first: t.where(...).sample(...).order_by(...).",
             )
         keys = stratify_by if isinstance(stratify_by, list | tuple) else [] if stratify_by is None else [stratify_by]
-        sample = sample_of(n, n_per_stratum, fraction, seed, tuple(as_expr(key) for key in keys))
+        sample = sample_of(n, n_per_stratum, fraction, seed, tuple(as_key(key, role="sample()") for key in keys))
         relation = self._relation
         for key in sample.stratify_by:
             bind_key(relation.resolve(key), relation.record, role="sample()")
@@ -195,9 +211,10 @@ class Query(QueryChanges, QuerySources):
     def _checked(self, **clauses: Any) -> "Query":
         """As `_with`; what the groups of rows have no value for is refused as soon as both clauses are there."""
         spec = replace(self._spec, **clauses)
-        if spec.select is not None and spec.group_by:
+        if spec.group_by:
+            chosen = (("key", spec.group_by[0]),) if spec.select is None else spec.select
             relation = self._relation
-            check_groups(relation.resolve_spec(spec), relation.record)
+            check_groups(relation.resolve_spec(replace(spec, select=chosen)), relation.record)
         return Query(self._session, spec, self._name)
 
     def _members_for(self, operand: Expr) -> Expr:
@@ -226,7 +243,10 @@ class Query(QueryChanges, QuerySources):
             if isinstance(value, Variable) and isinstance(value.type, IntType):
                 clauses[f"variable_{clause}"] = value
             elif type(value) is not int or value < 0:
-                raise InvalidArgument(f"limit(): {name} must be a non-negative int, got {value!r}")
+                raise InvalidArgument(
+                    f"limit(): {name} must be a non-negative int, got {shown(value)}",
+                    hint="Such as limit(10, offset=20).",
+                )
             elif offset is not None or clause == "limit":
                 clauses[clause] = value
         return self._with(**clauses)
@@ -250,15 +270,16 @@ class Query(QueryChanges, QuerySources):
 
     def head(self, n: int = 10) -> ResultSet:
         """The first `n` rows in the order of insertion."""
-        self._require_row_order("head")
+        self._require_row_order("head", n)
         return self.limit(n).collect()
 
     def tail(self, n: int = 10) -> ResultSet:
         """The last `n` rows in the order of insertion."""
-        self._require_row_order("tail")
+        self._require_row_order("tail", n)
         return self._with(row_order="newest", limit=n).collect()[::-1]
 
-    def _require_row_order(self, method: str) -> None:
+    def _require_row_order(self, method: str, n: Any) -> None:
+        _require_count(method, n)
         if self._spec.order_by or self._spec.limit is not None:
             raise Unsupported(f"{method}() cannot be used with order_by() or limit()", hint="Use limit(n).collect().")
         if is_grouped(self._spec) or self._spec.distinct:
@@ -268,6 +289,7 @@ class Query(QueryChanges, QuerySources):
 
     def show(self, n: int = 20) -> ResultSet:
         """At most `n` rows of the result."""
+        _require_count("show", n)
         fewer = self.limit(n) if self._spec.limit is None else self.limit(min(n, self._spec.limit), self._spec.offset)
         return fewer.collect()
 
@@ -285,6 +307,13 @@ class Query(QueryChanges, QuerySources):
 def clauses_of(query: Query) -> tuple[str, QuerySpec]:
     """The path of the table and the clauses, for those who store the query."""
     return query._name, query._spec  # noqa: SLF001  # a friend
+
+
+def _require_count(method: str, n: Any) -> None:
+    if type(n) is not int or n < 0:
+        raise InvalidArgument(
+            f"{method}(): n must be a non-negative int, got {shown(n)}", hint=f"Such as {method}(10)."
+        )
 
 
 def _stem(expr: Expr) -> str | None:

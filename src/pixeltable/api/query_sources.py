@@ -38,7 +38,10 @@ class QuerySources(QueryText):
         spec = self._spec
         self._refuse_on_union("join")
         if spec.select is not None or spec.order_by or spec.limit is not None or spec.group_by or spec.sample:
-            raise Unsupported("join() comes before select(), group_by(), order_by(), limit() and sample()")
+            raise Unsupported(
+                "join() comes before select(), group_by(), order_by(), limit() and sample()",
+                hint="Write it first: t.join(...).select(...).",
+            )
         join = join_of(self._relation, other, on, how)
         joined = replace(spec, joins=(*spec.joins, join))
         query = self._of(joined)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, overload
 from pixeltable.api.arrow import arrow_table, polars_frame
 from pixeltable.api.cell_text import cell_text
 from pixeltable.api.cells import Cells, is_position, same_values
+from pixeltable.api.cells_html import SHOWN_ROWS, cells_html
 from pixeltable.api.pandas_frame import pandas_frame
 from pixeltable.api.pydantic_rows import Model, check_model, validated
-from pixeltable.api.table_text import GAP, Align, cut_middle, html_table, text_table
+from pixeltable.api.table_text import GAP, Align, cut_middle, text_table
 from pixeltable.exceptions import InvalidArgument
 from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import NUMERIC, ColumnType
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-SHOWN_ROWS = 60
 SHOWN_CHARACTERS = 120
 
 
@@ -141,11 +141,10 @@ class ResultSet:
             align=["right", *self._align()],
             width=SHOWN_CHARACTERS,
         )
-        return f"{table}\n\n[{self._extent()}]"
+        return f"{table}\n\n[{self._cells.extent}]"
 
     def _repr_html_(self) -> str:
-        table = html_table(self._cells.names, [row for _, row in self._shown_rows()], align=self._align())
-        return f"{table}\n<p>{self._extent()}</p>"
+        return cells_html(self._cells)
 
     def _shown_rows(self) -> list[tuple[int | str, list[str]]]:
         """Number and texts of each row to show; dots stand for rows left out."""
@@ -160,12 +159,3 @@ class ResultSet:
 
     def _align(self) -> list[Align]:
         return ["right" if isinstance(kind, NUMERIC) else "left" for kind in self._cells.types.values()]
-
-    def _extent(self) -> str:
-        extent = f"{_count(len(self), 'row')} x {_count(len(self._cells.names), 'column')}"
-        failed = sum(map(len, self._cells.errors.values()))
-        return f"{extent}, {_count(failed, 'failed cell')}" if failed else extent
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from pixeltable.api.cells import Cells, same_value
+from pixeltable.api.cells_html import cells_html, row_html
 from pixeltable.exceptions import UnknownResultColumn
 from pixeltable.types.cell_error import CellError
 from pixeltable.types.column_type import ColumnType
@@ -49,6 +50,9 @@ class Row(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"Row({self._cells!r})"
+
+    def _repr_html_(self) -> str:
+        return row_html(self._cells, self.errors)
 
     def to_json(self) -> dict[str, Any]:
         """The cells as JSON-ready data, see `json_form`."""
@@ -106,6 +110,9 @@ class RowBatch(Sequence[Row]):
 
     def __repr__(self) -> str:
         return f"RowBatch([{', '.join(repr(self._cells.row(i)) for i in range(len(self)))}])"
+
+    def _repr_html_(self) -> str:
+        return cells_html(self._cells)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Each row as JSON-ready data."""

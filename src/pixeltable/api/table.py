@@ -62,9 +62,9 @@ class Table(TableIndexes, TableReports):
         `t.join(a := t.alias('a'), on=t.parent == a.id).select(t.id, a.title)`
 
         Raises:
-            InvalidColumnName: the name is no identifier.
+            InvalidName: the name is no identifier.
         """
-        check_column_name(name, reserved=frozenset())
+        check_column_name(name, reserved=frozenset(), noun="alias")
         return TableAlias(self._session, self._id, self._path, name)
 
     def __eq__(self, other: object) -> bool:

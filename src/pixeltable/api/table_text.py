@@ -1,4 +1,4 @@
-"""Tables as plain text and as HTML, from cells that are text already; how values become text is in `cell_text`."""
+"""Tables as plain text and as HTML, from cells that are text already: see `cell_text` and `cell_html` for values."""
 
 import html
 from collections.abc import Sequence
@@ -8,6 +8,12 @@ Align = Literal["left", "right"]
 Item = TypeVar("Item")
 
 GAP = "..."
+
+
+class Html(str):
+    """Text that is HTML, as opposed to one that has to be escaped."""
+
+    __slots__ = ()
 
 
 def text_table(
@@ -33,7 +39,7 @@ def text_table(
 
 
 def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, align: Sequence[Align]) -> str:
-    """An HTML table; every text is escaped.
+    """An HTML table; every text is escaped, unless it is `Html`.
 
     >>> html_table(["a<b"], [["1"]], align=["right"]).count("a&lt;b")
     1
@@ -74,7 +80,7 @@ def _columns_that_fit(widths: Sequence[int], limit: int | None) -> list[int | No
 
 def _html_row(tag: str, cells: Sequence[str], align: Sequence[Align]) -> str:
     inner = "".join(
-        f'      <{tag} style="text-align: {side};">{html.escape(text)}</{tag}>\n'
+        f'      <{tag} style="text-align: {side};">{text if isinstance(text, Html) else html.escape(text)}</{tag}>\n'
         for text, side in zip(cells, align, strict=True)
     )
     return f"    <tr>\n{inner}    </tr>"

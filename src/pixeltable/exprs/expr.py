@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from pixeltable.exceptions import InvalidExpression, Unsupported
+from pixeltable.exceptions import NotCalled, NoValueYet, UnknownMethod
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType
 
@@ -90,8 +90,8 @@ class Expr:
             return Method(method, self)
         if kind == "Json":
             return BUILDERS["field"](self, name)
-        known = sorted({n for k, n in (*METHODS, *PROPERTIES) if k in (kind, "*")})
-        raise AttributeError(f"an expression of type {self.type} has no method {name!r}; it has {', '.join(known)}")
+        known = {n for k, n in (*METHODS, *PROPERTIES) if k in (kind, "*")}
+        raise UnknownMethod(name, expr=str(self), type_name=str(self.type), known=known)
 
     def __getitem__(self, key: Any) -> "Expr":
         return BUILDERS["item"](self, key)
@@ -134,16 +134,26 @@ class Expr:
         return BUILDERS["astype"](self, target)
 
     def __bool__(self) -> NoReturn:
-        raise TypeError(
-            f"the value of `{self}` is known only when a query runs, so it cannot be used with and, or, not or if. "
-            "Use &, | and ~, with parentheses around comparisons."
+        raise NoValueYet(
+            str(self),
+            use="it cannot be used with and, or, not, in or if",
+            hint="Use &, | and ~, with parentheses around comparisons, and isin().",
         )
 
     def __iter__(self) -> NoReturn:
-        raise Unsupported(f"`{self}` cannot be iterated over", hint="Run a query: table.select(...).collect().")
+        raise NoValueYet(str(self), use="it cannot be iterated over", hint="Run a query: table.select(...).collect().")
+
+    def __contains__(self, _: Any) -> NoReturn:  # without it Python says just that there is no iterating
+        raise NoValueYet(str(self), use="`in` cannot look into it", hint="Strings and Json have .contains().")
 
     def __len__(self) -> NoReturn:
-        raise Unsupported(f"len() of `{self}` is undefined", hint="Strings and Json have .len(), tables .count().")
+        raise NoValueYet(str(self), use="it has no len()", hint="Strings and Json have .len(), tables .count().")
+
+    def __int__(self) -> NoReturn:
+        raise NoValueYet(str(self), use="it is no int yet", hint="Convert where the query runs: .astype(pxt.Int).")
+
+    def __float__(self) -> NoReturn:
+        raise NoValueYet(str(self), use="it is no float yet", hint="Use a function: pxtf.math, or a @pxt.udf.")
 
     def __repr__(self) -> str:
         return str(self)
@@ -185,23 +195,28 @@ class Method(functools.partial[Any]):
         return self._key()[key]
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not self._is_of_json():
-            raise AttributeError(f"a method has no attribute {name!r}")
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if not self._is_of_json():
+            self.refuse()
         return getattr(self._key(), name)
 
     def refuse(self, *_: Any) -> NoReturn:
         """Say that it is not called.
 
         Raises:
-            InvalidExpression: always.
+            NotCalled: always.
         """
         receiver, name = self.args[0], self.func.__name__
         hint = f"Call it: {receiver}.{name}(...)."
         if self._is_of_json():
             hint += f" What an object has under that key is {receiver}[{name!r}]."
-        raise InvalidExpression(f"`{receiver}.{name}` is a method, which has no value until it is called", hint=hint)
+        raise NotCalled(f"{receiver}.{name}", hint=hint)
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __invert__ = refuse
+    __and__ = __rand__ = __or__ = __ror__ = __bool__ = __len__ = __iter__ = refuse
 
     def _is_of_json(self) -> bool:
         return bool(self.args[0].type.name == "Json")

@@ -121,9 +121,7 @@ def _field(source: Expr, name: str) -> Expr:
 @builder("item")
 def _item(source: Expr, key: Any) -> Expr:
     if isinstance(source.type, ArrayType):
-        return ArrayItem(
-            source, tuple(_array_index(source, item) for item in (key if isinstance(key, tuple) else (key,)))
-        )
+        return _array_item(source, key if isinstance(key, tuple) else (key,))
     if not isinstance(source.type, JsonType):
         raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
     if isinstance(key, slice):
@@ -142,12 +140,24 @@ def _slice(source: Expr, key: slice) -> slice:
     return key
 
 
+def _array_item(source: Expr, key: tuple[Any, ...]) -> Expr:
+    shape = source.type.shape if isinstance(source.type, ArrayType) else None
+    if shape is not None and len(key) > len(shape):
+        raise InvalidExpression(
+            f"{source}[{', '.join(map(repr, key))}]: {len(key)} positions are too many for the type `{source.type}`",
+            hint="Give at most one for each dimension.",
+        )
+    return ArrayItem(source, tuple(_array_index(source, item) for item in key))
+
+
 def _array_index(source: Expr, item: Any) -> int | slice:
     bounds = (item.start, item.stop, item.step) if isinstance(item, slice) else (item,)
     for bound in bounds:
         is_open = bound is None and isinstance(item, slice)
         if not is_open and (isinstance(bound, bool) or not isinstance(bound, int | np.integer)):
-            raise InvalidExpression(f"{source}[{item!r}]: an array takes positions (int) and slices of them")
+            raise InvalidExpression(
+                f"{source}[{item!r}]: an array takes positions (int) and slices of them", hint="Such as a[0, 1:3]."
+            )
     plain_bounds = [None if bound is None else int(bound) for bound in bounds]
     return slice(*plain_bounds) if isinstance(item, slice) else int(item)
 

@@ -70,10 +70,34 @@ def as_expr(value: Any) -> Expr:
     found = literal_type(value)
     if found is None:
         raise InvalidExpression(
-            f"a value of type {type(value).__name__} cannot be used in an expression: {value!r}",
+            f"a value of type {type(value).__name__} cannot be used in an expression: {shown(value)}",
             hint="Use a column, a str, number, bool, datetime, UUID, list, dict, numpy array or None.",
         )
     return Literal(value, found)
+
+
+def as_key(value: Any, *, role: str) -> Expr:
+    """`value` as what rows are ordered or grouped by, which has to be an expression: all rows are equal in a literal.
+
+    Raises:
+        InvalidExpression: it is none.
+    """
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, Method):
+        value.refuse()
+    hint = "Such as a column: t.name."
+    if isinstance(value, list | tuple):
+        hint = "Give several one by one, without a list."
+    elif isinstance(value, str) and value.isidentifier():
+        hint = f"If that is a column: t.{value}."
+    raise InvalidExpression(f"{role} takes expressions, got {shown(value)}", hint=hint)
+
+
+def shown(value: Any) -> str:
+    """The beginning of what a value looks like, for messages: a table would fill the screen."""
+    text = repr(value).partition("\n")[0]
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _copied(value: Any) -> Any:

@@ -1,13 +1,14 @@
 """Arithmetic, comparison, boolean logic, null tests, membership and conversion."""
 
 import datetime
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import TypeMismatch
 from pixeltable.exprs.expr import Expr, builder, operand_text
-from pixeltable.exprs.leaves import Literal, as_expr
+from pixeltable.exprs.leaves import Literal, as_expr, shown
+from pixeltable.exprs.operand_types import require_bools, require_comparable, require_number, require_numbers
 from pixeltable.exprs.shift import shift
 from pixeltable.types.column_type import (
     NUMERIC,
@@ -254,28 +255,8 @@ def _is_text(*operands: Expr) -> bool:
 
 
 def _arithmetic(op: str, left: Expr, right: Expr) -> Expr:
-    _refuse_times(op, left, right)
-    for side, operand in (("left", left), ("right", right)):
-        if not isinstance(operand.type, (*NUMERIC, JsonType)):
-            raise TypeMismatch(
-                f"{left} {op} {right}: {op} requires numeric types, but {side} operand has type `{operand.type}`"
-            )
+    require_numbers(op, left, right)
     return Arithmetic(op, left, right)
-
-
-def _refuse_times(op: str, left: Expr, right: Expr) -> None:
-    kinds = (TimestampType, DateType)
-    if not isinstance(left.type, kinds) and not isinstance(right.type, kinds):
-        return
-    if op == "-" and isinstance(left.type, kinds) and isinstance(right.type, kinds):
-        raise TypeMismatch(
-            f"{left} - {right}: no column type holds the difference of `{left.type}` and `{right.type}`",
-            hint="Use a.date_diff(b, unit), such as 'microsecond' or 'day'.",
-        )
-    raise TypeMismatch(
-        f"{left} {op} {right}: {op} requires numeric types, got `{left.type}` and `{right.type}`",
-        hint="A Timestamp or a Date can be moved: + or - a datetime.timedelta.",
-    )
 
 
 @builder("+")
@@ -319,29 +300,29 @@ for _op in ("/", "//", "%", "**"):
 
 @builder("negate")
 def _negate(operand: Expr) -> Expr:
-    if not isinstance(operand.type, (*NUMERIC, JsonType)):
-        raise TypeMismatch(f"-{operand}: - requires a numeric type, but the operand has type `{operand.type}`")
+    require_number(operand)
     return Negate(operand)
 
 
 def _comparison(op: str, left: Expr, right: Expr) -> Expr:
-    left, right = _same_type(left, right), _same_type(right, left)
-    kinds = {type(left.type), type(right.type)}
-    fitting = JsonType in kinds or kinds <= set(NUMERIC) or len(kinds) == 1
-    if not fitting or kinds & {ArrayType} or any(issubclass(kind, MediaType) for kind in kinds):
-        raise TypeMismatch(f"{left} {op} {right}: cannot compare `{left.type}` with `{right.type}`")
+    subject = f"{left} {op} {right}"
+    left, right = _same_type(left, right, subject=subject), _same_type(right, left, subject=subject)
+    require_comparable(op, left, right)
     return Comparison(op, left, right)
 
 
-def _same_type(operand: Expr, other: Expr) -> Expr:
+def _same_type(operand: Expr, other: Expr, *, subject: str) -> Expr:
     """A string literal beside a timestamp, date or UUID stands for one: read it as such, now."""
-    if isinstance(operand, Literal) and _is_text(operand) and not isinstance(other.type, StringType | JsonType):
-        return convert_literal(operand, other.type)
+    if isinstance(operand, Literal) and _is_text(operand) and isinstance(other.type, _WRITTEN_AS_TEXT):
+        return convert_literal(operand, other.type, subject=subject)
     return operand
 
 
-def convert_literal(operand: Literal, target: ColumnType) -> Literal:
-    """The literal as a value of `target`.
+_WRITTEN_AS_TEXT = (TimestampType, DateType, UUIDType)
+
+
+def convert_literal(operand: Literal, target: ColumnType, *, subject: str = "") -> Literal:
+    """The literal as a value of `target`; `subject` is what it was found in.
 
     Raises:
         TypeMismatch: it is none.
@@ -354,8 +335,19 @@ def convert_literal(operand: Literal, target: ColumnType) -> Literal:
     except (CellRejected, ValueError) as error:
         reason = error.reason if isinstance(error, CellRejected) else str(error)
         kind, wanted = operand.type.with_nullable(False), target.with_nullable(False)
-        raise TypeMismatch(f"the {kind} {operand} cannot be used as `{wanted}`: {reason}") from None
+        found_in = f"{subject}: " if subject else ""
+        raise TypeMismatch(
+            f"{found_in}the {kind} {operand} cannot be used as `{wanted}`: {reason}",
+            hint=_SPELLINGS.get(type(target), ""),
+        ) from None
     return Literal(value, target.with_nullable(value is None))
+
+
+_SPELLINGS: dict[type[ColumnType], str] = {
+    TimestampType: "Write it as '2024-01-31' or '2024-01-31T12:00:00+01:00'.",
+    DateType: "Write it as '2024-01-31'.",
+    UUIDType: "Write it as 32 hexadecimal digits, with or without '-'.",
+}
 
 
 def _register_comparison(op: str) -> None:
@@ -377,16 +369,10 @@ def _null_test(op: str, operand: Expr) -> Expr:
     return IsNull(operand) if op == "==" else Not(IsNull(operand))
 
 
-def _require_bool(symbol: str, operands: Sequence[Expr]) -> None:
-    for operand in operands:
-        if not isinstance(operand.type, BoolType):
-            raise TypeMismatch(f"{symbol} requires Bool operands, but `{operand}` has type `{operand.type}`")
-
-
 @builder("&")
 def _and(left: Any, right: Any) -> Expr:
     operands = (as_expr(left), as_expr(right))
-    _require_bool("&", operands)
+    require_bools("&", operands)
     return And(
         tuple(part for operand in operands for part in (operand.parts if isinstance(operand, And) else (operand,)))
     )
@@ -395,7 +381,7 @@ def _and(left: Any, right: Any) -> Expr:
 @builder("|")
 def _or(left: Any, right: Any) -> Expr:
     operands = (as_expr(left), as_expr(right))
-    _require_bool("|", operands)
+    require_bools("|", operands)
     return Or(
         tuple(part for operand in operands for part in (operand.parts if isinstance(operand, Or) else (operand,)))
     )
@@ -403,27 +389,32 @@ def _or(left: Any, right: Any) -> Expr:
 
 @builder("~")
 def _not(operand: Expr) -> Expr:
-    _require_bool("~", (operand,))
+    require_bools("~", (operand,))
     return Not(operand)
 
 
 @builder("isin")
 def _isin(operand: Expr, values: Any) -> Expr:
     if isinstance(operand.type, ArrayType | MediaType):
-        raise TypeMismatch(f"{operand}.isin(): values of type `{operand.type}` cannot be compared")
+        raise TypeMismatch(
+            f"{operand}.isin(): values of type `{operand.type}` cannot be compared", hint="Compare what is in them."
+        )
     members_for = getattr(values, "_members_for", None)
     if members_for is not None:  # a query
         return members_for(operand)  # type: ignore[no-any-return]
     if isinstance(values, Expr | str) or not hasattr(values, "__iter__"):
-        raise TypeMismatch(f"{operand}.isin() takes a list of values, got {values!r}")
+        raise TypeMismatch(f"{operand}.isin() takes a list of values, got {shown(values)}", hint="Such as [1, 2].")
     # A set has no order, but an expression has to be the same in every process.
     members = sorted(values, key=repr) if isinstance(values, Set) else values
     literals = [as_expr(value) for value in members if value is not None]
     for literal in literals:
         if not isinstance(literal, Literal):
-            raise TypeMismatch(f"{operand}.isin() takes plain values, got the expression {literal}")
-    if isinstance(operand.type, TimestampType | DateType | UUIDType):
-        literals = [_same_type(literal, operand) for literal in literals]
+            raise TypeMismatch(
+                f"{operand}.isin() takes plain values, got the expression {literal}",
+                hint=f"Compare with it: ({operand} == {literal}) | ...",
+            )
+    if isinstance(operand.type, _WRITTEN_AS_TEXT):
+        literals = [_same_type(literal, operand, subject=f"{operand}.isin()") for literal in literals]
     return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
 
 

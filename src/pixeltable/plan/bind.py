@@ -5,8 +5,8 @@ from dataclasses import replace
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.expr import Expr, rebuild
-from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.expr import Expr, Method, rebuild
+from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.types.column_type import BoolType
 
@@ -42,7 +42,8 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
 def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
     known = {source.id for source in table.lineage}
-    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table not in known}
+    refs = (node for node in expr.walk() if isinstance(node, ColumnRef))
+    foreign = {str(ref) for ref in refs if ref.table not in known or ref.alias is not None}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
 
@@ -84,8 +85,11 @@ def require_bool(expr: object, *, role: str) -> Expr:
     Raises:
         TypeMismatch: it is no Bool.
     """
+    if isinstance(expr, Method):
+        expr.refuse()
+    hint = "Such as a comparison: t.n > 1."
     if not isinstance(expr, Expr):
-        raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {type(expr).__name__}")
+        raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {shown(expr)}", hint=hint)
     if not isinstance(expr.type, BoolType):
-        raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`")
+        raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`", hint=hint)
     return expr

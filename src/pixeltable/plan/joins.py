@@ -29,6 +29,18 @@ class Source:
     record: TableRecord
     alias: str | None = None
 
+    def without_alias(self, node: Expr) -> Expr | None:
+        """A reference to a column of this table, the only one of a query, as one that says nothing of the alias.
+
+        Raises:
+            ForeignColumn: it is a reference to the table under its own name.
+        """
+        if not isinstance(node, ColumnRef) or node.table != self.record.id:
+            return None
+        if node.alias is None:
+            raise ForeignColumn([str(node)], table=f"{self.record.path} as {self.alias}", role="the query")
+        return replace(node, alias=None) if node.alias == self.alias else None
+
 
 @dataclass(frozen=True, slots=True)
 class JoinedHeap(Heap):

@@ -37,22 +37,15 @@ class Relation:
         if len(self.sources) > 1:
             return resolved(expr, self.sources, self.record.columns)
         (source,) = self.sources
-        return expr if source.alias is None else rebuild(expr, lambda node: _without(node, source.alias))
+        return expr if source.alias is None else rebuild(expr, source.without_alias)
 
     def resolve_spec(self, spec: QuerySpec) -> QuerySpec:
         """A query as users build it, over the record."""
         if len(self.sources) > 1:
             single = replace(spec, joins=(), alias=None)
             return rebuild_record(single, lambda node: self.resolve(node) if isinstance(node, ColumnRef) else None)
-        if spec.alias is None:
-            return spec
-        return rebuild_record(replace(spec, alias=None), lambda node: _without(node, spec.alias))
-
-
-def _without(node: Expr, alias: str | None) -> Expr | None:
-    if isinstance(node, ColumnRef) and node.alias is not None and node.alias == alias:
-        return replace(node, alias=None)
-    return None
+        (source,) = self.sources
+        return spec if source.alias is None else rebuild_record(replace(spec, alias=None), source.without_alias)
 
 
 @dataclass(frozen=True, slots=True)

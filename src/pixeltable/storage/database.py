@@ -221,14 +221,18 @@ def jsonb(value: object) -> object:
     return psycopg.types.json.Jsonb(value)
 
 
-_LONG_NUMBER = re.compile(rb"\d{19}")
-"""Beyond 64 bits orjson would make a float of an integer."""
-
-
 def loaded_json(data: str | bytes) -> Any:
     """The value of a Json cell as the database sends it."""
-    raw = data.encode() if isinstance(data, str) else data
-    return json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
+    text = data if isinstance(data, str) else data.decode()
+    return json.loads(text) if has_long_number(text) else orjson.loads(text)
+
+
+def has_long_number(text: str) -> bool:
+    """Whether JSON may hold an integer beyond 64 bits, of which orjson would make a float."""
+    return _LONG_NUMBER.search(text) is not None
+
+
+_LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
 def _is_lost(error: "psycopg.OperationalError") -> bool:

@@ -2,14 +2,15 @@
 
 import gc
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
+from typing import Any
 
-from pixeltable.storage.database import Connection
+import orjson
 
-if TYPE_CHECKING:
-    import psycopg
+from pixeltable.lazy import psycopg
+from pixeltable.storage.database import Connection, has_long_number, loaded_json
 
 _ROWS = 500
 _MANY = 10_000
@@ -17,17 +18,46 @@ _MANY = 10_000
 
 def fetch_columns(connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int) -> list[list[Any]]:
     """The result of a statement, a list for each of its `width` columns."""
-    return columns_of(connection.execute(sql, parameters), width=width)
+    cursor = connection.cursor()
+    cursor.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
+    cursor.execute(sql, parameters)
+    return columns_of(cursor, width=width, decoders=_DECODERS)
 
 
-def columns_of(cursor: "psycopg.Cursor[Any]", *, width: int) -> list[list[Any]]:
-    """The rows of a statement that was run, a list for each of their `width` columns."""
+Decoder = Callable[[Sequence[Any]], list[Any]]
+
+
+def columns_of(
+    cursor: "psycopg.Cursor[Any]", *, width: int, decoders: Mapping[int, Decoder] = MappingProxyType({})
+) -> list[list[Any]]:
+    """The rows of a statement that was run, a list for each of their `width` columns.
+
+    `decoders` make cells, some hundred at a time, of columns whose type in the database has that number.
+    """
     columns: list[list[Any]] = [[] for _ in range(width)]
+    made = [decoders.get(column.type_code) for column in cursor.description or ()]
     with _rest.taken(cursor.rowcount >= _MANY):
         while rows := cursor.fetchmany(_ROWS):
-            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-                column.extend(values)
+            for column, values, decode in zip(columns, zip(*rows, strict=True), made, strict=True):
+                column.extend(values if decode is None else decode(values))
     return columns
+
+
+def _json_cells(texts: Sequence[str | None]) -> list[Any]:
+    """The values of Json cells, parsed as one list: the way to the parser and back is longer than it needs for one."""
+    joined = ",".join(["null" if text is None else text for text in texts])
+    if not has_long_number(joined):
+        with suppress(orjson.JSONDecodeError):  # nested as deep as it can be, and that is one level more
+            return list(orjson.loads(f"[{joined}]"))
+    return [None if text is None else loaded_json(text) for text in texts]
+
+
+def _json_lists(lists: Sequence[list[str | None] | None]) -> list[Any]:
+    return [None if texts is None else _json_cells(texts) for texts in lists]
+
+
+_DECODERS: dict[int, Decoder] = {3802: _json_cells, 3807: _json_lists}
+"""By the number of a type of the database: jsonb, jsonb[]. Source: pg_type.dat of PostgreSQL."""
 
 
 class _Rest:

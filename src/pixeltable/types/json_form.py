@@ -3,10 +3,13 @@
 import base64
 import datetime
 import io
+import json
 import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from pixeltable.exceptions import Unsupported
 from pixeltable.lazy import np
@@ -32,6 +35,18 @@ def json_form(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return json_form(value.tolist())
     return _text(value)
+
+
+def json_line(value: Any) -> str:
+    """`json_form` of a value as JSON text without spaces.
+
+    >>> json_line({"day": datetime.date(2024, 1, 2), "x": [float("nan"), 2**70]})
+    '{"day":"2024-01-02","x":[null,1180591620717411303424]}'
+    """
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # it holds what only json_form knows, such as an array, or an int beyond 64 bits
+        return json.dumps(json_form(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def _text(value: Any) -> str:

@@ -96,15 +96,13 @@ def _are_storable(texts: Collection[str]) -> bool:
 def column_texts(values: list[Any]) -> list[str | None] | None:
     """As `json_text`, for all values at once, which are plain; None is null. None if one needs a closer look."""
     try:
-        texts = [None if value is None else orjson.dumps(value) for value in values]
+        texts = [None if value is None else orjson.dumps(value).decode() for value in values]
     except (TypeError, ValueError, RecursionError):
         return None
-    if _NEEDS_A_LOOK.search(b"".join(filter(None, texts))):
-        return None
-    return [None if text is None else text.decode() for text in texts]
+    return None if _NEEDS_A_LOOK.search("".join(filter(None, texts))) else texts
 
 
-_NEEDS_A_LOOK = re.compile(rb"\\u0000|\de\+?\d")
+_NEEDS_A_LOOK = re.compile(r"\\u0000|[0-9]e\+?[0-9]")
 """A NUL character, or a large number with an exponent; or a text that looks like one of them."""
 
 

@@ -11,7 +11,7 @@ from pixeltable.exceptions import Error, InvalidArgument, InvalidExpression, Inv
 from pixeltable.exprs.aggregate import Aggregate, Frame, Use, aggregates_in
 from pixeltable.exprs.call import FunctionSpec, Parameter
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.leaves import Literal, as_expr
+from pixeltable.exprs.leaves import Literal, as_expr, as_key
 from pixeltable.types.column_type import ArrayType, ColumnType, JsonType, MediaType
 from pixeltable.udfs.arguments import bind, fit, show_parameters
 from pixeltable.udfs.code import class_hash
@@ -145,7 +145,7 @@ class AggregateFunction(Function):
             InvalidExpression: an argument is itself an aggregate.
         """
         order, args = self._order(args, order_by)
-        group = () if group_by is None else (as_expr(group_by),)
+        group = () if group_by is None else (as_key(group_by, role=f"{self.name}(): group_by"),)
         self._check_words(asc, frame, ordered=bool(order))
         use = self._use(windowed=bool(group) or frame == "all", ordered=order_by is not None)
         function, fitted = self._resolve(args, kwargs)
@@ -188,7 +188,7 @@ class AggregateFunction(Function):
     def _order(self, args: tuple[Any, ...], order_by: Any) -> tuple[tuple[Expr, ...], tuple[Any, ...]]:
         """The order of the rows, and the arguments without it."""
         if not self.aggregate_options.requires_order_by:
-            return (() if order_by is None else (as_expr(order_by),)), args
+            return (() if order_by is None else (as_key(order_by, role=f"{self.name}(): order_by"),)), args
         if order_by is not None or not args:
             raise InvalidArgument(
                 f"{self.name}() takes the order of its rows as its first argument",
