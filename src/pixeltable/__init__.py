@@ -97,6 +97,7 @@ _HOMES = {
     "udfs.decorator": "udf",
     "udfs.expressions": "expr_udf",
     "udfs.function": "Function",
+    "udfs.iterators": "iterator",
     "udfs.retry": "Retry",
     "udfs.tools": "Tool ToolChoice Tools tool tools",
 }
@@ -159,6 +160,7 @@ __all__ = [
     "get_table",
     "home",
     "init",
+    "iterator",
     "list_dirs",
     "list_tables",
     "ls",

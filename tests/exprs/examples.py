@@ -12,7 +12,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -52,6 +52,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
     ArrayItem: _a[0, 1:],
     Call: pxtf.string.replace(_s, "a", "b"),
     Cast: COLUMNS["k"].astype(FloatType(True)),
+    BaseRow: BaseRow(7, "dir/t"),
     CellProperty: _s.errormsg,
     ColumnRef: _i,
     Comparison: _i < 2.5,

@@ -16,6 +16,15 @@ Problems = Mapping[int, str]
 _ALIGN: list[Align] = ["right", "right", "left", "left"]
 
 
+def _title(table: TableRecord) -> str:
+    """What it is, and of a view what it is made of."""
+    if table.view is None or table.base is None:
+        return f"table {table.path!r}"
+    where = "" if table.view.where is None else f" where {table.view.where}"
+    made = "" if table.view.explode is None else f" through {table.view.explode}"
+    return f"view {table.path!r} of {table.base.path!r}{where}{made}"
+
+
 def _column_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
     rows = [
         [column.name, str(column.type), _computed_with(column, problems), column.comment or ""]
@@ -60,7 +69,7 @@ def _embedding(index: IndexRecord) -> str:
 
 def describe_text(table: TableRecord, problems: Problems) -> str:
     """The columns and indexes of a table, for a terminal; `problems` says, by id, which cannot be computed and why."""
-    parts = [f"table {table.path!r}", text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
+    parts = [_title(table), text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
     if table.indexes:
         parts.append(text_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
     if _ready_btrees(table):
@@ -72,7 +81,7 @@ def describe_text(table: TableRecord, problems: Problems) -> str:
 
 def describe_html(table: TableRecord, problems: Problems) -> str:
     """As `describe_text`, for a notebook."""
-    parts = [html_table([f"table {table.path!r}"], [], align=["left"])]
+    parts = [html_table([_title(table)], [], align=["left"])]
     if table.comment:
         parts.append(f"<p>{html.escape(table.comment)}</p>")
     parts.append(html_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN))
@@ -89,13 +98,13 @@ def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
         "id": uuid.UUID(int=table.id),
         "name": table.name,
         "path": table.path,
-        "kind": "table",
+        "kind": "table" if table.view is None else "view",
         "columns": {column.name: _column_metadata(table, column) for column in table.ready_columns},
         "indexes": {index.name: _index_metadata(table, index) for index in table.indexes if index.status == "ready"}
         | {index.name: _btree_metadata(table, index) for index in _ready_btrees(table)},
         "is_data_versioned": True,
         "has_default_idxs": table.default_indexes,
-        "is_view": False,
+        "is_view": table.view is not None,
         "is_snapshot": False,
         "version": newest.version,
         "version_created": newest.created_at,
@@ -104,15 +113,16 @@ def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
         "primary_key": [column.name for column in table.primary_key] or None,
-        "base": None,
-        "view_filter": None,
+        "base": None if table.base is None else table.base.path,
+        "view_filter": None if table.view is None or table.view.where is None else str(table.view.where),
         "view_sample": None,
-        "iterator_call": None,
+        "iterator_call": None if table.view is None or table.view.explode is None else str(table.view.explode),
     }
 
 
 def _column_metadata(table: TableRecord, column: ColumnRecord) -> dict[str, Any]:
     inputs = referred_columns(column.expr) if column.expr is not None else set()
+    depends_on = [[owner.path, other.name] for owner in table.lineage for other in owner.columns if other.id in inputs]
     return {
         "name": column.name,
         "type_": str(column.type),
@@ -123,11 +133,11 @@ def _column_metadata(table: TableRecord, column: ColumnRecord) -> dict[str, Any]
         "is_computed": column.is_computed,
         "computed_with": None if column.expr is None else str(column.expr),
         "is_builtin": None,
-        "depends_on": [[table.path, other.name] for other in table.columns if other.id in inputs] or None,
-        "defined_in": table.path,
+        "depends_on": depends_on or None,
+        "defined_in": next(t.path for t in table.lineage if column in t.columns),
         "comment": column.comment,
         "custom_metadata": column.custom_metadata,
-        "is_iterator_col": False,
+        "is_iterator_col": any(t.view is not None and column.id in t.view.outputs for t in table.lineage),
         "destination": None,
     }
 

@@ -15,11 +15,12 @@ from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr, as_key, shown
-from pixeltable.exprs.properties import CellProperty, Similarity
+from pixeltable.exprs.properties import BaseRow, CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan.bind import bind_item, bind_predicate
 from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
+from pixeltable.plan.joins import Source
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import OrderItem, QuerySpec, distinct_names
 from pixeltable.session.query import collect, count, explained
@@ -125,8 +126,9 @@ class Query(QueryChanges, QuerySources):
     def group_by(self, *exprs: Any) -> "Query":
         """Yield one row for each group of rows that are equal in all expressions; nulls are equal to one another.
 
-        What is selected and ordered by is made of these expressions and of aggregates. Groups come in the order of
-        their first rows, unless `order_by` says otherwise.
+        A base of the view that is queried, `v.group_by(t)`, stands for its row: rows of one row of it are a group, and
+        all its columns are keys. What is selected and ordered by is made of keys and of aggregates. Groups come in the
+        order of their first rows, unless `order_by` says otherwise.
 
         Raises:
             InvalidState: the query is grouped already.
@@ -137,11 +139,22 @@ class Query(QueryChanges, QuerySources):
             raise InvalidState("the query has a group_by() already", hint="Give all expressions in one call.")
         if not exprs:
             raise InvalidArgument("group_by() takes at least one expression", hint="Such as group_by(t.name).")
-        keys = tuple(as_key(expr, role="group_by()") for expr in exprs)
+        keys = tuple(self._group_key(expr) for expr in exprs)
         relation = self._relation
         for key in keys:
             bind_key(relation.resolve(key), relation.record)
         return self._checked(group_by=keys)
+
+    def _group_key(self, expr: Any) -> Expr:
+        """An expression to group by; of a table that the query's is a view of, the row of that."""
+        source = getattr(expr, "_source", None)
+        if not isinstance(source, Source):
+            return as_key(expr, role="group_by()")
+        if source.record.id not in {table.id for table in self._table.lineage}:
+            raise InvalidArgument(
+                f"group_by(): {source.record.path!r} is no base of {self._name!r}", hint="Group by columns."
+            )
+        return BaseRow(source.record.id, source.record.path)
 
     def having(self, predicate: Any) -> "Query":
         """Keep the groups for which a Bool expression over keys and aggregates is true; null counts as false.

@@ -17,7 +17,8 @@ from pixeltable.session import views
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.current import current_session
 from pixeltable.session.session import Session
-from pixeltable.session.tables import TableOptions, column_specs
+from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
+from pixeltable.udfs.iterators import IteratorCall
 
 
 class View(Table):
@@ -34,12 +35,16 @@ def create_view(
     base: Table | Query,
     *,
     additional_columns: dict[str, Any] | None = None,
+    iterator: IteratorCall | None = None,
     comment: str | None = None,
     custom_metadata: Any = None,
     media_validation: str = "on_write",
     if_exists: str = "error",
 ) -> Table:
     """Create a view: the rows of a table, or those that a query keeps, with further columns of its own.
+
+    With an `iterator` it has several rows for one of its base, or none: the items that the iterator yields, in their
+    order, which the column `pos` counts from 0.
 
     What is inserted into the base, changed or deleted there shows in the view in the same commit. Without a select list
     all columns of the base are seen through the view, also those added later. With one, only its items are: columns as
@@ -49,6 +54,7 @@ def create_view(
     Args:
         base: a table or a view, or a query over one with no clauses but `where` and `select`.
         additional_columns: as the schema of a table; columns that are not computed have to be nullable.
+        iterator: a call of a function declared with `@pxt.iterator`, over columns of the base.
         if_exists: 'error', 'ignore' (return the view that is there), 'replace' or 'replace_force' (drop it first).
 
     Raises:
@@ -64,12 +70,19 @@ def create_view(
     _check_clauses(spec)
     for column in (column for column, _ in spec.select or ()):
         check_column_name(column, reserved=RESERVED_NAMES)
-    specs = []
+    specs: list[ColumnSpec] = []
     if additional_columns:
         specs = column_specs(additional_columns, primary_key=None, reserved=RESERVED_NAMES, over_base=True)
     options = TableOptions(check_comment(comment), check_custom_metadata(custom_metadata), media_validation)
     session = current_session()
-    new = views.NewView(parse_path(path), spec.table, name, spec.where, spec.select, None, {}, specs, options)
+    if iterator is not None and not isinstance(iterator, IteratorCall):
+        raise InvalidArgument(
+            f"create_view(): iterator is a call of a function declared with @pxt.iterator, got {iterator!r}"
+        )
+    explode, outputs = (None, {}) if iterator is None else (iterator.items, iterator.outputs)
+    for column in outputs:
+        check_column_name(column, reserved=RESERVED_NAMES)
+    new = views.NewView(parse_path(path), spec.table, name, spec.where, spec.select, explode, outputs, specs, options)
     choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
     with watched(session, f"Creating view {path}") as tally:
         return handle_of(session, views.create_view(session, new, if_exists=choice, tally=tally))

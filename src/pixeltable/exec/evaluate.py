@@ -35,7 +35,7 @@ from pixeltable.exprs.operators import (
     Repeat,
     is_identity,
 )
-from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -120,6 +120,7 @@ def _(node: Literal, columns: Sequence[Values], count: int, context: Context) ->
 @evaluate.register(VectorScore)
 @evaluate.register(Similarity)
 @evaluate.register(RowHash)
+@evaluate.register(BaseRow)
 @evaluate.register(InQuery)
 def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
     raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")

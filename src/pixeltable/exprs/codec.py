@@ -15,7 +15,7 @@ from pixeltable.exprs.expr import RECORDS, Expr, structure
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -28,9 +28,9 @@ FORMAT = 1
 NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
-        Aggregate, And, Arithmetic, ArrayItem, Call, Cast, CellProperty, ColumnRef, Comparison, Concat, InQuery, IsIn,
-        IsNull, JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, Shift, Similarity,
-        ToolCalls, Variable, VectorScore,
+        Aggregate, And, Arithmetic, ArrayItem, BaseRow, Call, Cast, CellProperty, ColumnRef, Comparison, Concat,
+        InQuery, IsIn, IsNull, JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash,
+        Shift, Similarity, ToolCalls, Variable, VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}

@@ -7,7 +7,7 @@ from pixeltable.exceptions import InvalidArgument, InvalidExpression
 from pixeltable.exprs.expr import METHODS, PROPERTIES, Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.variable import Variable
-from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, ImageType, StringType
+from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, ImageType, IntType, StringType
 from pixeltable.types.literals import literal_type, plain
 
 
@@ -61,6 +61,21 @@ class VectorScore(Expr):
 
     def __str__(self) -> str:
         return f"{self.metric}({self.source}, <vector>)"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BaseRow(Expr):
+    """The row of a table, by its id, that a row is of: its own, or that of a base."""
+
+    table_id: int
+    path: str
+
+    @property
+    def type(self) -> ColumnType:
+        return IntType()
+
+    def __str__(self) -> str:
+        return self.path
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

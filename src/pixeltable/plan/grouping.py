@@ -11,6 +11,7 @@ from pixeltable.exceptions import InvalidExpression, TypeMismatch, Unsupported
 from pixeltable.exprs.aggregate import Aggregate, aggregates_in
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.properties import BaseRow
 from pixeltable.plan.alchemy import Sql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate, require_bool
 from pixeltable.plan.group_sql import GroupedSql, grouped_sql
@@ -135,6 +136,7 @@ class _Grouped:
         keys = tuple(bind_key(key, table) for key in spec.group_by)
         self.having = None if spec.having is None else bind_having(spec.having, table)
         exprs = [*(expr for _, expr in self.outputs), *(item.expr for item in self.ordering)]
+        keys = (*keys, *_columns_of_bases(keys, table, [*exprs, *(() if self.having is None else (self.having,))]))
         self.grouping = Grouping(keys, _distinct([*exprs, *(() if self.having is None else (self.having,))]))
         self._known = {structure(key) for key in keys}
         for name, expr in self.outputs:
@@ -172,6 +174,24 @@ class _Grouped:
     def chosen_in_sql(self, found: GroupedSql, table: TableRecord, *, pushdown: Pushdown | None) -> GroupedSql | None:
         """The statement with the groups alone that having() keeps, or None where Python chooses them."""
         return found if self.having is None else found.having(self.having, Pusher(table, pushdown=pushdown))
+
+
+def _columns_of_bases(keys: Sequence[Expr], table: TableRecord, exprs: Sequence[Expr]) -> tuple[ColumnRef, ...]:
+    """Columns in these expressions, beside aggregates, of the tables whose rows are keys: they are keys too."""
+    rows = {key.table_id for key in keys if isinstance(key, BaseRow)}
+    known = {base.id for source in table.lineage if source.id in rows for base in source.lineage}
+    found: dict[int, ColumnRef] = {}
+
+    def visit(node: Expr) -> None:
+        if isinstance(node, ColumnRef) and node.table in known:
+            found[node.column] = node
+        if not isinstance(node, Aggregate):
+            for child in node.children():
+                visit(child)
+
+    for expr in exprs if known else ():
+        visit(expr)
+    return tuple(found.values())
 
 
 def _distinct(exprs: Sequence[Expr]) -> tuple[Aggregate, ...]:

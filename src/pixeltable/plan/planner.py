@@ -13,7 +13,7 @@ from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
-from pixeltable.exprs.properties import CellProperty, RowHash, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, VectorScore
 from pixeltable.exprs.variable import Variable
 from pixeltable.plan import btrees, sampling
 from pixeltable.plan.alchemy import Sql, postgresql, sa
@@ -101,7 +101,7 @@ class Pusher:
 
     def sql(self, node: Expr) -> Sql | None:
         """The node as SQL, its heaps joined; None, and nothing joined, if it runs in Python."""
-        if not self._pushdown and not isinstance(node, ColumnRef | CellProperty | RowHash | VectorScore):
+        if not self._pushdown and not isinstance(node, BaseRow | ColumnRef | CellProperty | RowHash | VectorScore):
             return None
         before = dict(self.scope.used)
         found = to_sql(node, self.scope)

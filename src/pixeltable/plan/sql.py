@@ -27,7 +27,7 @@ from pixeltable.exprs.operators import (
     Repeat,
     is_identity,
 )
-from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -336,6 +336,12 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
         pending = scope.heap(scope.table.heap(record.heap)).c.row.is_(None)
         return sa.case((pending, sa.literal("Pending", sa.Text)), else_=errors["type"].astext)
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
+
+
+@to_sql.register
+def _(node: BaseRow, scope: Scope) -> Sql | None:
+    base = next((table for table in scope.table.lineage if table.id == node.table_id), None)
+    return None if base is None else sa.type_coerce(scope.row_of(base.row_heap), sa.BigInteger)
 
 
 @to_sql.register

@@ -12,6 +12,7 @@ from typing import Any
 from pixeltable.exceptions import ForeignPickle, UnknownFunction, Unsupported
 from pixeltable.udfs.aggregate import AggregateFunction
 from pixeltable.udfs.function import Function
+from pixeltable.udfs.iterators import IteratorFunction
 from pixeltable.udfs.paths import LOCAL
 from pixeltable.udfs.registry import find
 
@@ -90,3 +91,4 @@ def _reduce(function: Function) -> Any:
 
 copyreg.pickle(Function, _reduce)
 copyreg.pickle(AggregateFunction, _reduce)
+copyreg.pickle(IteratorFunction, _reduce)
