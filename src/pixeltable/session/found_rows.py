@@ -62,10 +62,14 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     keys = dict(zip(plan.keys, columns[1 + len(plan.heaps) : start], strict=False))
     bases = [columns[start - 1][row] for row in kept] if plan.bases else None
     seen = tuple(
-        Seen(heap, [keys.get(heap, columns[0])[row] for row in kept], [ops[row] for row in kept])
+        Seen(heap, _among(keys[heap], kept) if heap in keys else rows, _among(ops, kept))
         for heap, ops in zip(plan.heaps, columns[1 : 1 + len(plan.heaps)], strict=True)
     )
     return FoundRows(rows, seen, batch, columns[0][-1] if columns[0] else None, bases)
+
+
+def _among(values: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    return [values[place] for place in places]
 
 
 def _truth(session: Session, condition: Expr, batch: Batch) -> list[bool | None]:

@@ -1,7 +1,7 @@
 """Making views: one short transaction registers them, one ends it; in between their rows come page by page."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from pixeltable.ids import Path
 from pixeltable.plan.bind import bind, bind_predicate
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.found_rows import FoundRows, matching_rows
+from pixeltable.session.heads import Head, lock_head, read_head
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
@@ -25,7 +26,15 @@ from pixeltable.session.upkeep import look_after
 from pixeltable.session.view_rows import Derivation, derivation_of
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
-from pixeltable.storage.writes import Piece, RowsChanged, ViewPiece, ViewTarget, append_to_view, next_op
+from pixeltable.storage.writes import (
+    Piece,
+    RowsChanged,
+    ViewPiece,
+    ViewTarget,
+    append_to_view,
+    expect_as_seen,
+    next_op,
+)
 from pixeltable.types.column_type import ColumnType, IntType
 
 _LOCK_SPACE = 0x76696577
@@ -219,23 +228,30 @@ def _fill_page(
     assert base is not None
     assert view.view is not None
     inputs = [base.ref(column) for column in _inputs(view)]
-    where = view.view.where
-    found = matching_rows(session, base, inputs, where=where, after=after, limit=limit)
+    heads = _heads(session, view)
+    found = matching_rows(session, base, inputs, where=view.view.where, after=after, limit=limit)
     if found.last is None or (found.rows and found.rows[0] >= registered.below):
         return None, 0, 0
     last = found.last if found.last < registered.below else registered.below
-    kept = _not_there_yet(session, view, [row for row in found.rows if row < registered.below])
+    kept = {row for row in found.rows if row < registered.below}
+    if heads[0].version:  # somebody has written into the view
+        kept = _not_there_yet(session, view, kept)
     places = [place for place, row in enumerate(found.rows) if row in kept]
     if places:
         derivation = derivation_of(view, session.context.counting(tally), abort=False)
-        number = _append(session, registered, derivation, found, places)
+        number = _append(session, registered, derivation, found, places, heads)
     else:
         number = 0
     return last, number, max(1, len(found.rows))
 
 
 def _append(
-    session: Session, registered: _Registered, derivation: Derivation, found: FoundRows, places: Sequence[int]
+    session: Session,
+    registered: _Registered,
+    derivation: Derivation,
+    found: FoundRows,
+    places: Sequence[int],
+    heads: Sequence[Head],
 ) -> int:
     view, rows = derivation.view, [found.rows[place] for place in places]
     made = derivation.rows_of_members(found.batch.spread(places), list(range(len(places))))
@@ -245,11 +261,21 @@ def _append(
     piece = ViewPiece(
         made.parents, Piece(made.batch.count, lambda heap: derivation.entries(made.batch, heap), bool(made.failed))
     )
-    bases = [table.target for table in view.lineage[1:]]
-    return session.database.attempt(
-        lambda connection: append_to_view(connection, target, bases, seen, piece, rows, op=registered.op),
-        recall=lambda _: None,  # if it was written, its rows are found to be there
-    )
+
+    def append(connection: Connection) -> int:
+        with connection.transaction():
+            # The oldest first, as all take them; a view is younger than its base.
+            now = [lock_head(connection, table) for table in reversed(view.lineage)]
+            if now[::-1] != list(heads):
+                expect_as_seen(connection, target, seen, rows)
+            return append_to_view(connection, target, piece, rows, op=registered.op)
+
+    return session.database.attempt(append, recall=lambda _: None)  # if it was written, its rows are found to be there
+
+
+def _heads(session: Session, view: TableRecord) -> list[Head]:
+    """The heads of a view and of its bases; what is read after them is as it was then while they stay the same."""
+    return session.database.read(lambda connection: [read_head(connection, table) for table in view.lineage])
 
 
 def _inputs(view: TableRecord) -> list[ColumnRecord]:
@@ -267,7 +293,7 @@ def _inputs(view: TableRecord) -> list[ColumnRecord]:
     return [column for column in wanted.values() if column is not None and column.heap is not None]
 
 
-def _not_there_yet(session: Session, view: TableRecord, rows: Sequence[int]) -> set[int]:
+def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -> set[int]:
     """Those rows of the base that no writer has brought into the view since it was registered."""
     key = BASE_ROW if view.is_exploded else "row"
     present = session.database.read(

@@ -295,34 +295,25 @@ def _insert_into_views(
     return [[row for rows in ids for row in rows] for ids in written]
 
 
-def append_to_view(
-    connection: Connection,
-    view: ViewTarget,
-    bases: Sequence[Target],
-    seen: Sequence[Seen],
-    part: ViewPiece,
-    rows: Sequence[int],
-    *,
-    op: int,
-) -> int:
-    """Append what a view has of `rows` of its base, durable when this returns; how many rows of the view that is.
+def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], *, op: int) -> int:
+    """Append what a view has of `rows` of its base, in the caller's transaction; how many rows of the view that is."""
+    (ids,) = _insert_into_views(connection, [view], [[part]], [rows], op)
+    return len(ids)
+
+
+def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen], rows: Sequence[int]) -> None:
+    """Check that what rows of a view are to be made of is still there, and that it has none of them yet.
 
     Raises:
-        SchemaChanged: plan again.
-        RowsChanged: an entry in `seen` is not there any more, or the view has got some of the rows; read again.
+        RowsChanged: it is not, or it has.
     """
-    heap = view.heaps[0]
-    key = BASE_ROW if view.exploded else "row"
-    with _translated(view.target), connection.transaction():
-        for target in sorted((*bases, view.target), key=lambda target: target.table_id):
-            connection.execute("SELECT pixeltable.lock_head(%s, %s)", (target.table_id, target.schema_version))
+    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
+    with _translated(view.target):
         for entries in seen:
             _expect_unchanged(connection, entries)
         connection.execute(
             f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
         )
-        (ids,) = _insert_into_views(connection, [view], [[part]], [rows], op)
-    return len(ids)
 
 
 def _with_base_rows(piece: Piece, rows: Sequence[int]) -> Piece:
