@@ -1,10 +1,14 @@
 """Views follow their base through updates, deletes, recomputation and revert."""
 
+from collections.abc import Iterator
+from typing import TypedDict
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pixeltable as pxt
+from pixeltable.session import views
 
 CALLS: list[str] = []
 
@@ -166,3 +170,59 @@ def test_a_view_equals_its_definition_after_any_operations(ns: str, steps) -> No
         kept = [n for (n,) in rows(t) if n % 3 > 0]
         assert rows(v.select(v.n, v.double)) == [(n, n * 2) for n in kept]
         assert rows(w.select(w.n, w.more)) == [(n, n * 2 + 1) for n in kept if n % 2]
+
+
+@pytest.mark.parametrize("exploded", [False, True])
+def test_writes_that_come_while_a_view_is_made_are_in_it_once(ns: str, monkeypatch, exploded: bool) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String})
+    t.insert({"n": n, "s": f"a{n} b{n}"} for n in range(1000))
+    append, written = views._append, []  # noqa: SLF001  # writes come between reading a page and appending it
+
+    def write_first(*args):
+        if len(written) < 4:
+            number = len(written)
+            written.append(number)
+            t.insert(n=2000 + number, s="new row")
+            t.update({"n": -1, "s": "gone"}, where=t.n == number)
+            t.update({"s": "changed cells"}, where=t.n == 10 + number)
+            t.delete(where=t.n == 20 + number)
+            t.update({"n": 5000 + number}, where=t.n == 990 + number)
+        return append(*args)
+
+    monkeypatch.setattr(views, "_append", write_first)
+    iterator = words(t.s) if exploded else None
+    v = pxt.create_view(f"{ns}/v", t.where(t.n >= 0), iterator=iterator, additional_columns={"loud": shout(t.s)})
+    assert len(written) == 4
+    kept = [(n, s) for n, s in rows(t) if n >= 0]
+    expected = [(n, f"{s}!", word) for n, s in kept for word in (s.split() if exploded else [None])]
+    found = v.select(v.n, v.loud, v.word) if exploded else v.select(v.n, v.loud, x=None)
+    assert rows(found) == expected
+
+
+class Word(TypedDict):
+    word: str
+
+
+@pxt.iterator
+def words(text: str) -> Iterator[Word]:
+    yield from ({"word": word} for word in text.split())
+
+
+def test_a_view_that_cannot_be_made_leaves_nothing(ns: str, t: pxt.Table, monkeypatch) -> None:
+    monkeypatch.setattr(views, "_append", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pxt.create_view(f"{ns}/v", t)
+    assert pxt.list_tables(ns) == [f"{ns}/t"]
+    t.insert(n=1)
+
+
+def test_a_view_that_a_process_died_over_is_made_anew(ns: str, t: pxt.Table, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "_append", lambda *_: 1 / 0)
+        patch.setattr(views, "_withdraw", lambda *_: None)
+        with pytest.raises(ZeroDivisionError):
+            pxt.create_view(f"{ns}/v", t)
+    t.insert(n=7, s="x")
+    with pytest.raises(pxt.RequestError, match="not complete"):
+        pxt.get_table(f"{ns}/v")
+    assert pxt.create_view(f"{ns}/v", t).count() == 7

@@ -8,7 +8,7 @@ from pixeltable.api import column_methods as column_methods  # for its effect: c
 from pixeltable.api.arguments import one_of
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.api.view import handle_of
-from pixeltable.exceptions import InvalidPath, UnknownPath, Unsupported
+from pixeltable.exceptions import InvalidPath, InvalidState, UnknownPath, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
@@ -98,6 +98,11 @@ def get_table(path: str, if_not_exists: str = "error") -> Table | None:
         raise InvalidPath(f"path {path!r} is a directory")
     if found is None:
         raise UnknownPath(path, known=catalog.table_ids)
+    if found.view is not None and found.view.status == "filling":
+        raise InvalidState(
+            f"view {path!r} is not complete",
+            hint="Wait until the process that makes it is done; if that died, call create_view() again.",
+        )
     warn_of_problems(session, found)
     return handle_of(session, found)
 
