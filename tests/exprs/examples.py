@@ -8,6 +8,7 @@ import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, Parameter
+from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
@@ -56,11 +57,15 @@ EXAMPLES: dict[type[Expr], Expr] = {
     ColumnRef: _i,
     Comparison: _i < 2.5,
     Concat: _s + "!",
+    Element: Element(IntType(True)),
     IsIn: _s.isin(["a", "b"]),
     IsNull: COLUMNS["k"] == None,  # noqa: E711  # builds a node
+    JsonFilter: pxtf.filter(_j, lambda x: x.price > _i),
     JsonList: as_expr([_i, 1]),
+    JsonMap: pxtf.map(_j.entries, lambda x: pxtf.map(x.prices, lambda y: y * x.rate + _i)),
     JsonObject: as_expr({"role": "user", "content": _s}),
     JsonPath: _j.entries[0]["key"],
+    JsonSort: pxtf.sort(_j.entries, lambda x: [x.name, _s], asc=False),
     Literal: as_expr([1, {"k": None}]),
     Negate: -_i,
     Not: ~_b,

@@ -21,23 +21,24 @@ from pixeltable.types.column_type import (
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JsonPath(Expr):
-    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing.
+    """What is found under steps in a Json value: a key (str), a position (int); null where there is nothing.
 
-    `*` goes on with every item of a list; a slice is the list of the items it chooses.
+    `*` goes on with every item of a list; a slice is the list of the items it chooses. The names of the fields are such
+    as no object has for keys, since `path.key` is how users go on.
     """
 
-    source: Expr
-    steps: tuple[str | int | slice, ...]
+    json_root: Expr
+    json_steps: tuple[str | int | slice, ...]
 
     @property
     def type(self) -> ColumnType:
         try:
-            return _root_type(self.source).at(*self.steps)
+            return _root_type(self.json_root).at(*self.json_steps)
         except InvalidExpression:  # an argument that took the place of a variable may not have an optional key
             return JsonType(True)
 
     def __str__(self) -> str:
-        return operand_text(self.source, 99) + "".join(map(_show_step, self.steps))
+        return operand_text(self.json_root, 99) + "".join(map(_show_step, self.json_steps))
 
 
 def _root_type(source: Expr) -> JsonType:
@@ -158,7 +159,7 @@ def _extend(source: Expr, step: str | int | slice) -> Expr:
     Raises:
         InvalidExpression: the type of the source has nothing there.
     """
-    root, before = (source.source, source.steps) if isinstance(source, JsonPath) else (source, ())
+    root, before = (source.json_root, source.json_steps) if isinstance(source, JsonPath) else (source, ())
     if before and isinstance(before[-1], slice) and isinstance(step, str) and step != WILDCARD:
         before = (*before, WILDCARD)  # a key of a slice is that of all its items
     try:

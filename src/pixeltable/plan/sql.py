@@ -10,6 +10,7 @@ from typing import Any
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
+from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
@@ -56,8 +57,12 @@ from pixeltable.udfs import registry
 PYTHON_ONLY: dict[type[Expr], str] = {
     Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
+    Element: "it stands for the elements of a list",
+    JsonFilter: "functions of the elements of a list run in Python",
     JsonList: "it may hold values that have no JSON form in SQL",
+    JsonMap: "functions of the elements of a list run in Python",
     JsonObject: "it may hold values that have no JSON form in SQL",
+    JsonSort: "functions of the elements of a list run in Python",
     QueryCall: "it is a statement of its own, for many rows at once",
     Repeat: "SQL limits the length of the result",
     Similarity: "it is resolved to a VectorScore before a statement is made",
@@ -206,8 +211,8 @@ def _(node: Cast, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: JsonPath, scope: Scope) -> Sql | None:
-    source = to_sql(node.source, scope) if isinstance(node.source.type, JsonType) else None
-    return None if source is None else json_sql.path_sql(source, node.steps, node.type)
+    source = to_sql(node.json_root, scope) if isinstance(node.json_root.type, JsonType) else None
+    return None if source is None else json_sql.path_sql(source, node.json_steps, node.type)
 
 
 def _compared_json(node: Comparison, scope: Scope) -> Sql | None:

@@ -113,6 +113,8 @@ def _is_quick(session: Session, goal: Goal, rows: int) -> bool:
     functions = [session.find_function(node.function) for node in nodes if isinstance(node, Call)]
     if any(isinstance(node, QueryCall | ToolCalls) for node in nodes) or any(f.options.memo for f in functions):
         return False
+    if len(functions) < sum(isinstance(node, Call) for node in goal.expr.walk_records()):
+        return False  # of elements: how many there are, nobody knows
     return sum(session.context.engine.cost_s(function.spec.path, rows) for function in functions) < _QUICK_S
 
 
