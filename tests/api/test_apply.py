@@ -98,7 +98,7 @@ def test_what_is_refused(t: Table, build: Callable[[Table], Any], reason: str) -
     assert t.columns() == ["n", "s", "j"]
 
 
-def test_a_new_table_is_refused_with_a_computed_column(t: Table, ns: str) -> None:
-    with pytest.raises(RequestError, match="Declare it with @pxt.udf"):
+def test_a_new_table_is_refused_with_a_computed_column(ns: str) -> None:
+    with pytest.raises(RequestError, match=r"Declare it with @pxt\.udf"):
         pxt.create_table(f"{ns}/new", {"n": pxt.Int, "c": pxt.functions.cast(1, pxt.Int).apply(half)})
-    assert pxt.list_tables(ns) == [f"{ns}/t"]
+    assert not pxt.list_tables(ns)

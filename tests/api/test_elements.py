@@ -61,6 +61,13 @@ def test_filter_takes_null_for_false(shops: Table) -> None:
     assert found(shops, pxtf.filter([1, None, 3], lambda x: x > shops.n))[1:3] == [[3], [3]]
 
 
+def test_a_predicate_of_unknown_type_has_to_be_true_or_false(shops: Table) -> None:
+    things = [{"n": 1, "new": True}, {"n": 2, "new": False}, {"n": 3}]
+    assert found(shops, pxtf.filter(things, lambda x: x.new)["*"].n)[0] == [1]
+    with pytest.raises(RequestError, match="cannot become Bool"):
+        found(shops, pxtf.filter([{"new": "yes"}], lambda x: x.new))
+
+
 def test_sort(shops: Table) -> None:
     names = shops.typed.sort(lambda x: x.price).name
     assert found(shops, names) == [["ink", "pen"], [], ["pen"], []]
@@ -116,7 +123,7 @@ REFUSED: list[tuple[Callable[[Table], Any], str]] = [
     (lambda t: t.j.map(lambda x: list(x)), "cannot be iterated over"),
     (lambda t: t.j.map(lambda x: pxtf.sum(x.price.astype(pxt.Float))), "aggregate over rows"),
     (lambda t: t.j.map(lambda x: x.day.astype(pxt.Timestamp)), "of which JSON has none"),
-    (lambda t: t.j.filter(lambda x: x.done), "of type `Json | None`, not `Bool`"),
+    (lambda t: t.typed.filter(lambda x: x), "of type `Json"),
     (lambda t: t.j.filter(lambda _: t.n), "of type `Int`, not `Bool`"),
     (lambda t: t.j.filter(lambda x: x.type == "a"), r"False for every element. .*x\['type'\]"),
     (lambda t: t.j.map(lambda x: x.type), r"x\['type'\]"),

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
 
@@ -11,6 +11,7 @@ from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, rebuild, record, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
+from pixeltable.exprs.operators import Cast
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.variable import Variable
 from pixeltable.types.column_type import (
@@ -158,9 +159,10 @@ def filter_node(source: Any, predicate: Callable[..., Any]) -> JsonFilter:
             f"filter(): the predicate is {function.body} for every element",
             hint="A key that expressions have a name for is written x['type'], not x.type.",
         )
-    if not isinstance(made, BoolType):
-        hint = "Compare it, as in x.done == True." if isinstance(made, JsonType) else ""
-        raise TypeMismatch(f"filter(): the predicate is of type `{made}`, not `Bool`", hint=hint)
+    if isinstance(made, JsonType) and made.schema is None:
+        function = replace(function, body=Cast(function.body, BoolType()))
+    elif not isinstance(made, BoolType):
+        raise TypeMismatch(f"filter(): the predicate is of type `{made}`, not `Bool`")
     return JsonFilter(source, function, outer)
 
 

@@ -22,6 +22,8 @@ __all__ = ["filter", "map", "sort"]
 def filter(expr: Any, predicate: Callable[[Any], Any]) -> Expr:
     """The elements for which a predicate is true, in their order; null counts as false.
 
+    Where the predicate is Json of which nothing is known, it is read as a Bool; the cell fails where it is none.
+
     Args:
         expr: a Json list, an expression or a plain one.
         predicate: a function of an element that returns a Bool expression.

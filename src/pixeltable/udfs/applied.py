@@ -60,6 +60,15 @@ def apply(expr: Expr, fn: Callable[[Any], Any], col_type: Any = None) -> Expr:
 
 def _function(fn: Any) -> FunctionType:
     """The callable as a Python function."""
+    _check(fn)
+    if isinstance(fn, FunctionType):
+        return fn
+    call = _awaiting(fn) if inspect.iscoroutinefunction(fn) else _calling(fn)
+    assert isinstance(call, FunctionType)
+    return call
+
+
+def _check(fn: Any) -> None:
     if isinstance(fn, Function):
         raise InvalidArgument(
             f"apply() takes a Python function, and {fn.name!r} is a udf", hint="Call it: f(t.column)."
@@ -68,11 +77,9 @@ def _function(fn: Any) -> FunctionType:
         raise InvalidArgument(f"apply() takes a function, got {fn!r}")
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         raise InvalidArgument("apply(): the function yields values, but is to return one for each row")
-    if isinstance(fn, FunctionType):
-        return fn
-    if inspect.iscoroutinefunction(fn):
-        return _awaiting(fn)
 
+
+def _calling(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def call(value: Any) -> Any:
         return fn(value)
 
@@ -80,7 +87,7 @@ def _function(fn: Any) -> FunctionType:
     return call
 
 
-def _awaiting(fn: Callable[[Any], Any]) -> FunctionType:
+def _awaiting(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     async def call(value: Any) -> Any:
         return await fn(value)
 
