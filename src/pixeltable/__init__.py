@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         ServiceUnavailableError,
         UserError,
     )
+    from pixeltable.exprs.arrays import array
     from pixeltable.types.cell_error import CellError
     from pixeltable.types.forms import (
         UUID,
@@ -87,6 +88,7 @@ _HOMES = {
         "AlreadyExistsError AuthorizationError ConcurrencyError Error ErrorCode ExternalServiceError NotFoundError "
         "PixeltableWarning RequestError ServiceUnavailableError UserError"
     ),
+    "exprs.arrays": "array",
     "types.cell_error": "CellError",
     "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
@@ -142,6 +144,7 @@ __all__ = [
     "UpdateStatus",
     "UserError",
     "Video",
+    "array",
     "clear_memo",
     "create_dir",
     "create_table",

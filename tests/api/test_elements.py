@@ -20,6 +20,8 @@ from tests.engines import run_in_python
 from tests.exec.columns import column
 from tests.plan.test_json_agrees import values
 
+pytestmark = pytest.mark.usefixtures("session_settings")  # also where no table is needed
+
 J, I = column("j", JsonType(True)), column("i", IntType(True))  # noqa: E741  # the names of the columns
 ITEM = {"name": pxt.String, "price": pxt.Float, "tags": list[pxt.String]}
 

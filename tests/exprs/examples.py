@@ -7,10 +7,11 @@ import numpy as np
 import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf
 from pixeltable.exprs.call import Call, Parameter
 from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
@@ -51,6 +52,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
     And: _b & COLUMNS["c"],
     Arithmetic: _i + 1,
     ArrayItem: _a[0, 1:],
+    ArrayOf: pxt.array([_a[0], _a[1]]),
     Call: pxtf.string.replace(_s, "a", "b"),
     Cast: COLUMNS["k"].astype(FloatType(True)),
     CellProperty: _s.errormsg,

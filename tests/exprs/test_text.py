@@ -21,6 +21,7 @@ NAMES: dict[str, Any] = {
     "uuid": uuid,
     "np": np,
     "Float": pxt.Float,
+    "array": pxt.array,
     "map": pxtf.map,
     "filter": pxtf.filter,
     "sort": pxtf.sort,
@@ -81,6 +82,10 @@ j.a.source.steps                     | j.a.source.steps
 a[0, 1:]                             | a[0, 1:]
 a[:, ::2][-1]                        | a[:, ::2][-1]
 a[np.int64(1)]                       | a[1]
+a[..., 0]                            | a[:, 0]
+array([i, 1])                        | array([i, 1])
+array([[x, 1], [i, 2]])              | array([[x, 1.0], [i.astype(Float), 2.0]])
+array([[x, 1], [2, 3]])              | array([[x, 1.0], [2.0, 3.0]])
 map(j.a, lambda e: e.p * 2)          | map(j.a, lambda x: x.p * 2)
 j.map(lambda e: e.b + i)[0]          | map(j, lambda x: x.b + i)[0]
 j.map(lambda x: x.a.map(lambda y: y))| map(j, lambda x: map(x.a, lambda x: x))

@@ -106,6 +106,7 @@ def test_large_numbers_are_compared_exactly(ns: str) -> None:
     assert not differences(exprs, found, f"{ns}/t")
 
 
+@pytest.mark.usefixtures("session_settings")
 def test_slices_and_wildcards() -> None:
     found = run_in_python(J["*"].a, [{"j": [{"a": 1}, {"b": 2}, 5]}, {"j": {"a": 1}}, {"j": None}])
     assert found == [[1, None, None], None, None]

@@ -17,10 +17,11 @@ from pixeltable.exec.calls import place, prepare
 from pixeltable.exec.context import Context
 from pixeltable.exec.json_values import COMPARE, comparing_json, walk
 from pixeltable.exec.tool_calls import call_tools
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf, array_value
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import (
     And,
@@ -42,7 +43,7 @@ from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
-from pixeltable.types.column_type import FloatType, IntType, JsonType, MediaType, TimestampType
+from pixeltable.types.column_type import ArrayType, FloatType, IntType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform, to_timestamp
 from pixeltable.types.instants import at_fixed_offset, later
 
@@ -296,14 +297,24 @@ def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -
 
 @evaluate.register
 def _(node: ArrayItem, columns: Sequence[Values], count: int, context: Context) -> Values:
+    is_array = isinstance(node.type, ArrayType)
+
     def item(array: np.ndarray) -> Any:
         try:
             found: Any = array[node.index]
         except IndexError:
             return None
-        return found.item() if isinstance(found, np.generic) else found
+        if isinstance(found, np.generic):
+            return np.asarray(found) if is_array else found.item()
+        return found
 
     return [None if array is None else item(array) for array in columns[0]]
+
+
+@evaluate.register
+def _(node: ArrayOf, columns: Sequence[Values], count: int, context: Context) -> Values:
+    kind = node.type
+    return _strict(lambda *items: array_value(items, kind), *columns)
 
 
 @evaluate.register

@@ -1,22 +1,13 @@
-"""Reaching into Json and arrays, and building Json and arrays from expressions."""
+"""Reaching into Json, and building Json from expressions."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import InvalidExpression, TypeMismatch
+from pixeltable.exprs.arrays import array_item, show_index
 from pixeltable.exprs.expr import Expr, builder, operand_text
 from pixeltable.exprs.leaves import as_expr, container
-from pixeltable.lazy import np
-from pixeltable.types.column_type import (
-    WILDCARD,
-    ArrayType,
-    BoolType,
-    ColumnType,
-    FloatType,
-    IntType,
-    JsonType,
-    StringType,
-)
+from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, JsonType
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -49,40 +40,7 @@ def _root_type(source: Expr) -> JsonType:
 def _show_step(step: str | int | slice) -> str:
     if isinstance(step, str) and step.isidentifier():
         return f".{step}"
-    return f"[{step if step == WILDCARD else _show_index(step) if isinstance(step, slice) else repr(step)}]"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ArrayItem(Expr):
-    """`source[index]` with numpy's meaning of integers and slices; null if the index is out of range."""
-
-    source: Expr
-    index: tuple[int | slice, ...]
-
-    @property
-    def type(self) -> ColumnType:
-        source = self.source.type
-        assert isinstance(source, ArrayType)
-        whole = source.shape is not None and len(self.index) == len(source.shape)
-        if whole and all(isinstance(item, int) for item in self.index):
-            scalar = _SCALARS.get(source.dtype or "", FloatType())
-            return scalar.with_nullable(True)
-        return ArrayType(True, None, source.dtype)
-
-    def __str__(self) -> str:
-        return f"{self.source}[{', '.join(map(_show_index, self.index))}]"
-
-
-_SCALARS: dict[str, ColumnType] = {"bool": BoolType(), "str": StringType()} | {
-    f"{sign}int{bits}": IntType() for sign in ("", "u") for bits in (8, 16, 32, 64)
-}
-
-
-def _show_index(item: int | slice) -> str:
-    if isinstance(item, int):
-        return str(item)
-    shown = f"{'' if item.start is None else item.start}:{'' if item.stop is None else item.stop}"
-    return shown if item.step is None else f"{shown}:{item.step}"
+    return f"[{step if step == WILDCARD else show_index(step) if isinstance(step, slice) else repr(step)}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -122,9 +80,7 @@ def _field(source: Expr, name: str) -> Expr:
 @builder("item")
 def _item(source: Expr, key: Any) -> Expr:
     if isinstance(source.type, ArrayType):
-        return ArrayItem(
-            source, tuple(_array_index(source, item) for item in (key if isinstance(key, tuple) else (key,)))
-        )
+        return array_item(source, key)
     if not isinstance(source.type, JsonType):
         raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
     if isinstance(key, slice):
@@ -139,18 +95,8 @@ def _item(source: Expr, key: Any) -> Expr:
 def _slice(source: Expr, key: slice) -> slice:
     bounds = (key.start, key.stop, key.step)
     if key.step == 0 or any(bound is not None and type(bound) is not int for bound in bounds):
-        raise InvalidExpression(f"{source}[{_show_index(key)}]: a slice of a list takes ints, and a step that is not 0")
+        raise InvalidExpression(f"{source}[{show_index(key)}]: a slice of a list takes ints, and a step that is not 0")
     return key
-
-
-def _array_index(source: Expr, item: Any) -> int | slice:
-    bounds = (item.start, item.stop, item.step) if isinstance(item, slice) else (item,)
-    for bound in bounds:
-        is_open = bound is None and isinstance(item, slice)
-        if not is_open and (isinstance(bound, bool) or not isinstance(bound, int | np.integer)):
-            raise InvalidExpression(f"{source}[{item!r}]: an array takes positions (int) and slices of them")
-    plain_bounds = [None if bound is None else int(bound) for bound in bounds]
-    return slice(*plain_bounds) if isinstance(item, slice) else int(item)
 
 
 def _extend(source: Expr, step: str | int | slice) -> Expr:

@@ -9,10 +9,11 @@ from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import (
     And,
@@ -57,6 +58,7 @@ from pixeltable.udfs import registry
 PYTHON_ONLY: dict[type[Expr], str] = {
     Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
+    ArrayOf: "arrays are stored as bytes",
     Element: "it stands for the elements of a list",
     JsonFilter: "functions of the elements of a list run in Python",
     JsonList: "it may hold values that have no JSON form in SQL",
