@@ -75,7 +75,7 @@ def _reasons(plan: QueryPlan, push: Pusher) -> Iterator[str]:
             told.setdefault(f"{node}: {_why(node, push)}")
     for item in plan.order_by:
         if push.sql(item.expr) is not None:
-            told.setdefault(f"the order of {item.expr}: values of type {item.expr.type} have another one in SQL")
+            told.setdefault(f"the order of {item.expr}: {_why_order(item.expr, push)}")
     yield from told
 
 
@@ -98,7 +98,7 @@ def _why(node: Expr, push: Pusher) -> str:
     if isinstance(node, Call | Aggregate):
         return _why_function(node.function)
     if isinstance(node, JsonPath):
-        return "slices, `*` and paths into what is no Json column are followed in Python"
+        return "keys with a NUL, positions beyond 32 bits and very many steps into lists have no form in SQL"
     if isinstance(node, Comparison | IsIn) and any(isinstance(child.type, JsonType) for child in node.children()):
         return "SQL compares Json with constants only"
     if isinstance(node, Arithmetic):
@@ -108,6 +108,14 @@ def _why(node: Expr, push: Pusher) -> str:
     if isinstance(node.type, ArrayType | BinaryType) or isinstance(node, ColumnRef):
         return f"values of type {node.type} are only read in SQL"
     return "SQL would answer differently, or not at all, for some of its values"
+
+
+def _why_order(expr: Expr, push: Pusher) -> str:
+    if isinstance(expr.type, ArrayType | BinaryType):
+        return f"values of type {expr.type} have another one in SQL"
+    if isinstance(expr.type, JsonType) and not push.texts_agree():
+        return "the database does not order texts by code point"
+    return "Python orders by all keys where it orders by one"
 
 
 def _why_function(function: FunctionSpec) -> str:
