@@ -13,7 +13,8 @@ from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.shift import Shift
@@ -61,6 +62,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
     Concat: _s + "!",
     Element: Element(IntType(True)),
     IsIn: _s.isin(["a", "b"]),
+    IsInList: _i.isin(_j.entries),
     IsNull: COLUMNS["k"] == None,  # noqa: E711  # builds a node
     JsonFilter: pxtf.filter(_j, lambda x: x.price > _i),
     JsonList: as_expr([_i, 1]),

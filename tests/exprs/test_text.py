@@ -72,6 +72,8 @@ i != None                            | i != None
 i.isin([1, 2, None])                 | i.isin([1, 2])
 i.isin({3, 1, 2})                    | i.isin([1, 2, 3])
 (i + 1).isin([1])                    | (i + 1).isin([1])
+i.isin(j.a)                          | i.isin(j.a)
+(i + 1).isin(j) & b                  | (i + 1).isin(j) & b
 i.isin([1]) & b                      | i.isin([1]) & b
 k.astype(pxt.Float | None)           | k.astype(Float | None)
 (i + 1).astype(pxt.Float)            | (i + 1).astype(Float)

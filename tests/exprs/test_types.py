@@ -98,8 +98,10 @@ i & b           : & requires Bool operands, but `i` has type `Int`
 b | 1           : | requires Bool operands, but `1` has type `Int`
 ~i              : ~ requires Bool operands, but `i` has type `Int`
 s[0]            : `s` has type `String`, which has no items
-i.isin(1)       : takes a list of values, got 1
-i.isin('ab')    : takes a list of values, got 'ab'
+i.isin(1)       : takes a list of values or a Json list, got 1
+i.isin('ab')    : takes a list of values or a Json list, got 'ab'
+i.isin(k)       : takes a list of values or a Json list
+ts.isin(j)      : a Json list has no values of type `Timestamp`
 i.isin([k])     : takes plain values, got the expression k
 d.isin(['soon']) : the String 'soon' cannot be used as `Date`
 pxt.array([i, s]) : items of type `Int`, `String` are not of one array

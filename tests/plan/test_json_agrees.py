@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+import pixeltable as pxt
 from pixeltable.exec.batch import Batch
 from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
@@ -84,6 +85,40 @@ def test_comparisons_with_a_constant(ns: str, constant: Any) -> None:
 def test_membership(ns: str) -> None:
     exprs = [J.a.isin([1, "b", True]), J.isin(["a", 5]), J[0].isin([0.0])]
     assert not differences(exprs, rows(), f"{ns}/t")
+
+
+def test_members_of_other_types_equal_nothing(ns: str) -> None:
+    members = [1, "a", True, 2.5, None, "1", "true", False, 0]
+    exprs = [J.isin(members), J.a.isin(members), J[0].isin(members), J.a.isin([]), ~J.a.isin([1.0])]
+    assert not differences(exprs, rows(), f"{ns}/t")
+    few = [{"j": value} for value in (1, 1.0, True, "1", [1], {}, None)]
+    assert run_in_python(J.isin([1, True, "1"]), few) == [True, True, True, True, False, False, None]
+
+
+def test_membership_in_a_json_list(ns: str) -> None:
+    exprs = [J[0].isin(J), J.a.isin(J), J.isin(J["*"]["*"]), J.a.isin(J.a), J[1].isin(J[0])]
+    found = [*rows(), *nested_lists(), [[1], 1], [[True], 1], [[[1, {"a": 1}]], [1.0, {"a": 1.0}]], [[], 1], {"a": "a"}]
+    exprs += [J[0].isin(J[1:]), J[0].isin(J[1]), ~J[0].isin(J[1])]
+    assert not differences(exprs, found, f"{ns}/t")
+
+
+def test_membership_of_columns_in_a_json_list(ns: str) -> None:
+    columns = {"i": IntType(True), "s": StringType(True), "b": BoolType(True), "j": JsonType(True)}
+    i, s, b = (column(name, columns[name]) for name in "isb")
+    lists = [None, [], [1, 2.0, 2.5], ["é", "1", None], [True, "true"], {"a": 1}, "é", [2**62, 2**53 + 1], [2.0**62]]
+    kept = [(1, "é", True), (2, "1", False), (2**62, "a", None), (2**53, "", True), (None, None, None)]
+    found = [{"i": v[0], "s": v[1], "b": v[2], "j": j} for v in kept for j in lists]
+    stored = StoredRows(f"{ns}/t", columns, found)
+    for expr in (i.isin(J), s.isin(J), b.isin(J), (i + 1).isin(J), ~s.isin(J[1:])):
+        assert run_in_python(expr, found) == stored.run(expr)
+    assert run_in_python(i.isin(J.map(lambda x: x)), found) == run_in_python(i.isin(J), found)
+
+
+def test_floats_are_looked_up_in_python(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"x": pxt.Float, "j": pxt.Json})
+    t.insert({"x": x, "j": [0.1 + 0.2, 1, 2.0**60]} for x in (0.3, 0.1 + 0.2, 1.0, 2.0**60))
+    assert t.where(t.x.isin(t.j)).count() == 3
+    assert t.where(t.x.isin(t.j.map(lambda y: y))).count() == 3
 
 
 @pytest.mark.parametrize(

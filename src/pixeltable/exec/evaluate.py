@@ -15,7 +15,7 @@ from pixeltable.exec import elements, lanes
 from pixeltable.exec.batch import Batch, Column, Failure, any_null, failure_of
 from pixeltable.exec.calls import place, prepare
 from pixeltable.exec.context import Context
-from pixeltable.exec.json_values import COMPARE, comparing_json, walk
+from pixeltable.exec.json_values import COMPARE, comparing_json, is_element, walk
 from pixeltable.exec.tool_calls import call_tools
 from pixeltable.exprs.arrays import ArrayItem, ArrayOf, array_value
 from pixeltable.exprs.call import Call
@@ -23,13 +23,13 @@ from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import (
     And,
     Arithmetic,
     Cast,
     Comparison,
     Concat,
-    IsIn,
     IsNull,
     Negate,
     Not,
@@ -269,6 +269,11 @@ def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Va
         return _strict(lambda value: at_fixed_offset(value) in instants, operand)
     distinct = {member for member in members if member == member}  # `in` finds a NaN by its identity
     return _strict(distinct.__contains__, operand)
+
+
+@evaluate.register
+def _(node: IsInList, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return _strict(is_element, *columns)
 
 
 @evaluate.register

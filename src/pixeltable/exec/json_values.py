@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pixeltable.types.column_type import WILDCARD
+from pixeltable.types.json_equality import equal_json
 
 Values = list[Any]
 
@@ -33,17 +34,21 @@ def _step_into(values: Values, step: str | int | slice) -> Values:
 
 def comparing_json(op: str) -> Callable[[Any, Any], bool | None]:
     """A comparison of two values that are not null; those of different JSON types are unequal, and in no order."""
+    if op == "==":
+        return equal_json
+    if op == "!=":
+        return lambda left, right: not equal_json(left, right)
     compare = COMPARE[op]
+    return lambda left, right: compare(left, right) if _are_alike(left, right) else None
 
-    def same_kind(left: Any, right: Any) -> bool:
-        numbers = (int, float)
-        if isinstance(left, bool) or isinstance(right, bool):
-            return isinstance(left, bool) and isinstance(right, bool)
-        return (isinstance(left, numbers) and isinstance(right, numbers)) or type(left) is type(right)
 
-    def compared(left: Any, right: Any) -> bool | None:
-        if same_kind(left, right):
-            return compare(left, right)
-        return op == "!=" if op in ("==", "!=") else None
+def _are_alike(left: Any, right: Any) -> bool:
+    numbers = (int, float)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return isinstance(left, bool) and isinstance(right, bool)
+    return (isinstance(left, numbers) and isinstance(right, numbers)) or type(left) is type(right)
 
-    return compared
+
+def is_element(value: Any, elements: Any) -> bool | None:
+    """Whether a value is in a Json list; None where there is no list."""
+    return any(equal_json(value, element) for element in elements) if type(elements) is list else None

@@ -16,7 +16,8 @@ from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import RECORDS, Expr, structure
 from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.shift import Shift
@@ -31,8 +32,8 @@ NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
         Aggregate, And, Arithmetic, ArrayItem, ArrayOf, Call, Cast, CellProperty, ColumnRef, Comparison, Concat,
-        Element, IsIn, IsNull, JsonFilter, JsonList, JsonMap, JsonObject, JsonPath, JsonSort, Literal, Negate, Not, Or,
-        QueryCall, Repeat, RowHash, Shift, Similarity, ToolCalls, Variable, VectorScore,
+        Element, IsIn, IsInList, IsNull, JsonFilter, JsonList, JsonMap, JsonObject, JsonPath, JsonSort, Literal, Negate,
+        Not, Or, QueryCall, Repeat, RowHash, Shift, Similarity, ToolCalls, Variable, VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}

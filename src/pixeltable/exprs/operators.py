@@ -1,7 +1,7 @@
 """Arithmetic, comparison, boolean logic, null tests, membership and conversion."""
 
 import datetime
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,6 @@ from pixeltable.types.column_type import (
     MediaType,
     StringType,
     TimestampType,
-    UUIDType,
 )
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.hints import type_from_form
@@ -212,21 +211,6 @@ class Not(Expr):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class IsIn(Expr):
-    """Whether the operand equals one of the values; null if the operand is null."""
-
-    operand: Expr
-    values: tuple[Literal, ...]
-
-    @property
-    def type(self) -> ColumnType:
-        return BoolType(self.operand.type.nullable)
-
-    def __str__(self) -> str:
-        return f"{operand_text(self.operand, 99)}.isin([{', '.join(map(str, self.values))}])"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cast(Expr):
     """The operand as a value of another type, by the rules of inserting it into a column of that type."""
 
@@ -325,7 +309,7 @@ def _negate(operand: Expr) -> Expr:
 
 
 def _comparison(op: str, left: Expr, right: Expr) -> Expr:
-    left, right = _same_type(left, right), _same_type(right, left)
+    left, right = same_type(left, right), same_type(right, left)
     kinds = {type(left.type), type(right.type)}
     fitting = JsonType in kinds or kinds <= set(NUMERIC) or len(kinds) == 1
     if not fitting or kinds & {ArrayType} or any(issubclass(kind, MediaType) for kind in kinds):
@@ -333,7 +317,7 @@ def _comparison(op: str, left: Expr, right: Expr) -> Expr:
     return Comparison(op, left, right)
 
 
-def _same_type(operand: Expr, other: Expr) -> Expr:
+def same_type(operand: Expr, other: Expr) -> Expr:
     """A string literal beside a timestamp, date or UUID stands for one: read it as such, now."""
     if isinstance(operand, Literal) and _is_text(operand) and not isinstance(other.type, StringType | JsonType):
         return convert_literal(operand, other.type)
@@ -405,29 +389,6 @@ def _or(left: Any, right: Any) -> Expr:
 def _not(operand: Expr) -> Expr:
     _require_bool("~", (operand,))
     return Not(operand)
-
-
-@builder("isin")
-def _isin(operand: Expr, values: Any) -> Expr:
-    if isinstance(operand.type, ArrayType | MediaType):
-        raise TypeMismatch(f"{operand}.isin(): values of type `{operand.type}` cannot be compared")
-    if isinstance(values, Expr | str) or not hasattr(values, "__iter__"):
-        raise TypeMismatch(f"{operand}.isin() takes a list of values, got {values!r}")
-    # A set has no order, but an expression has to be the same in every process.
-    members = sorted(values, key=repr) if isinstance(values, Set) else values
-    literals = [as_expr(value) for value in members if value is not None]
-    for literal in literals:
-        if not isinstance(literal, Literal):
-            raise TypeMismatch(f"{operand}.isin() takes plain values, got the expression {literal}")
-    if isinstance(operand.type, TimestampType | DateType | UUIDType):
-        literals = [_same_type(literal, operand) for literal in literals]
-    return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
-
-
-def _fits(operand: Expr, literal: Expr) -> bool:
-    """Values of another type equal nothing in the column, so they can be left out."""
-    kinds = {type(operand.type), type(literal.type)}
-    return isinstance(operand.type, JsonType) or len(kinds) == 1 or kinds <= set(NUMERIC)
 
 
 @builder("astype")

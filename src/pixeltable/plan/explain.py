@@ -11,7 +11,8 @@ from pixeltable.exprs.call import Call, FunctionSpec
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import Arithmetic, Cast, Comparison, IsIn
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import Arithmetic, Cast, Comparison
 from pixeltable.plan.group_sql import sql_function
 from pixeltable.plan.planner import Pusher, QueryPlan
 from pixeltable.plan.scope import Pushdown
@@ -99,6 +100,8 @@ def _why(node: Expr, push: Pusher) -> str:
         return _why_function(node.function)
     if isinstance(node, JsonPath):
         return "keys with a NUL, positions beyond 32 bits and very many steps into lists have no form in SQL"
+    if isinstance(node, IsInList):
+        return "Json has decimals, which only Python compares with a Float exactly"
     if isinstance(node, Comparison | IsIn) and any(isinstance(child.type, JsonType) for child in node.children()):
         return "SQL compares Json with constants only"
     if isinstance(node, Arithmetic):

@@ -206,3 +206,13 @@ def is_any_of(value: Sql, members: Sequence[Any]) -> Sql | None:
         return None
     members_sql = postgresql.array([member for member in found if member is not None])
     return value.op("=", return_type=sa.Boolean())(sa.func.any(members_sql))
+
+
+def is_element(value: Sql, elements: Sql) -> Sql:
+    """Whether a value equals an element of a Json list; null if it is null, or if there is no list."""
+    wanted = value if isinstance(value.type, postgresql.JSONB) else sa.func.to_jsonb(value, type_=postgresql.JSONB())
+    rows = _elements(elements)
+    found: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(rows).where(rows.c.value == wanted).correlate_except(rows)
+    )
+    return sa.case((value.isnot(None) & (sa.func.jsonb_typeof(elements) == "array"), found.exists()))

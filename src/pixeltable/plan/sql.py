@@ -15,13 +15,13 @@ from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.json_path import JsonList, JsonObject, JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import (
     And,
     Arithmetic,
     Cast,
     Comparison,
     Concat,
-    IsIn,
     IsNull,
     Negate,
     Not,
@@ -302,16 +302,24 @@ def _(node: Not, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: IsIn, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
-    if operand is not None and node.values and isinstance(node.operand.type, JsonType):
+    if operand is not None and not node.values:  # `= ANY` of nothing is false also for null
+        return operand != operand
+    if operand is not None and isinstance(node.operand.type, JsonType):
         return json_sql.is_any_of(operand, [value.value for value in node.values])
     if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
     if any(type(value.type) is not type(node.operand.type) or not _has_sql(value) for value in node.values):
         return None
-    if not node.values:  # `= ANY` of nothing is false also for null
-        return operand != operand
     kind = sa_type(node.operand.type)
     return operand == sa.func.any(sa.literal([value.value for value in node.values], sa.ARRAY(kind)))
+
+
+@to_sql.register
+def _(node: IsInList, scope: Scope) -> Sql | None:
+    if not isinstance(node.operand.type, (StringType, IntType, BoolType, JsonType)):
+        return None  # a Float, of which Json has the decimals
+    operands = _all((node.operand, node.elements), scope)
+    return None if operands is None else json_sql.is_element(_typed(operands[0], node.operand), operands[1])
 
 
 @to_sql.register
