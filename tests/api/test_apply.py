@@ -61,7 +61,6 @@ def test_it_filters_and_orders(t: Table) -> None:
     assert t.where(t.s.apply(lambda s: s == "", pxt.Bool)).count() == 1
     assert t.order_by(t.s.apply(lambda s: -len(s), pxt.Int)).collect()["s"] == ["é", ""]
     assert found(t, t.j.a.map(lambda x: x.apply(str, pxt.String))) == [["1", "2"], None]
-    assert "which only Python can run" in t.where(t.n.apply(known)).explain()
 
 
 def test_functions_that_do_different_things_are_told_apart(t: Table) -> None:

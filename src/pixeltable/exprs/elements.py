@@ -204,6 +204,11 @@ def _traced(source: Expr, fn: Any, *, role: str) -> tuple[ElementFunction, tuple
     )
     if returned is None:
         raise InvalidExpression(f"{role}: the function returned None, not an expression", hint="Is a `return` missing?")
+    if isinstance(returned, str) and str(element) in returned:
+        raise InvalidExpression(
+            f"{role}: the function made the text {returned!r} of what stands for an element",
+            hint="str() and f-strings see no values. Use + on texts, or pxtf.string.format.",
+        )
     if isinstance(returned, ColumnType):
         hint = "A key that expressions have a name for is written x['type'], not x.type."
     try:
