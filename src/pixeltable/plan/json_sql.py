@@ -131,7 +131,8 @@ def order_keys(value: Sql) -> list[Sql]:
     kind = sa.func.jsonb_typeof(value, type_=sa.Text)
     # An empty list would come before all else; texts are by code point.
     rank = sa.case({"string": 0, "number": 1, "boolean": 2, "array": 3, "object": 4}, value=kind)
-    return [rank, sa.case((kind == "string", _text(value))).collate("C"), sa.case((kind != "string", value))]
+    text, other = sa.case((kind == "string", _text(value))), sa.case(((kind != "string") & (kind != "null"), value))
+    return [rank, text.collate("C"), other]
 
 
 def _scalar(value: Sql, column_type: ColumnType) -> Sql | None:
