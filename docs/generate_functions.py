@@ -9,9 +9,10 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pixeltable.functions
+from pixeltable.exprs.expr import METHODS
 from pixeltable.udfs.aggregate import AggregateFunction
 from pixeltable.udfs.function import Function
 
@@ -68,6 +69,7 @@ def page(module: ModuleType) -> str:
     """The page of a module."""
     parts = [f"{NOTE}# `pixeltable.functions.{short_name(module)}`", described(documentation(module))]
     parts += [section(name, function) for name, function in functions_of(module)]
+    parts += [plain_section(function) for function in plain_functions_of(module)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,6 +80,23 @@ def functions_of(module: ModuleType) -> Iterator[tuple[str, Function]]:
         found = getattr(module, name)
         if isinstance(found, Function):
             yield name, found
+
+
+def plain_functions_of(module: ModuleType) -> list[FunctionType]:
+    """The functions in `__all__` that make expressions themselves, without a declaration."""
+    listed = (getattr(module, name) for name in sorted(getattr(module, "__all__", ())))
+    return [found for found in listed if isinstance(found, FunctionType)]
+
+
+def plain_section(function: FunctionType) -> str:
+    """As `section`, of a function that is not declared."""
+    signature = inspect.signature(function)
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    head = f"{function.__name__}{signature.replace(parameters=bare, return_annotation=signature.empty)}"
+    kinds = [kind for kind, name in METHODS if METHODS[kind, name] is function]
+    trait = [f"Method of {' and '.join(kinds)}."] if kinds else []
+    parts = [f"## {function.__name__}", f"```text\n{head}\n```", *trait, described(documentation(function))]
+    return "\n\n".join(parts)
 
 
 def section(name: str, function: Function) -> str:

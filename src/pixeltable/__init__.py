@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ServiceUnavailableError,
         UserError,
     )
+    from pixeltable.exprs.arrays import array
     from pixeltable.types.cell_error import CellError
     from pixeltable.types.forms import (
         UUID,
@@ -90,6 +91,7 @@ _HOMES = {
         "AlreadyExistsError AuthorizationError ConcurrencyError Error ErrorCode ExternalServiceError NotFoundError "
         "PixeltableWarning RequestError ServiceUnavailableError UserError"
     ),
+    "exprs.arrays": "array",
     "types.cell_error": "CellError",
     "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
@@ -147,6 +149,7 @@ __all__ = [
     "UserError",
     "Video",
     "View",
+    "array",
     "clear_memo",
     "create_dir",
     "create_table",

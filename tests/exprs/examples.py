@@ -7,11 +7,15 @@ import numpy as np
 import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf
 from pixeltable.exprs.call import Call, Parameter
+from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonPath
+from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
@@ -50,6 +54,7 @@ EXAMPLES: dict[type[Expr], Expr] = {
     And: _b & COLUMNS["c"],
     Arithmetic: _i + 1,
     ArrayItem: _a[0, 1:],
+    ArrayOf: pxt.array([_a[0], _a[1]]),
     Call: pxtf.string.replace(_s, "a", "b"),
     Cast: COLUMNS["k"].astype(FloatType(True)),
     BaseRow: BaseRow(7, "dir/t"),
@@ -58,11 +63,16 @@ EXAMPLES: dict[type[Expr], Expr] = {
     Comparison: _i < 2.5,
     Concat: _s + "!",
     InQuery: InQuery(_i, "dir/t", QuerySpec(7, (("n", _i + 1),), _s == "x")),
+    Element: Element(IntType(True)),
     IsIn: _s.isin(["a", "b"]),
+    IsInList: _i.isin(_j.entries),
     IsNull: COLUMNS["k"] == None,  # noqa: E711  # builds a node
+    JsonFilter: pxtf.filter(_j, lambda x: x.price > _i),
     JsonList: as_expr([_i, 1]),
+    JsonMap: pxtf.map(_j.entries, lambda x: pxtf.map(x.prices, lambda y: y * x.rate + _i)),
     JsonObject: as_expr({"role": "user", "content": _s}),
     JsonPath: _j.entries[0]["key"],
+    JsonSort: pxtf.sort(_j.entries, lambda x: [x.name, _s], asc=False),
     Literal: as_expr([1, {"k": None}]),
     Negate: -_i,
     Not: ~_b,

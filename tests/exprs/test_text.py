@@ -21,6 +21,10 @@ NAMES: dict[str, Any] = {
     "uuid": uuid,
     "np": np,
     "Float": pxt.Float,
+    "array": pxt.array,
+    "map": pxtf.map,
+    "filter": pxtf.filter,
+    "sort": pxtf.sort,
 }
 
 PAIRS = """\
@@ -68,15 +72,29 @@ i != None                            | i != None
 i.isin([1, 2, None])                 | i.isin([1, 2])
 i.isin({3, 1, 2})                    | i.isin([1, 2, 3])
 (i + 1).isin([1])                    | (i + 1).isin([1])
+i.isin(j.a)                          | i.isin(j.a)
+(i + 1).isin(j) & b                  | (i + 1).isin(j) & b
 i.isin([1]) & b                      | i.isin([1]) & b
 k.astype(pxt.Float | None)           | k.astype(Float | None)
 (i + 1).astype(pxt.Float)            | (i + 1).astype(Float)
 j.a.b[0]['c d'][-1]                  | j.a.b[0]['c d'][-1]
 j['kind']                            | j.kind
+j.a.source.steps                     | j.a.source.steps
 (j.a + j.b).c                        | (j.a + j.b).c
 a[0, 1:]                             | a[0, 1:]
 a[:, ::2][-1]                        | a[:, ::2][-1]
 a[np.int64(1)]                       | a[1]
+a[..., 0]                            | a[:, 0]
+array([i, 1])                        | array([i, 1])
+array([[x, 1], [i, 2]])              | array([[x, 1.0], [i.astype(Float), 2.0]])
+array([[x, 1], [2, 3]])              | array([[x, 1.0], [2.0, 3.0]])
+map(j.a, lambda e: e.p * 2)          | map(j.a, lambda x: x.p * 2)
+j.map(lambda e: e.b + i)[0]          | map(j, lambda x: x.b + i)[0]
+j.map(lambda x: x.a.map(lambda y: y))| map(j, lambda x: map(x.a, lambda x: x))
+j.map(lambda x: j.map(lambda y: x+y))| map(j, lambda x: map(j, lambda y: x + y))
+filter(j, lambda e: (e.a > 1) & b)   | filter(j, lambda x: (x.a > 1) & b)
+j.sort()                             | sort(j)
+j.sort(lambda e: -e.a, asc=False)[0] | sort(j, lambda x: -x.a, asc=False)[0]
 ts > '2024-01-01'                    | ts > datetime.datetime(2024, 1, 1, 0, 0)
 d == '2024-01-31'                    | d == datetime.date(2024, 1, 31)
 s.replace('a', 'b')                  | replace(s, 'a', 'b')

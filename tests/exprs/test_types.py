@@ -45,8 +45,20 @@ i.astype(pxt.Float)  | Float
 k.astype(pxt.Float)  | Float | None
 i.astype(pxt.Float | None) | Float | None
 j.a[0]               | Json | None
-a[0]                 | Array[float32] | None
+a[0]                 | Array[(None,), float32] | None
 a[0, 1]              | Float | None
+a[...]               | Array[(3, None), float32]
+a[..., 0]            | Array[(3,), float32] | None
+a[1:]                | Array[(2, None), float32]
+a[::-2, 1:]          | Array[(2, None), float32]
+a[-5:9, :]           | Array[(3, None), float32]
+a[3:]                | Array[(0, None), float32]
+a[1:][0]             | Array[(None,), float32] | None
+pxt.array([i, 1])    | Array[(2,), int64]
+pxt.array([k, 1.5])  | Array[(2,), float32] | None
+pxt.array([[x, 1], [2, 3]]) | Array[(2, 2), float32]
+pxt.array([s, 'b'])  | Array[(2,), str]
+pxt.array([a[0], a[1]]) | Array[(2, None), float32] | None
 s.errormsg           | String | None
 s.len()              | Int
 ts + datetime.timedelta(1) | Timestamp
@@ -100,10 +112,17 @@ j.a & b         : got `Json | None` and `Bool`. If it always holds a bool: j.a.a
 b | 1           : b | 1: | requires Bool operands, got `Bool` and `Int`
 ~i              : ~i: ~ requires Bool operands, got `Int`
 s[0]            : `s` has type `String`, which has no items
-i.isin(1)       : takes a list of values, got 1
-i.isin('ab')    : takes a list of values, got 'ab'
+i.isin(1)       : takes a list of values or a Json list, got 1
+i.isin('ab')    : takes a list of values or a Json list, got 'ab'
+i.isin(k)       : takes a list of values or a Json list
+ts.isin(j)      : a Json list has no values of type `Timestamp`
 i.isin([k])     : takes plain values, got the expression k
 d.isin(['soon']) : d.isin(): the String 'soon' cannot be used as `Date`
+pxt.array([i, s]) : items of type `Int`, `String` are not of one array
+pxt.array([j])  : .astype(pxt.Float)
+pxt.array([a[0], i]) : are not of one array
+pxt.array([[1, 2], [3]]) : are not of one array
+pxt.array([2**70]) : array(): 
 a.isin([1])     : values of type `Array[(3, None), float32]` cannot be compared
 """
 
@@ -127,10 +146,16 @@ def test_operands_of_the_wrong_type(line: str) -> None:
         "a[True]",
         "a[1.5]",
         "a[None]",
-        "a[...]",
+        "a[..., ...]",
+        "a[3]",
+        "a[-4, 0]",
+        "a[0, 0, 0]",
+        "a[::0]",
+        "pxt.array([])",
+        "pxt.array(i)",
+        "pxt.array([[1], []])",
         "a[i]",
         "a[:i]",
-        "a[0, 0, 0]",
     ],
 )
 def test_what_no_expression_can_hold(source: str) -> None:

@@ -17,19 +17,36 @@ Not in SQL:
 ---
 t.order_by(t.j.k, asc=False).select(t.i, y=t.i ** 2 + 1)
 In Python:
-  order by j.k desc
   compute y = i ** 2 + 1
 Not in SQL:
   i ** 2: ** of Int and Int rounds or overflows differently in SQL
-  the order of j.k: values of type Json | None have another one in SQL
 ---
-t.select(t.j['*'].x, same=t.j == t.j.k, mine=mine(t.i + 1))
+t.where(mine(t.i) > 1).order_by(t.j.k, t.j['*'].a).select(t.i)
 In Python:
-  compute j_star_x = j[*].x
+  filter: mine(i) > 1
+Not in SQL:
+  mine(i): it is a function of yours, which only Python can run
+---
+t.order_by(t.j.k, mine(t.i)).select(t.i)
+In Python:
+  order by j.k, mine(i)
+Not in SQL:
+  mine(i): it is a function of yours, which only Python can run
+  the order of j.k: Python orders by all keys where it orders by one
+---
+t.select(t.j['*'][1:].x, deep=t.j[1:][1:][1:][1:], dear=t.j.filter(lambda x: x.n > t.i))
+In Python:
+  compute deep = j[1:][1:][1:][1:]
+  compute dear = filter(j, lambda x: x.n > i)
+Not in SQL:
+  j[1:][1:][1:][1:]: keys with a NUL, positions beyond 32 bits and very many steps into lists have no form in SQL
+  filter(j, lambda x: x.n > i): functions of the elements of a list run in Python
+---
+t.select(same=t.j == t.j.k, mine=mine(t.i + 1))
+In Python:
   compute same = j == j.k
   compute mine = mine(i + 1)
 Not in SQL:
-  j[*].x: slices, `*` and paths into what is no Json column are followed in Python
   j == j.k: SQL compares Json with constants only
   mine(i + 1): it is a function of yours, which only Python can run
 ---

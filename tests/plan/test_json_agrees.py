@@ -6,13 +6,23 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+import pixeltable as pxt
+from pixeltable.exec.batch import Batch
+from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.expr import Expr
+from pixeltable.plan.planner import QueryPlan, plan_query
+from pixeltable.plan.query import OrderItem, QuerySpec
+from pixeltable.plan.scope import Pushdown
+from pixeltable.session.current import current_session
+from pixeltable.session.query import finished, scanned
+from pixeltable.storage.collation import orders_by_code_point
+from pixeltable.storage.fetching import fetch_columns
 from pixeltable.types.column_type import BoolType, FloatType, IntType, JsonType, StringType
 from pixeltable.types.json_structure import JsonFields, JsonKey
 from tests.engines import OUT_OF_RANGE, RAISED, StoredRows, examples, run_in_python
 from tests.exec.columns import column
 
-J = column("j", JsonType(True))
+J, N = column("j", JsonType(True)), column("row_number", IntType())
 
 atoms = st.one_of(
     st.none(),
@@ -77,6 +87,40 @@ def test_membership(ns: str) -> None:
     assert not differences(exprs, rows(), f"{ns}/t")
 
 
+def test_members_of_other_types_equal_nothing(ns: str) -> None:
+    members = [1, "a", True, 2.5, None, "1", "true", False, 0]
+    exprs = [J.isin(members), J.a.isin(members), J[0].isin(members), J.a.isin([]), ~J.a.isin([1.0])]
+    assert not differences(exprs, rows(), f"{ns}/t")
+    few = [{"j": value} for value in (1, 1.0, True, "1", [1], {}, None)]
+    assert run_in_python(J.isin([1, True, "1"]), few) == [True, True, True, True, False, False, None]
+
+
+def test_membership_in_a_json_list(ns: str) -> None:
+    exprs = [J[0].isin(J), J.a.isin(J), J.isin(J["*"]["*"]), J.a.isin(J.a), J[1].isin(J[0])]
+    found = [*rows(), *nested_lists(), [[1], 1], [[True], 1], [[[1, {"a": 1}]], [1.0, {"a": 1.0}]], [[], 1], {"a": "a"}]
+    exprs += [J[0].isin(J[1:]), J[0].isin(J[1]), ~J[0].isin(J[1])]
+    assert not differences(exprs, found, f"{ns}/t")
+
+
+def test_membership_of_columns_in_a_json_list(ns: str) -> None:
+    columns = {"i": IntType(True), "s": StringType(True), "b": BoolType(True), "j": JsonType(True)}
+    i, s, b = (column(name, columns[name]) for name in "isb")
+    lists = [None, [], [1, 2.0, 2.5], ["é", "1", None], [True, "true"], {"a": 1}, "é", [2**62, 2**53 + 1], [2.0**62]]
+    kept = [(1, "é", True), (2, "1", False), (2**62, "a", None), (2**53, "", True), (None, None, None)]
+    found = [{"i": v[0], "s": v[1], "b": v[2], "j": j} for v in kept for j in lists]
+    stored = StoredRows(f"{ns}/t", columns, found)
+    for expr in (i.isin(J), s.isin(J), b.isin(J), (i + 1).isin(J), ~s.isin(J[1:])):
+        assert run_in_python(expr, found) == stored.run(expr)
+    assert run_in_python(i.isin(J.map(lambda x: x)), found) == run_in_python(i.isin(J), found)
+
+
+def test_floats_are_looked_up_in_python(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"x": pxt.Float, "j": pxt.Json})
+    t.insert({"x": x, "j": [0.1 + 0.2, 1, 2.0**60]} for x in (0.3, 0.1 + 0.2, 1.0, 2.0**60))
+    assert t.where(t.x.isin(t.j)).count() == 3
+    assert t.where(t.x.isin(t.j.map(lambda y: y))).count() == 3
+
+
 @pytest.mark.parametrize(
     ("item", "found"),
     [
@@ -106,6 +150,76 @@ def test_large_numbers_are_compared_exactly(ns: str) -> None:
     assert not differences(exprs, found, f"{ns}/t")
 
 
+def test_wildcards(ns: str) -> None:
+    exprs = [J["*"], J["*"].a, J.a["*"], J.a["*"].b["*"], J["*"]["*"], J["*"]["*"]["*"].a, J["*"][0], J["*"]["é"][-1]]
+    exprs += [J["*"].a == None, J["*"].a == 1, J["*"].a.isin([1, "a"]), J.a["*"][1:], J["*"].a[0], J.a["*"][0].b]  # noqa: E711
+    assert not differences(exprs, [*rows(), *nested_lists()], f"{ns}/t")
+
+
+BOUNDS = [None, 0, 1, 2, 5, -1, -2, -5, 2**70, -(2**70)]
+STEPS = [None, 1, 2, 3, 2**70, -1, -2, -(2**70)]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_slices(ns: str, step: int | None) -> None:
+    exprs = [J[start:stop:step] for start in BOUNDS for stop in BOUNDS]
+    found = [None, 5, "abc", {"a": [1]}, [], [None], [1, "é", None, [], {}], [[1], [2]], [1, 2, 3, 4, 5, 6]]
+    assert not differences(exprs, found, f"{ns}/t")
+
+
+def test_slices_within_paths(ns: str) -> None:
+    exprs = [J[1:].a, J.a[:2][-1], J[::-1]["*"].a, J[0:2][1:], J["*"][::2], J[1:]["*"][:1].a, J[0][1:], J[1:][0][::-1]]
+    assert not differences(exprs, [*rows(), *nested_lists()], f"{ns}/t")
+
+
+def nested_lists() -> list[Any]:
+    return examples(st.lists(st.lists(values, max_size=4), max_size=4), 60)
+
+
+def test_very_many_steps_into_lists_are_left_to_python(ns: str) -> None:
+    deep: Expr = J
+    for _ in range(7):
+        deep = deep["*"]
+    with pytest.raises(AssertionError, match="not all of"):
+        differences([deep], [[1]], f"{ns}/t")
+
+
+@pytest.mark.parametrize("pushdown", [Pushdown(), None], ids=["sql", "python"])
+@pytest.mark.parametrize("ascending", [True, False])
+def test_the_order_of_json_is_the_same_in_both(ns: str, ascending: bool, pushdown: Pushdown | None) -> None:
+    found = [*rows(), *nested_lists(), *LIKE_BUT_FOR_ORDER]
+    stored = StoredRows(f"{ns}/t", {"j": JsonType(True)}, [{"j": value} for value in found])
+    record = stored.record
+    query = QuerySpec(record.id, (("n", stored.bound(N)),), order_by=(OrderItem(stored.bound(J), ascending),))
+    plan = plan_query(query, record, pushdown=pushdown)
+    assert bool(plan.order_by) == (pushdown is None)
+    in_order = finished(current_session(), plan, fetched(plan)).columns["n"]
+    assert in_order == ordered(range(len(found)), [(sort_keys(found), ascending)])
+
+
+LIKE_BUT_FOR_ORDER: list[Any] = [
+    {"b": 1, "aa": 2}, {"aa": 2, "b": 1}, {"é": 0}, {"z": 0}, {"zz": 0}, {"a": [], "b": 0}, {"a": [None], "b": 0},
+    [1, 2], [1.0, 2], [2], [None, 1], ["B"], ["a"], ["é"], [{}], [[]], [[[]]], [True], [False], "B", "a", "é", "aB",
+    "\U0001f600", "\uffff", True, False, 0.5, 0, -0.0, -1, 2**60, 2.0**60, 2**60 + 1, 1e300, -1e300, [0.1], [0.2],
+]  # fmt: skip
+
+
+def fetched(plan: QueryPlan) -> Batch:
+    columns = current_session().database.read(
+        lambda c: fetch_columns(c, plan.scan.sql, plan.scan.parameters, width=len(plan.scan.slots))
+    )
+    return scanned(plan.scan, columns, len(columns[0]))
+
+
+def test_a_database_with_another_order_of_texts_leaves_that_of_json_to_python(ns: str) -> None:
+    stored = StoredRows(f"{ns}/t", {"j": JsonType(True)}, [{"j": 1}])
+    query = QuerySpec(stored.record.id, order_by=(OrderItem(stored.bound(J.a), True),))
+    assert plan_query(query, stored.record, pushdown=Pushdown(texts_agree=lambda: False)).order_by
+    assert not plan_query(query, stored.record, pushdown=Pushdown()).order_by
+    assert current_session().database.read(orders_by_code_point)
+
+
+@pytest.mark.usefixtures("session_settings")
 def test_slices_and_wildcards() -> None:
     found = run_in_python(J["*"].a, [{"j": [{"a": 1}, {"b": 2}, 5]}, {"j": {"a": 1}}, {"j": None}])
     assert found == [[1, None, None], None, None]

@@ -56,7 +56,7 @@ i                               | i
 i + k * 2                       | i + k * 2
 i + j.n                         | i; j.n
 (i + 1) * j.n + (i + 1)         | i + 1; j.n
-j[1].n; j['*'].n; j[::2]        | j[1].n; j
+j[1].n; j['*'].n; j[::2]        | j[1].n; j[*].n; j[::2]
 i; i + 1; i                     | i; i + 1
 i ** 2                          | i
 x % 2 + i % 2                   | x; i % 2
@@ -117,10 +117,11 @@ def test_conjuncts_are_divided(line: str, planned: Planned) -> None:
         ("x desc; s", True),
         ("i + k", True),
         ("", True),
-        ("j", False),
+        ("j", True),
+        ("i; j['*'].n", True),
         ("a", False),
         ("raw", False),
-        ("i; j.n", False),
+        ("i; j.n ** 2", False),
     ],
 )
 def test_one_key_for_python_leaves_all_to_python(order_by: str, in_sql: bool, planned: Planned) -> None:
@@ -136,7 +137,8 @@ def test_one_key_for_python_leaves_all_to_python(order_by: str, in_sql: bool, pl
         ("i > 1", "i", True),
         ("j.n == 1", "", True),
         ("i ** 2 == 1", "", False),
-        ("", "j.n", False),
+        ("", "j.n", True),
+        ("", "j.n ** 2", False),
         ("(i > 1) & (i ** 2 == 1)", "i", False),
     ],
 )
@@ -176,7 +178,7 @@ def test_order_of_nulls(keys: str, ascending: bool, expected: list[int], setting
     t.insert({**row, "one": 1} for row in ROWS)
     exprs: list[Expr] = [t[key] for key in keys]
     if setting == "Python":
-        exprs.append(t.one.nothing)
+        exprs.append(t.one.nothing**2)
     assert t.order_by(*exprs, asc=ascending).select(t.i).collect()["i"] == expected
 
 

@@ -343,10 +343,10 @@ def _stem(expr: Expr) -> str | None:
     if isinstance(expr, Similarity):
         return "similarity"
     if isinstance(expr, JsonPath):
-        source = _stem(expr.source)
+        source = _stem(expr.json_root)
         if source is None:
             return None
-        return source + "".join(map(_step_name, expr.steps))
+        return source + "".join(map(_step_name, expr.json_steps))
     return None
 
 

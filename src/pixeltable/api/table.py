@@ -19,6 +19,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
 from pixeltable.functions import array as array  # for their effect: columns get their methods
 from pixeltable.functions import date as date
+from pixeltable.functions import elements as elements
 from pixeltable.functions import json as json
 from pixeltable.functions import math as math
 from pixeltable.functions import string as string

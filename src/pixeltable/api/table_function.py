@@ -6,7 +6,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import Unsupported
 from pixeltable.exprs.call import Parameter
 from pixeltable.exprs.expr import Expr, rebuild
-from pixeltable.exprs.json_path import JsonObject
+from pixeltable.exprs.json_values import JsonObject
 from pixeltable.exprs.leaves import ColumnRef, as_expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.variable import Variable

@@ -11,13 +11,14 @@ from typing import Any
 from pixeltable.exceptions import InvalidExpression, Unsupported
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.context import Context
-from pixeltable.exec.evaluate import evaluate, instant
+from pixeltable.exec.evaluate import evaluate
 from pixeltable.exec.order import ordered, sort_keys
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.query import Grouping
 from pixeltable.types.column_type import ArrayType, BinaryType, MediaType
 from pixeltable.types.conform import CellRejected, conform
+from pixeltable.types.instants import at_fixed_offset
 from pixeltable.udfs.aggregate import AggregateFunction, Placed
 
 Values = list[Any]
@@ -82,7 +83,7 @@ def _hashable(value: Any) -> Any:
     if kind is bool:
         return (bool, value)
     if kind is datetime.datetime:
-        return instant(value)
+        return at_fixed_offset(value)
     if kind is list:
         return (list, *map(_hashable, value))
     if kind is dict:

@@ -52,7 +52,9 @@ def key_of(expr: Expr) -> Any:
 
     But each call of a function that is not deterministic, written twice, is two.
     """
-    calls = tuple(id(node) for node in expr.walk() if isinstance(node, Call) and not node.function.deterministic)
+    calls = tuple(
+        id(node) for node in expr.walk_records() if isinstance(node, Call) and not node.function.deterministic
+    )
     return (structure(expr), calls) if calls else structure(expr)
 
 

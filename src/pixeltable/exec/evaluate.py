@@ -4,7 +4,6 @@ Rows in which a child failed are taken out before a rule sees them. A rule repor
 `Failure` in its place.
 """
 
-import datetime
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,22 +11,26 @@ from functools import singledispatch
 from typing import Any
 
 from pixeltable.exceptions import Unsupported
-from pixeltable.exec import lanes
+from pixeltable.exec import elements, lanes
 from pixeltable.exec.batch import Batch, Column, Failure, any_null, failure_of
 from pixeltable.exec.calls import place, prepare
 from pixeltable.exec.context import Context
+from pixeltable.exec.json_values import COMPARE, comparing_json, is_element, walk
 from pixeltable.exec.tool_calls import call_tools
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf, array_value
 from pixeltable.exprs.call import Call
+from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonPath
+from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import (
     And,
     Arithmetic,
     Cast,
     Comparison,
     Concat,
-    IsIn,
     IsNull,
     Negate,
     Not,
@@ -41,9 +44,9 @@ from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
-from pixeltable.types.column_type import WILDCARD, FloatType, IntType, JsonType, MediaType, TimestampType
+from pixeltable.types.column_type import ArrayType, FloatType, IntType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform, to_timestamp
-from pixeltable.types.instants import later
+from pixeltable.types.instants import at_fixed_offset, later
 
 Values = list[Any]
 
@@ -126,8 +129,9 @@ def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Va
     raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")
 
 
-@evaluate.register
-def _(node: Variable, columns: Sequence[Values], count: int, context: Context) -> Values:
+@evaluate.register(Variable)
+@evaluate.register(Element)
+def _(node: Variable | Element, columns: Sequence[Values], count: int, context: Context) -> Values:
     raise Unsupported(
         f"`{node}` is the parameter of a function, and has no value here", hint="Call the function in an expression."
     )
@@ -226,42 +230,14 @@ def _(node: Shift, columns: Sequence[Values], count: int, context: Context) -> V
     return _strict(lambda value: value + interval, columns[0])
 
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
-
-
 @evaluate.register
 def _(node: Comparison, columns: Sequence[Values], count: int, context: Context) -> Values:
-    compare = _COMPARE[node.op]
+    compare = COMPARE[node.op]
     if isinstance(node.left.type, JsonType) or isinstance(node.right.type, JsonType):
-        return _strict(_comparing_json(node.op), *columns)
+        return _strict(comparing_json(node.op), *columns)
     if isinstance(node.left.type, TimestampType):
-        return _strict(lambda left, right: compare(instant(left), instant(right)), *columns)
+        return _strict(lambda left, right: compare(at_fixed_offset(left), at_fixed_offset(right)), *columns)
     return _strict(compare, *columns)
-
-
-def instant(value: datetime.datetime) -> datetime.datetime:
-    """The same instant at a fixed offset: Python compares times of one zone by their clocks, which are set back."""
-    return value.replace(tzinfo=datetime.timezone(value.utcoffset() or datetime.timedelta()), fold=0)
-
-
-def _comparing_json(op: str) -> Callable[[Any, Any], bool | None]:
-    """Values of different JSON types are unequal, and in no order."""
-    compare = _COMPARE[op]
-
-    def same_kind(left: Any, right: Any) -> bool:
-        numbers = (int, float)
-        if isinstance(left, bool) or isinstance(right, bool):
-            return isinstance(left, bool) and isinstance(right, bool)
-        return (isinstance(left, numbers) and isinstance(right, numbers)) or type(left) is type(right)
-
-    def compared(left: Any, right: Any) -> bool | None:
-        if same_kind(left, right):
-            return compare(left, right)
-        return op == "!=" if op in ("==", "!=") else None
-
-    return compared
 
 
 @evaluate.register
@@ -289,13 +265,18 @@ def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Va
     operand, *options = columns
     members = [option[0] for option in options] if count else []
     if isinstance(node.operand.type, JsonType):
-        equal = _comparing_json("==")
+        equal = comparing_json("==")
         return _strict(lambda value: any(equal(value, member) for member in members), operand)
     if isinstance(node.operand.type, TimestampType):
-        instants = {instant(member) for member in members}
-        return _strict(lambda value: instant(value) in instants, operand)
+        instants = {at_fixed_offset(member) for member in members}
+        return _strict(lambda value: at_fixed_offset(value) in instants, operand)
     distinct = {member for member in members if member == member}  # `in` finds a NaN by its identity
     return _strict(distinct.__contains__, operand)
+
+
+@evaluate.register
+def _(node: IsInList, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return _strict(is_element, *columns)
 
 
 @evaluate.register
@@ -319,35 +300,44 @@ def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Va
 
 @evaluate.register
 def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -> Values:
-    return _walk(columns[0], node.steps)
-
-
-def _walk(values: Values, steps: Sequence[str | int | slice]) -> Values:
-    for number, step in enumerate(steps):
-        if step == WILDCARD:
-            return [_walk(value, steps[number + 1 :]) if type(value) is list else None for value in values]
-        values = _step_into(values, step)
-    return values
-
-
-def _step_into(values: Values, step: str | int | slice) -> Values:
-    if isinstance(step, slice):
-        return [value[step] if type(value) is list else None for value in values]
-    if isinstance(step, str):
-        return [value.get(step) if type(value) is dict else None for value in values]
-    return [value[step] if type(value) is list and -len(value) <= step < len(value) else None for value in values]
+    return walk(columns[0], node.json_steps)
 
 
 @evaluate.register
 def _(node: ArrayItem, columns: Sequence[Values], count: int, context: Context) -> Values:
+    is_array = isinstance(node.type, ArrayType)
+
     def item(array: np.ndarray) -> Any:
         try:
             found: Any = array[node.index]
         except IndexError:
             return None
-        return found.item() if isinstance(found, np.generic) else found
+        if isinstance(found, np.generic):
+            return np.asarray(found) if is_array else found.item()
+        return found
 
     return [None if array is None else item(array) for array in columns[0]]
+
+
+@evaluate.register
+def _(node: ArrayOf, columns: Sequence[Values], count: int, context: Context) -> Values:
+    kind = node.type
+    return _strict(lambda *items: array_value(items, kind), *columns)
+
+
+@evaluate.register
+def _(node: JsonMap, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return elements.mapped(node, columns, lambda body, items: column_of(body, items, context))
+
+
+@evaluate.register
+def _(node: JsonFilter, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return elements.filtered(node, columns, lambda body, items: column_of(body, items, context))
+
+
+@evaluate.register
+def _(node: JsonSort, columns: Sequence[Values], count: int, context: Context) -> Values:
+    return elements.in_order(node, columns, lambda body, items: column_of(body, items, context))
 
 
 @evaluate.register

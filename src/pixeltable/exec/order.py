@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pixeltable.exec.evaluate import instant
+from pixeltable.types.instants import at_fixed_offset
 
 
 def ordered(rows: Iterable[int], keys: Sequence[tuple[list[Any], bool]]) -> list[int]:
@@ -24,20 +24,30 @@ def sort_keys(values: list[Any]) -> list[Any]:
     return values if set(map(type, values)) in ({int}, {str}) else list(map(_sort_key, values))
 
 
-_RANKS = {str: 0, int: 1, float: 1, bool: 3, list: 4, dict: 5}
-"""The order of Json values of different types; as in PostgreSQL, but for null, which is last as in every column."""
+_RANKS = {type(None): -1, str: 0, int: 1, float: 1, bool: 3, list: 4, dict: 5}
+"""The order of Json values of different types, as in PostgreSQL; null is last, but within a value."""
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:
+    return (9, 0) if value is None else _part_key(value)
+
+
+def _part_key(value: Any) -> tuple[int, Any]:
     kind = type(value)
     if value is None:
-        return (9, 0)
+        return (_RANKS[kind], 0)
+    if kind is list:
+        return (_RANKS[kind], (len(value), list(map(_part_key, value))))
+    if kind is dict:
+        return (_RANKS[kind], (len(value), [(key, _part_key(value[key])) for key in sorted(value, key=_key_order)]))
     if value != value:
         return (2, 0)  # NaN, beyond all numbers
     if kind is datetime.datetime:
-        value = instant(value)
-    if kind is list:
-        return (_RANKS[list], [_sort_key(item) for item in value])
-    if kind is dict:
-        return (_RANKS[dict], [(key, _sort_key(value[key])) for key in sorted(value)])
+        value = at_fixed_offset(value)
     return (_RANKS.get(kind, 0), value.bytes if kind is uuid.UUID else value)
+
+
+def _key_order(key: str) -> tuple[int, bytes]:
+    """The order in which the database keeps the keys of an object."""
+    encoded = key.encode(errors="surrogatepass")
+    return len(encoded), encoded

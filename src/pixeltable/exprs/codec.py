@@ -10,11 +10,15 @@ from typing import Any
 
 from pixeltable.exceptions import InvalidState
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf
 from pixeltable.exprs.call import Call, FunctionSpec, Parameter
+from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import RECORDS, Expr, structure
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonPath
+from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsIn, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
 from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
@@ -28,9 +32,10 @@ FORMAT = 1
 NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
-        Aggregate, And, Arithmetic, ArrayItem, BaseRow, Call, Cast, CellProperty, ColumnRef, Comparison, Concat,
-        InQuery, IsIn, IsNull, JsonList, JsonObject, JsonPath, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash,
-        Shift, Similarity, ToolCalls, Variable, VectorScore,
+        Aggregate, And, Arithmetic, ArrayItem, ArrayOf, BaseRow, Call, Cast, CellProperty, ColumnRef, Comparison,
+        Concat, Element, InQuery, IsIn, IsInList, IsNull, JsonFilter, JsonList, JsonMap, JsonObject, JsonPath,
+        JsonSort, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, Shift, Similarity, ToolCalls, Variable,
+        VectorScore,
     )
 }  # fmt: skip
 _RECORDS: dict[str, type] = {"FunctionSpec": FunctionSpec, "Parameter": Parameter}

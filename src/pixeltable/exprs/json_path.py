@@ -1,43 +1,34 @@
-"""Reaching into Json and arrays, and building Json and arrays from expressions."""
+"""Reaching into Json."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import InvalidExpression, TypeMismatch
+from pixeltable.exprs.arrays import array_item, show_index
 from pixeltable.exprs.expr import Expr, builder, operand_text
-from pixeltable.exprs.leaves import as_expr, container
-from pixeltable.lazy import np
-from pixeltable.types.column_type import (
-    WILDCARD,
-    ArrayType,
-    BoolType,
-    ColumnType,
-    FloatType,
-    IntType,
-    JsonType,
-    StringType,
-)
+from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, JsonType
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JsonPath(Expr):
-    """What is found under `steps` in a Json value: a key (str), a position (int); null where there is nothing.
+    """What is found under steps in a Json value: a key (str), a position (int); null where there is nothing.
 
-    `*` goes on with every item of a list; a slice is the list of the items it chooses.
+    `*` goes on with every item of a list; a slice is the list of the items it chooses. The names of the fields are such
+    as no object has for keys, since `path.key` is how users go on.
     """
 
-    source: Expr
-    steps: tuple[str | int | slice, ...]
+    json_root: Expr
+    json_steps: tuple[str | int | slice, ...]
 
     @property
     def type(self) -> ColumnType:
         try:
-            return _root_type(self.source).at(*self.steps)
+            return _root_type(self.json_root).at(*self.json_steps)
         except InvalidExpression:  # an argument that took the place of a variable may not have an optional key
             return JsonType(True)
 
     def __str__(self) -> str:
-        return operand_text(self.source, 99) + "".join(map(_show_step, self.steps))
+        return operand_text(self.json_root, 99) + "".join(map(_show_step, self.json_steps))
 
 
 def _root_type(source: Expr) -> JsonType:
@@ -48,69 +39,7 @@ def _root_type(source: Expr) -> JsonType:
 def _show_step(step: str | int | slice) -> str:
     if isinstance(step, str) and step.isidentifier():
         return f".{step}"
-    return f"[{step if step == WILDCARD else _show_index(step) if isinstance(step, slice) else repr(step)}]"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ArrayItem(Expr):
-    """`source[index]` with numpy's meaning of integers and slices; null if the index is out of range."""
-
-    source: Expr
-    index: tuple[int | slice, ...]
-
-    @property
-    def type(self) -> ColumnType:
-        source = self.source.type
-        assert isinstance(source, ArrayType)
-        whole = source.shape is not None and len(self.index) == len(source.shape)
-        if whole and all(isinstance(item, int) for item in self.index):
-            scalar = _SCALARS.get(source.dtype or "", FloatType())
-            return scalar.with_nullable(True)
-        return ArrayType(True, None, source.dtype)
-
-    def __str__(self) -> str:
-        return f"{self.source}[{', '.join(map(_show_index, self.index))}]"
-
-
-_SCALARS: dict[str, ColumnType] = {"bool": BoolType(), "str": StringType()} | {
-    f"{sign}int{bits}": IntType() for sign in ("", "u") for bits in (8, 16, 32, 64)
-}
-
-
-def _show_index(item: int | slice) -> str:
-    if isinstance(item, int):
-        return str(item)
-    shown = f"{'' if item.start is None else item.start}:{'' if item.stop is None else item.stop}"
-    return shown if item.step is None else f"{shown}:{item.step}"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class JsonList(Expr):
-    """A Json list of the values of `items`."""
-
-    items: tuple[Expr, ...]
-
-    @property
-    def type(self) -> ColumnType:
-        return JsonType()
-
-    def __str__(self) -> str:
-        return f"[{', '.join(map(str, self.items))}]"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class JsonObject(Expr):
-    """A Json object with the values of `items` under `keys`."""
-
-    keys: tuple[str, ...]
-    items: tuple[Expr, ...]
-
-    @property
-    def type(self) -> ColumnType:
-        return JsonType()
-
-    def __str__(self) -> str:
-        return "{" + ", ".join(f"{key!r}: {item}" for key, item in zip(self.keys, self.items, strict=True)) + "}"
+    return f"[{step if step == WILDCARD else show_index(step) if isinstance(step, slice) else repr(step)}]"
 
 
 @builder("field")
@@ -121,7 +50,7 @@ def _field(source: Expr, name: str) -> Expr:
 @builder("item")
 def _item(source: Expr, key: Any) -> Expr:
     if isinstance(source.type, ArrayType):
-        return _array_item(source, key if isinstance(key, tuple) else (key,))
+        return array_item(source, key)
     if not isinstance(source.type, JsonType):
         raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
     if isinstance(key, slice):
@@ -136,30 +65,8 @@ def _item(source: Expr, key: Any) -> Expr:
 def _slice(source: Expr, key: slice) -> slice:
     bounds = (key.start, key.stop, key.step)
     if key.step == 0 or any(bound is not None and type(bound) is not int for bound in bounds):
-        raise InvalidExpression(f"{source}[{_show_index(key)}]: a slice of a list takes ints, and a step that is not 0")
+        raise InvalidExpression(f"{source}[{show_index(key)}]: a slice of a list takes ints, and a step that is not 0")
     return key
-
-
-def _array_item(source: Expr, key: tuple[Any, ...]) -> Expr:
-    shape = source.type.shape if isinstance(source.type, ArrayType) else None
-    if shape is not None and len(key) > len(shape):
-        raise InvalidExpression(
-            f"{source}[{', '.join(map(repr, key))}]: {len(key)} positions are too many for the type `{source.type}`",
-            hint="Give at most one for each dimension.",
-        )
-    return ArrayItem(source, tuple(_array_index(source, item) for item in key))
-
-
-def _array_index(source: Expr, item: Any) -> int | slice:
-    bounds = (item.start, item.stop, item.step) if isinstance(item, slice) else (item,)
-    for bound in bounds:
-        is_open = bound is None and isinstance(item, slice)
-        if not is_open and (isinstance(bound, bool) or not isinstance(bound, int | np.integer)):
-            raise InvalidExpression(
-                f"{source}[{item!r}]: an array takes positions (int) and slices of them", hint="Such as a[0, 1:3]."
-            )
-    plain_bounds = [None if bound is None else int(bound) for bound in bounds]
-    return slice(*plain_bounds) if isinstance(item, slice) else int(item)
 
 
 def _extend(source: Expr, step: str | int | slice) -> Expr:
@@ -168,7 +75,7 @@ def _extend(source: Expr, step: str | int | slice) -> Expr:
     Raises:
         InvalidExpression: the type of the source has nothing there.
     """
-    root, before = (source.source, source.steps) if isinstance(source, JsonPath) else (source, ())
+    root, before = (source.json_root, source.json_steps) if isinstance(source, JsonPath) else (source, ())
     if before and isinstance(before[-1], slice) and isinstance(step, str) and step != WILDCARD:
         before = (*before, WILDCARD)  # a key of a slice is that of all its items
     try:
@@ -176,16 +83,3 @@ def _extend(source: Expr, step: str | int | slice) -> Expr:
     except InvalidExpression as error:
         raise InvalidExpression(f"{JsonPath(root, (*before, step))}: {error.message}") from None
     return JsonPath(root, steps)
-
-
-@container(list, tuple)
-def _list(values: Any) -> Expr:
-    return JsonList(tuple(as_expr(value) for value in values))
-
-
-@container(dict)
-def _object(values: dict[str, Any]) -> Expr:
-    for key in values:
-        if not isinstance(key, str):
-            raise InvalidExpression(f"the key {key!r} of a Json object is not a string")
-    return JsonObject(tuple(values), tuple(as_expr(value) for value in values.values()))

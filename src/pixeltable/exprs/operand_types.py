@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pixeltable.exceptions import TypeMismatch
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import JsonList, JsonObject
+from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import Literal
 from pixeltable.types.column_type import (
     NUMERIC,

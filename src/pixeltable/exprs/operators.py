@@ -1,25 +1,21 @@
 """Arithmetic, comparison, boolean logic, null tests, membership and conversion."""
 
 import datetime
-from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.exceptions import TypeMismatch
 from pixeltable.exprs.expr import Expr, builder, operand_text
-from pixeltable.exprs.leaves import Literal, as_expr, shown
+from pixeltable.exprs.leaves import Literal, as_expr
 from pixeltable.exprs.operand_types import require_bools, require_comparable, require_number, require_numbers
 from pixeltable.exprs.shift import shift
 from pixeltable.types.column_type import (
-    NUMERIC,
-    ArrayType,
     BoolType,
     ColumnType,
     DateType,
     FloatType,
     IntType,
     JsonType,
-    MediaType,
     StringType,
     TimestampType,
     UUIDType,
@@ -213,21 +209,6 @@ class Not(Expr):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class IsIn(Expr):
-    """Whether the operand equals one of the values; null if the operand is null."""
-
-    operand: Expr
-    values: tuple[Literal, ...]
-
-    @property
-    def type(self) -> ColumnType:
-        return BoolType(self.operand.type.nullable)
-
-    def __str__(self) -> str:
-        return f"{operand_text(self.operand, 99)}.isin([{', '.join(map(str, self.values))}])"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cast(Expr):
     """The operand as a value of another type, by the rules of inserting it into a column of that type."""
 
@@ -306,19 +287,19 @@ def _negate(operand: Expr) -> Expr:
 
 def _comparison(op: str, left: Expr, right: Expr) -> Expr:
     subject = f"{left} {op} {right}"
-    left, right = _same_type(left, right, subject=subject), _same_type(right, left, subject=subject)
+    left, right = same_type(left, right, subject=subject), same_type(right, left, subject=subject)
     require_comparable(op, left, right)
     return Comparison(op, left, right)
 
 
-def _same_type(operand: Expr, other: Expr, *, subject: str) -> Expr:
+def same_type(operand: Expr, other: Expr, *, subject: str) -> Expr:
     """A string literal beside a timestamp, date or UUID stands for one: read it as such, now."""
-    if isinstance(operand, Literal) and _is_text(operand) and isinstance(other.type, _WRITTEN_AS_TEXT):
+    if isinstance(operand, Literal) and _is_text(operand) and isinstance(other.type, WRITTEN_AS_TEXT):
         return convert_literal(operand, other.type, subject=subject)
     return operand
 
 
-_WRITTEN_AS_TEXT = (TimestampType, DateType, UUIDType)
+WRITTEN_AS_TEXT = (TimestampType, DateType, UUIDType)
 
 
 def convert_literal(operand: Literal, target: ColumnType, *, subject: str = "") -> Literal:
@@ -391,37 +372,6 @@ def _or(left: Any, right: Any) -> Expr:
 def _not(operand: Expr) -> Expr:
     require_bools("~", (operand,))
     return Not(operand)
-
-
-@builder("isin")
-def _isin(operand: Expr, values: Any) -> Expr:
-    if isinstance(operand.type, ArrayType | MediaType):
-        raise TypeMismatch(
-            f"{operand}.isin(): values of type `{operand.type}` cannot be compared", hint="Compare what is in them."
-        )
-    members_for = getattr(values, "_members_for", None)
-    if members_for is not None:  # a query
-        return members_for(operand)  # type: ignore[no-any-return]
-    if isinstance(values, Expr | str) or not hasattr(values, "__iter__"):
-        raise TypeMismatch(f"{operand}.isin() takes a list of values, got {shown(values)}", hint="Such as [1, 2].")
-    # A set has no order, but an expression has to be the same in every process.
-    members = sorted(values, key=repr) if isinstance(values, Set) else values
-    literals = [as_expr(value) for value in members if value is not None]
-    for literal in literals:
-        if not isinstance(literal, Literal):
-            raise TypeMismatch(
-                f"{operand}.isin() takes plain values, got the expression {literal}",
-                hint=f"Compare with it: ({operand} == {literal}) | ...",
-            )
-    if isinstance(operand.type, _WRITTEN_AS_TEXT):
-        literals = [_same_type(literal, operand, subject=f"{operand}.isin()") for literal in literals]
-    return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
-
-
-def _fits(operand: Expr, literal: Expr) -> bool:
-    """Values of another type equal nothing in the column, so they can be left out."""
-    kinds = {type(operand.type), type(literal.type)}
-    return isinstance(operand.type, JsonType) or len(kinds) == 1 or kinds <= set(NUMERIC)
 
 
 @builder("astype")

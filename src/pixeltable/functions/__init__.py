@@ -1,4 +1,4 @@
-"""The function library: a module for each subject, imported when first named; aggregates and `cast` are names here."""
+"""The function library: a module for each subject, imported when first named; some functions are names here."""
 
 import importlib
 import pkgutil
@@ -11,11 +11,12 @@ _HOMES = {
         "distinct": "approx_count_distinct count_distinct",
         "distributions": "median mode percentile stddev variance",
         "conversion": "cast",
+        "elements": "filter map sort",
         "windows": "dense_rank lag lead rank row_number",
     }.items()
     for name in names.split()
 }
-"""From the names that stand here too to their modules: aggregates, and what is about any type."""
+"""From the names that stand here too to their modules: aggregates, what is about any type, and about elements."""
 
 _MODULES = frozenset(found.name for found in pkgutil.iter_modules(__path__))
 

@@ -5,6 +5,8 @@ from typing import Any
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import as_expr
 
+__all__ = ["cast"]
+
 
 def cast(expr: Any, target_type: Any) -> Expr:
     """`expr.astype(target_type)`, in an older spelling; `expr` may be a plain value. Null stays null.

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pixeltable.functions.aggregates import make_list
 from pixeltable.types.column_type import JsonType
+from pixeltable.types.json_equality import equal_json
 from pixeltable.udfs.decorator import udf
 
 __all__ = [
@@ -82,7 +83,7 @@ def contains(self: Json, value: Json) -> bool:
     """
     if isinstance(self, dict):
         return isinstance(value, str) and value in self
-    return any(_equal(element, value) for element in _list(self, "a list or an object"))
+    return any(equal_json(element, value) for element in _list(self, "a list or an object"))
 
 
 @contains.to_sql
@@ -105,7 +106,7 @@ def count(self: Json, value: Json) -> int:
     >>> count.body([1, 2.0, 2, True], 2), count.body([1, 2], "a")
     (2, 0)
     """
-    return builtins.sum(_equal(element, value) for element in _list(self))
+    return builtins.sum(equal_json(element, value) for element in _list(self))
 
 
 @count.to_sql
@@ -372,17 +373,6 @@ _NAMES = {
     dict: "an object", list: "a list", str: "a string", bool: "a bool", int: "a number", float: "a number",
     type(None): "null",
 }  # fmt: skip
-
-
-def _equal(left: Any, right: Any) -> bool:
-    """Whether two Json values are the same."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return builtins.len(left) == builtins.len(right) and all(map(_equal, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
-    return bool(left == right)
 
 
 def _rank(key: str) -> tuple[int, bytes]:

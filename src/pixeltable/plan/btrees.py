@@ -17,7 +17,8 @@ from typing import Any
 from pixeltable.catalog.records import BtreeRecord, TableRecord
 from pixeltable.exprs.expr import Expr, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import Comparison, IsIn
+from pixeltable.exprs.membership import IsIn
+from pixeltable.exprs.operators import Comparison
 from pixeltable.plan import json_sql
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.scope import Scope

@@ -11,7 +11,8 @@ from pixeltable.exprs.call import Call, FunctionSpec
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
-from pixeltable.exprs.operators import Arithmetic, Cast, Comparison, IsIn
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import Arithmetic, Cast, Comparison
 from pixeltable.plan.group_sql import sql_function
 from pixeltable.plan.planner import Pusher, QueryPlan
 from pixeltable.plan.scope import Pushdown
@@ -75,7 +76,7 @@ def _reasons(plan: QueryPlan, push: Pusher) -> Iterator[str]:
             told.setdefault(f"{node}: {_why(node, push)}")
     for item in plan.order_by:
         if push.sql(item.expr) is not None:
-            told.setdefault(f"the order of {item.expr}: values of type {item.expr.type} have another one in SQL")
+            told.setdefault(f"the order of {item.expr}: {_why_order(item.expr, push)}")
     yield from told
 
 
@@ -98,7 +99,9 @@ def _why(node: Expr, push: Pusher) -> str:
     if isinstance(node, Call | Aggregate):
         return _why_function(node.function)
     if isinstance(node, JsonPath):
-        return "slices, `*` and paths into what is no Json column are followed in Python"
+        return "keys with a NUL, positions beyond 32 bits and very many steps into lists have no form in SQL"
+    if isinstance(node, IsInList):
+        return "Json has decimals, which only Python compares with a Float exactly"
     if isinstance(node, Comparison | IsIn) and any(isinstance(child.type, JsonType) for child in node.children()):
         return "SQL compares Json with constants only"
     if isinstance(node, Arithmetic):
@@ -108,6 +111,14 @@ def _why(node: Expr, push: Pusher) -> str:
     if isinstance(node.type, ArrayType | BinaryType) or isinstance(node, ColumnRef):
         return f"values of type {node.type} are only read in SQL"
     return "SQL would answer differently, or not at all, for some of its values"
+
+
+def _why_order(expr: Expr, push: Pusher) -> str:
+    if isinstance(expr.type, ArrayType | BinaryType):
+        return f"values of type {expr.type} have another one in SQL"
+    if isinstance(expr.type, JsonType) and not push.texts_agree():
+        return "the database does not order texts by code point"
+    return "Python orders by all keys where it orders by one"
 
 
 def _why_function(function: FunctionSpec) -> str:

@@ -11,12 +11,13 @@ from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.variable import Variable
+from pixeltable.plan import json_sql
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.planner import Pusher
 from pixeltable.plan.query import Grouping, OrderItem
 from pixeltable.plan.scope import Scope, sa_type
 from pixeltable.plan.sql import IN_SQL, to_sql
-from pixeltable.types.column_type import FloatType, JsonType, StringType
+from pixeltable.types.column_type import ColumnType, FloatType, JsonType, StringType
 from pixeltable.udfs import registry
 from pixeltable.udfs.aggregate import AggregateFunction
 
@@ -48,16 +49,24 @@ class GroupedSql:
         condition = to_sql(over_groups, Scope(push.scope.table, values, clocks_agree=push.scope.clocks_agree))
         return None if condition is None else replace(self, query=self.query.having(condition))
 
-    def order(self, items: Sequence[OrderItem]) -> list[Any] | None:
+    def order(self, items: Sequence[OrderItem], push: Pusher) -> list[Any] | None:
         """An ORDER BY, with groups that are equal in all items by their first row; None if Python has to order."""
         keys: list[Any] = []
         for item in items:
             column = self.columns.get(structure(item.expr))
-            if column is None or not isinstance(item.expr.type, IN_SQL):
+            found = None if column is None else _sort_columns(item.expr.type, column, push)
+            if found is None:
                 return None
-            column = column.collate("C") if isinstance(item.expr.type, StringType) else column
-            keys.append(column.asc() if item.ascending else column.desc())
+            keys += [key.asc() if item.ascending else key.desc() for key in found]
         return keys if self.first is None else [*keys, self.first]
+
+
+def _sort_columns(kind: ColumnType, column: Sql, push: Pusher) -> list[Sql] | None:
+    if isinstance(kind, JsonType):
+        return json_sql.order_keys(column) if push.texts_agree() else None
+    if isinstance(kind, StringType):
+        return [column.collate("C")]
+    return [column] if isinstance(kind, IN_SQL) else None
 
 
 def grouped_sql(grouping: Grouping, where: Expr | None, push: Pusher) -> GroupedSql | None:

@@ -204,9 +204,10 @@ def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | No
     if found is None:
         return _plan_in_python(grouped, table, pushdown=pushdown)
     chosen = grouped.chosen_in_sql(found, table, pushdown=pushdown)
-    order = found.order(grouped.ordering)
+    push = Pusher(table, pushdown=pushdown)
+    order = found.order(grouped.ordering, push)
     in_sql = order is not None and chosen is not None
-    query = (chosen or found).query.order_by(*(order if order is not None else found.order(()) or ()))
+    query = (chosen or found).query.order_by(*(order if order is not None else found.order((), push) or ()))
     if in_sql:
         query = query.limit(spec.limit).offset(spec.offset)
     return QueryPlan(

@@ -29,20 +29,110 @@ _COMPARE: dict[str, Callable[[Any, Any], Sql]] = {
 
 def path_sql(source: Sql, steps: Sequence[Any], result: ColumnType) -> Sql | None:
     """What is found under `steps`, in the form of its type; None where a step needs Python."""
-    found = source
+    if _copies(steps) > _MOST_COPIES:
+        return None
+    found = _found(source, steps)
+    return None if found is None else _scalar(sa.func.nullif(found, _jsonb("null"), type_=postgresql.JSONB()), result)
+
+
+_MOST_COPIES = 64
+"""Each step into a list repeats what leads to it: whether that is a list has to be known first."""
+
+
+def _copies(steps: Sequence[Any]) -> int:
+    copies = 1
     for step in steps:
-        if step == WILDCARD or isinstance(step, slice):
-            return None
-        if isinstance(step, str):
+        copies *= 1 if isinstance(step, str) and step != WILDCARD else 3 if isinstance(step, slice) else 2
+    return copies
+
+
+def _found(source: Sql, steps: Sequence[Any]) -> Sql | None:
+    found = source
+    for number, step in enumerate(steps):
+        if step == WILDCARD:
+            return _of_each(found, steps[number + 1 :])
+        if isinstance(step, slice):
+            found = _sliced(found, step)
+        elif isinstance(step, str):
             if "\0" in step:
                 return None
             found = found.op("->", return_type=postgresql.JSONB())(sa.literal(step, sa.Text))
         elif abs(step) > _LARGEST_POSITION:
             return None
-        else:  # a scalar would be taken for a list of one
+        else:
             item = found.op("->", return_type=postgresql.JSONB())(sa.literal(step, sa.Integer))
-            found = sa.case((sa.func.jsonb_typeof(found) == "array", item))
-    return _scalar(sa.func.nullif(found, _jsonb("null"), type_=postgresql.JSONB()), result)
+            found = _if_list(found, item)  # a scalar would be taken for a list of one
+    return found
+
+
+def _if_list(value: Sql, made: Sql) -> Sql:
+    return sa.case((sa.func.jsonb_typeof(value) == "array", made))
+
+
+def _of_each(value: Sql, steps: Sequence[Any]) -> Sql | None:
+    """The list of what is found in each element of a list; null for an element that has nothing there."""
+    elements = _elements(value)
+    found = _found(elements.c.value, steps)
+    if found is None:
+        return None
+    return _if_list(value, _collected(sa.select(_list_of(found, elements.c.ordinality.asc())), elements))
+
+
+def _elements(value: Sql) -> Any:
+    """The elements of a list as rows, numbered from 1."""
+    typed = sa.column("value", postgresql.JSONB()), sa.column("ordinality", sa.BigInteger)
+    return sa.func.jsonb_array_elements(value).table_valued(typed[0], with_ordinality=typed[1].name)
+
+
+def _list_of(values: Sql, order: Any) -> Sql:
+    collected = sa.func.jsonb_agg(postgresql.aggregate_order_by(values, order), type_=postgresql.JSONB())
+    return sa.func.coalesce(collected, _jsonb("[]"), type_=postgresql.JSONB())
+
+
+def _collected(query: sa.Select[Any], elements: Any) -> Sql:
+    """The one value of a query over the elements; all else that it reads is of the row around it."""
+    return query.select_from(elements).correlate_except(elements).scalar_subquery()
+
+
+def _sliced(value: Sql, step: slice) -> Sql:
+    """The elements of a list that Python's slice chooses, in its order."""
+    elements = _elements(value)
+    length = sa.func.jsonb_array_length(value, type_=sa.Integer)
+    stride = _within(1 if step.step is None else step.step)
+    start, stop = _bound(step.start, length, stride, first=True), _bound(step.stop, length, stride, first=False)
+    place = elements.c.ordinality - 1
+    if stride > 0:
+        chosen = (place >= start) & (place < stop)
+        order, distance = elements.c.ordinality.asc(), place - start
+    else:
+        chosen = (place <= start) & (place > stop)
+        order, distance = elements.c.ordinality.desc(), start - place
+    if abs(stride) > 1:
+        chosen &= sa.func.mod(distance, abs(stride)) == 0
+    return _if_list(value, _collected(sa.select(_list_of(elements.c.value, order)).where(chosen), elements))
+
+
+def _bound(bound: int | None, length: Sql, stride: int, *, first: bool) -> Any:
+    """Where a slice begins or ends, by the rules of `slice.indices`."""
+    least, most = (sa.literal(0), length) if stride > 0 else (sa.literal(-1), length - 1)
+    if bound is None:
+        return least if first == (stride > 0) else most
+    given = _within(bound)
+    return sa.func.least(given, most) if given >= 0 else sa.func.greatest(length + given, least)
+
+
+def _within(number: int) -> int:
+    """No list is as long as the largest position."""
+    return max(-_LARGEST_POSITION, min(number, _LARGEST_POSITION))
+
+
+def order_keys(value: Sql) -> list[Sql]:
+    """What puts Json values into the order that Python has them in; null is null."""
+    kind = sa.func.jsonb_typeof(value, type_=sa.Text)
+    # An empty list would come before all else; texts are by code point.
+    rank = sa.case({"string": 0, "number": 1, "boolean": 2, "array": 3, "object": 4}, value=kind)
+    text, other = sa.case((kind == "string", text_of(value))), sa.case(((kind != "string") & (kind != "null"), value))
+    return [rank, text.collate("C"), other]
 
 
 def _scalar(value: Sql, column_type: ColumnType) -> Sql | None:
@@ -117,3 +207,13 @@ def is_any_of(value: Sql, members: Sequence[Any]) -> Sql | None:
         return None
     members_sql = postgresql.array([member for member in found if member is not None])
     return value.op("=", return_type=sa.Boolean())(sa.func.any(members_sql))
+
+
+def is_element(value: Sql, elements: Sql) -> Sql:
+    """Whether a value equals an element of a Json list; null if it is null, or if there is no list."""
+    wanted = value if isinstance(value.type, postgresql.JSONB) else sa.func.to_jsonb(value, type_=postgresql.JSONB())
+    rows = _elements(elements)
+    found: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(rows).where(rows.c.value == wanted).correlate_except(rows)
+    )
+    return sa.case((value.isnot(None) & (sa.func.jsonb_typeof(elements) == "array"), found.exists()))

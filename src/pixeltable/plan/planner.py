@@ -15,7 +15,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, VectorScore
 from pixeltable.exprs.variable import Variable
-from pixeltable.plan import btrees, sampling
+from pixeltable.plan import btrees, json_sql, sampling
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.joins import JoinedRecord, JoinScope
@@ -75,6 +75,7 @@ class Pusher:
     ) -> None:
         self._pushdown = pushdown
         agree = (pushdown or Pushdown()).clocks_agree
+        self.texts_agree = pushdown.texts_agree if pushdown else lambda: False
         self.left_over: list[Expr] = []
         """Conditions of joins for Python to filter by."""
 
@@ -244,9 +245,13 @@ def order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> 
     keys: list[Any] = []
     for item in ordering:
         sql = push.sql(item.expr)
-        if sql is None or isinstance(item.expr.type, JsonType | ArrayType | BinaryType):
+        if sql is None or isinstance(item.expr.type, ArrayType | BinaryType):
             return None
-        if isinstance(item.expr, VectorScore) and _is_nearest_first(item):
+        if isinstance(item.expr.type, JsonType):
+            if not push.texts_agree():
+                return None
+            keys += [key.asc() if item.ascending else key.desc() for key in json_sql.order_keys(sql)]
+        elif isinstance(item.expr, VectorScore) and _is_nearest_first(item):
             sql = vector_distance(item.expr, push.scope)
             keys.append(sql.asc())  # as written, since only this form can use an index; null comes last
         else:

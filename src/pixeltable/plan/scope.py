@@ -51,10 +51,12 @@ def sa_type(column_type: ColumnType) -> sa.types.TypeEngine[Any]:
 class Pushdown:
     """That SQL gets what it can do; with None in its place it gets stored cells alone.
 
-    What goes by the clocks of the session's zone is part of it if `clocks_agree`, which is asked when there is any.
+    What goes by the clocks of the session's zone is part of it if `clocks_agree`, which is asked when there is any; the
+    order of Json if `texts_agree`, since the texts within are in the order of the database.
     """
 
     clocks_agree: Callable[[], bool] = lambda: True
+    texts_agree: Callable[[], bool] = lambda: True
 
 
 class Scope:

@@ -9,17 +9,20 @@ from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf
 from pixeltable.exprs.call import Call
+from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import ArrayItem, JsonList, JsonObject, JsonPath
+from pixeltable.exprs.json_path import JsonPath
+from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import (
     And,
     Arithmetic,
     Cast,
     Comparison,
     Concat,
-    IsIn,
     IsNull,
     Negate,
     Not,
@@ -56,9 +59,14 @@ from pixeltable.udfs import registry
 PYTHON_ONLY: dict[type[Expr], str] = {
     Aggregate: "it is about many rows: `grouping` compiles the statement that groups them",
     ArrayItem: "arrays are stored as bytes",
+    ArrayOf: "arrays are stored as bytes",
+    Element: "it stands for the elements of a list",
     InQuery: "it is resolved to the values before a statement is made",
+    JsonFilter: "functions of the elements of a list run in Python",
     JsonList: "it may hold values that have no JSON form in SQL",
+    JsonMap: "functions of the elements of a list run in Python",
     JsonObject: "it may hold values that have no JSON form in SQL",
+    JsonSort: "functions of the elements of a list run in Python",
     QueryCall: "it is a statement of its own, for many rows at once",
     Repeat: "SQL limits the length of the result",
     Similarity: "it is resolved to a VectorScore before a statement is made",
@@ -207,8 +215,8 @@ def _(node: Cast, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: JsonPath, scope: Scope) -> Sql | None:
-    source = to_sql(node.source, scope) if isinstance(node.source.type, JsonType) else None
-    return None if source is None else json_sql.path_sql(source, node.steps, node.type)
+    source = to_sql(node.json_root, scope) if isinstance(node.json_root.type, JsonType) else None
+    return None if source is None else json_sql.path_sql(source, node.json_steps, node.type)
 
 
 def _compared_json(node: Comparison, scope: Scope) -> Sql | None:
@@ -296,16 +304,24 @@ def _(node: Not, scope: Scope) -> Sql | None:
 @to_sql.register
 def _(node: IsIn, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
-    if operand is not None and node.values and isinstance(node.operand.type, JsonType):
+    if operand is not None and not node.values:  # `= ANY` of nothing is false also for null
+        return operand != operand
+    if operand is not None and isinstance(node.operand.type, JsonType):
         return json_sql.is_any_of(operand, [value.value for value in node.values])
     if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
     if any(type(value.type) is not type(node.operand.type) or not _has_sql(value) for value in node.values):
         return None
-    if not node.values:  # `= ANY` of nothing is false also for null
-        return operand != operand
     kind = sa_type(node.operand.type)
     return operand == sa.func.any(sa.literal([value.value for value in node.values], sa.ARRAY(kind)))
+
+
+@to_sql.register
+def _(node: IsInList, scope: Scope) -> Sql | None:
+    if not isinstance(node.operand.type, (StringType, IntType, BoolType, JsonType)):
+        return None  # a Float, of which Json has the decimals
+    operands = _all((node.operand, node.elements), scope)
+    return None if operands is None else json_sql.is_element(_typed(operands[0], node.operand), operands[1])
 
 
 @to_sql.register

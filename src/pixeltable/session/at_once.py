@@ -109,10 +109,12 @@ def _is_quick(session: Session, goal: Goal, rows: int) -> bool:
     """Whether it is known that so many rows, at least one, take no time: by what the functions took the last time."""
     if not 0 < rows < _MOST_ROWS or run_elsewhere([goal]):
         return False
-    nodes = [*goal.expr.walk()]
-    functions = [session.find_function(node.function) for node in nodes if isinstance(node, Call)]
+    nodes = [*goal.expr.walk_records()]
+    functions = [session.find_function(node.function) for node in goal.expr.walk() if isinstance(node, Call)]
     if any(isinstance(node, QueryCall | ToolCalls) for node in nodes) or any(f.options.memo for f in functions):
         return False
+    if len(functions) < sum(isinstance(node, Call) for node in nodes):
+        return False  # some are called on elements: how many there are, nobody knows
     return sum(session.context.engine.cost_s(function.spec.path, rows) for function in functions) < _QUICK_S
 
 

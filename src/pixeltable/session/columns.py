@@ -32,7 +32,7 @@ from pixeltable.session.codes import stamp_of, take_up
 from pixeltable.session.pages import Begun
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
-from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.stored_functions import refuse_applied, store_functions
 from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning, withdraw
 from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
@@ -176,6 +176,7 @@ def _register(
 
 def _check(table: TableRecord, new: NewColumn) -> None:
     bind(new.expr, table, role=f"column {new.name!r}")
+    refuse_applied(new.expr)
     if any(isinstance(node, Similarity | CellProperty) for node in new.expr.walk()):
         raise Unsupported(f"column {new.name!r}: similarities and error properties cannot be used in computed columns")
     if any(isinstance(node, InQuery) for node in new.expr.walk()):

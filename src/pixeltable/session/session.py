@@ -35,6 +35,7 @@ from pixeltable.providers.sections import Sections, load_sections
 from pixeltable.session.known_stamps import KnownStamp
 from pixeltable.settings import Settings
 from pixeltable.storage.clocks import clocks_agree
+from pixeltable.storage.collation import orders_by_code_point
 from pixeltable.storage.database import Connection, Database
 from pixeltable.storage.memo import Memo
 from pixeltable.storage.migrate import migrate
@@ -82,6 +83,7 @@ class Session:
         self.in_flight = InFlight()
         self._run_query = functools.partial(run_query, self)
         self._clocks_agree: bool | None = None
+        self._texts_agree: bool | None = None
         self.stamps: dict[tuple[int, ...], KnownStamp] = {}
         self.last_page: Any = None
         """What `pages` keeps for the next column that is added."""
@@ -107,7 +109,7 @@ class Session:
     @property
     def pushdown(self) -> Pushdown | None:
         """What queries may give to SQL."""
-        return Pushdown(self._do_clocks_agree) if self.settings.sql_pushdown else None
+        return Pushdown(self._do_clocks_agree, self._do_texts_agree) if self.settings.sql_pushdown else None
 
     def _do_clocks_agree(self) -> bool:
         """Asked by the first query that goes by the clock; it takes some hundredths of a second."""
@@ -115,6 +117,12 @@ class Session:
             zone = self.settings.zone
             self._clocks_agree = zone.key in _UTC or self.database.read(lambda c: clocks_agree(c, zone))
         return self._clocks_agree
+
+    def _do_texts_agree(self) -> bool:
+        """Asked by the first query that orders by Json."""
+        if self._texts_agree is None:
+            self._texts_agree = self.database.read(orders_by_code_point)
+        return self._texts_agree
 
     def after_fork(self) -> None:
         """In a forked child: nothing of what belongs to the parent's threads and connections is used."""

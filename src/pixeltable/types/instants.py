@@ -26,6 +26,11 @@ def elapsed(start: datetime.datetime, end: datetime.datetime) -> datetime.timede
     return clocks - (_offset(end) - _offset(start))
 
 
+def at_fixed_offset(value: datetime.datetime) -> datetime.datetime:
+    """The same instant at a fixed offset: Python compares times of one zone by their clocks, which are set back."""
+    return value.replace(tzinfo=datetime.timezone(_offset(value)), fold=0)
+
+
 def on_the_clock(clock: datetime.datetime, zone: datetime.tzinfo | None) -> datetime.datetime:
     """The instant at which clocks of a zone show this.
 

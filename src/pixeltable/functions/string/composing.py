@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.json_path import JsonList, JsonObject
+from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import as_expr
 from pixeltable.functions.string.declaring import check_length, in_package, text_function, text_method
 from pixeltable.functions.string.rules import constant, is_constant_null, sqlalchemy
