@@ -1,0 +1,131 @@
+"""The columns of a table: adding, renaming, altering and dropping them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pixeltable.api.arguments import name_of, one_of
+from pixeltable.api.extension import PLANNED_METHODS, reserved_names
+from pixeltable.api.progress import watched
+from pixeltable.api.query_start import QueryStart
+from pixeltable.api.receipts import announce
+from pixeltable.exceptions import InvalidArgument
+from pixeltable.exprs.leaves import ColumnRef, as_expr
+from pixeltable.ids import check_column_name
+from pixeltable.session import columns
+from pixeltable.session.annotations import check_comment, check_custom_metadata
+from pixeltable.session.column_additions import add_columns, addition_specs
+from pixeltable.session.tables import ColumnSpec
+from pixeltable.types.status import UpdateStatus
+from pixeltable.udfs.retry import Policy, Retry
+
+_ADDING = ("error", "ignore", "replace", "replace_force")
+
+
+class TableColumns(QueryStart):
+    """Something whose columns can be changed: a table, known by its id."""
+
+    def add_column(self, *, if_exists: str = "error", **kwargs: Any) -> UpdateStatus:
+        """Add a column `name=spec`, with a spec as in `create_table`: a type, an expression, or a dict.
+
+        Rows that are there have null in it, or its default: `add_column(n={'type': pxt.Int, 'default': 0})`. What is
+        computed is computed for them, as by `add_computed_column`.
+
+        Raises:
+            AlreadyExistsError: the column exists and `if_exists` is 'error'.
+            RequestError: the name or the spec cannot be used, or the table has rows and the column neither accepts
+                null nor has a default.
+        """
+        if len(kwargs) != 1:
+            raise InvalidArgument(
+                "add_column() takes exactly one column", hint="Write name=spec, or use add_columns()."
+            )
+        return self.add_columns(kwargs, if_exists)
+
+    def add_columns(self, schema: Mapping[str, Any], if_exists: str = "error") -> UpdateStatus:
+        """Add columns, `{name: spec, ...}`, as `add_column` does: all of them, in one version, or none.
+
+        Args:
+            schema: specs as in `create_table`; an expression may refer to the columns there are.
+            if_exists: with 'ignore' columns that exist are left as they are; with 'replace' they are dropped first.
+
+        Raises:
+            AlreadyExistsError: a column exists and `if_exists` is 'error'.
+            CellFailure: a cell could not be computed; the same call later computes only what is missing.
+            RequestError: see `add_column`.
+        """
+        specs = addition_specs(schema, reserved=self._reserved_names)
+        choice = one_of("if_exists", if_exists, _ADDING)
+        with watched(self._session, f"Adding columns to {self._path}") as tally:
+            if len(specs) == 1 and specs[0].expr is not None:
+                status = columns.add_computed_column(
+                    self._session, self._id, self._path, _computed(specs[0]),
+                    on_error="abort", if_exists=choice, tally=tally,
+                )  # fmt: skip
+            else:
+                status = add_columns(self._session, self._id, self._path, specs, if_exists=choice, tally=tally)
+        announce(self._session, status)
+        return status
+
+    def add_computed_column(
+        self,
+        *,
+        stored: bool | None = None,
+        custom_metadata: Any = None,
+        comment: str = "",
+        print_stats: bool = False,
+        on_error: str = "abort",
+        if_exists: str = "error",
+        retry: Retry | None = None,
+        timeout_s: float | None = None,
+        **kwargs: Any,
+    ) -> UpdateStatus:
+        """Add a column `name=expression`, computed for all rows there are and, from now on, for those that come.
+
+        Readers and writers of the table go on meanwhile. With `stored=False` it is evaluated whenever it is read.
+        With `on_error='abort'` a failing cell takes the column back; what was computed is kept, and the same call
+        computes only what is missing. `retry` and `timeout_s` hold for the calls in the expression, over what their
+        functions say.
+
+        Raises:
+            CellFailure: a cell failed and `on_error` is 'abort'.
+            AlreadyExistsError: the column exists and `if_exists` is 'error'.
+            RequestError: the name or the expression cannot be used.
+        """
+        if len(kwargs) != 1:
+            raise InvalidArgument("add_computed_column() takes exactly one column", hint="Write name=expression.")
+        ((name, value),) = kwargs.items()
+        new = columns.NewColumn(
+            check_column_name(name, reserved=self._reserved_names), as_expr(value), stored is not False,
+            check_comment(comment), check_custom_metadata(custom_metadata),
+            None if retry is None and timeout_s is None else Policy(retry, timeout_s),
+        )  # fmt: skip
+        mode = one_of("on_error", on_error, ("abort", "ignore"))
+        choice = one_of("if_exists", if_exists, _ADDING)
+        with watched(self._session, f"Computing {self._path}.{name}", by_column=print_stats) as tally:
+            status = columns.add_computed_column(
+                self._session, self._id, self._path, new, on_error=mode, if_exists=choice, tally=tally
+            )
+        announce(self._session, status, parts=tally.parts)
+        return status
+
+    def drop_column(self, column: str | ColumnRef, if_not_exists: str = "error") -> None:
+        """Take a column out of the table. Its cells stay readable in older versions, and `revert()` brings it back.
+
+        Raises:
+            NotFoundError: there is none.
+            RequestError: other columns depend on it, it is part of the key, or the last one.
+        """
+        record = self._session.refresh().table(self._id, name=self._path)
+        columns.drop_column(
+            self._session, self._id, self._path, name_of(column, record),
+            if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
+        )  # fmt: skip
+
+    @property
+    def _reserved_names(self) -> frozenset[str]:
+        return PLANNED_METHODS | reserved_names(type(self))
+
+
+def _computed(spec: ColumnSpec) -> columns.NewColumn:
+    assert spec.expr is not None
+    return columns.NewColumn(spec.name, spec.expr, spec.stored, spec.comment, spec.custom_metadata)
