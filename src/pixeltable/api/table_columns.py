@@ -14,7 +14,9 @@ from pixeltable.ids import check_column_name
 from pixeltable.session import columns
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.column_additions import add_columns, addition_specs
+from pixeltable.session.column_changes import alter_column, rename_column
 from pixeltable.session.tables import ColumnSpec
+from pixeltable.types.hints import type_from_form
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.retry import Policy, Retry
 
@@ -120,6 +122,34 @@ class TableColumns(QueryStart):
             self._session, self._id, self._path, name_of(column, record),
             if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
         )  # fmt: skip
+
+    def rename_column(self, old: str | ColumnRef, new: str) -> None:
+        """Give a column another name. What is computed from it, and expressions that refer to it, go on as before.
+
+        Raises:
+            NotFoundError: there is none.
+            AlreadyExistsError: another column has the new name.
+            RequestError: the new name cannot be used.
+        """
+        record = self._session.refresh().table(self._id, name=self._path)
+        check_column_name(new, reserved=self._reserved_names)
+        rename_column(self._session, self._id, self._path, name_of(old, record), new)
+
+    def alter_column(self, column: str | ColumnRef, *, type_: Any) -> None:
+        """Give a column another type that can hold what is in it: one that accepts null, or not, or a wider one.
+
+        An `Int` can become `Float`; `String`, `Int`, `Float` and `Bool` can become `Json`; an array of some shape one
+        of any shape. Older versions keep their cells as they were.
+
+        Raises:
+            NotFoundError: there is no such column.
+            RequestError: it is computed, or part of the primary key, or others depend on it; it is null somewhere and
+                the type rejects null; a cell is nothing the new type can hold; the types are too different.
+        """
+        record = self._session.refresh().table(self._id, name=self._path)
+        name = name_of(column, record)
+        new_type = type_from_form(type_, subject=f"column {name!r}")
+        alter_column(self._session, self._id, self._path, name, new_type)
 
     @property
     def _reserved_names(self) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Checking an expression against the table it is used on, and replacing what is only a name for something else."""
 
+from dataclasses import replace
+
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
@@ -19,6 +21,21 @@ def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """
     refuse_aggregates(expr, role=role)
     return bind_item(expr, table, role=role)
+
+
+def renewed(expr: Expr, table: TableRecord) -> Expr:
+    """An expression with the names and types that the table's columns have now; what it says of others stays."""
+    return rebuild(expr, lambda node: _present(node, table))
+
+
+def _present(node: Expr, table: TableRecord) -> Expr | None:
+    """A reference as it would be made now; None for what is none, or to no column of a stored table."""
+    if not isinstance(node, ColumnRef) or node.table != table.id or table.id < 0:
+        return None
+    record = table.column_by_id(node.column)
+    if record is None or (node.name, node.column_type) == (record.name, record.type):
+        return None
+    return replace(node, name=record.name, column_type=record.type)
 
 
 def refuse_aggregates(expr: Expr, *, role: str) -> None:
@@ -55,13 +72,13 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
                 raise Unsupported(
                     f"`{node}`: column {node.source.name!r} is not stored, its errors are raised when it is read"
                 )
-            return node
+            return rebuild(node, lambda inner: _present(inner, table))
         if not isinstance(node, ColumnRef):
             return None
         record = record_of(node)
         if record.heap is None and record.expr is not None:
             return rebuild(record.expr, inline)
-        return None
+        return _present(node, table)
 
     return rebuild(expr, inline)
 

@@ -337,6 +337,8 @@ def _without_code(data: Any) -> Any:
         return {key: _without_code(value) for key, value in data.items()}
     if not isinstance(data, list):
         return data
+    if data[:2] == ["node", "ColumnRef"]:
+        return [*data[:4], *data[5:]]  # its name may be another by now
     if data[:1] == ["FunctionSpec"]:
         path = data[1]["path"]
         stem = path.rpartition(":")[0] if path.startswith("local:") else path
