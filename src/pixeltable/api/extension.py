@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 from pixeltable.exceptions import UnknownColumn
 
 PLANNED_METHODS = frozenset({
-    "alter_computed_column", "batch_update", "to_coco_dataset", "to_pytorch_dataset",
+    "batch_update", "to_coco_dataset", "to_pytorch_dataset",
 })  # fmt: skip
 """Methods that tables will have."""
 

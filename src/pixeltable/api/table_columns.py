@@ -15,6 +15,7 @@ from pixeltable.session import columns
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.column_additions import add_columns, addition_specs
 from pixeltable.session.column_changes import alter_column, rename_column
+from pixeltable.session.redefinition import recompute_redefined, redefine_column
 from pixeltable.session.tables import ColumnSpec
 from pixeltable.types.hints import type_from_form
 from pixeltable.types.status import UpdateStatus
@@ -122,6 +123,34 @@ class TableColumns(QueryStart):
             self._session, self._id, self._path, name_of(column, record),
             if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
         )  # fmt: skip
+
+    def alter_computed_column(self, *, recompute: bool = True, cascade: bool = True, **kwargs: Any) -> UpdateStatus:
+        """Give a computed column another definition, `name=expression`, of a type that fits it.
+
+        It keeps its name, its indexes and what depends on it; if it is computed from a later column it moves behind
+        that. Its cells are computed again, and with `cascade` the columns and vectors that depend on it, nothing else.
+        The definition is a version, the new cells are another one. If that work is interrupted the rest is stale, and
+        the same call goes on with it.
+
+        Args:
+            recompute: if False, cells stay as they are; `stale()` lists the column, and
+                `recompute_columns(stale_only=True)` computes them.
+            cascade: also compute what depends on the column.
+
+        Raises:
+            NotFoundError: there is no such column.
+            RequestError: it is not computed, the type does not fit, or the expression depends on the column itself.
+        """
+        if len(kwargs) != 1:
+            raise InvalidArgument("alter_computed_column() takes exactly one column", hint="Write name=expression.")
+        ((name, value),) = kwargs.items()
+        redefine_column(self._session, self._id, self._path, name, as_expr(value))
+        if not recompute:
+            return UpdateStatus()
+        with watched(self._session, f"Computing {self._path}.{name}") as tally:
+            status = recompute_redefined(self._session, self._id, self._path, name, cascade=cascade, tally=tally)
+        announce(self._session, status)
+        return status
 
     def rename_column(self, old: str | ColumnRef, new: str) -> None:
         """Give a column another name. What is computed from it, and expressions that refer to it, go on as before.
