@@ -1,6 +1,7 @@
 """The tree of directories and tables, with what each table holds at a glance."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
@@ -24,7 +25,7 @@ def directory_tree(session: Session, path: Path) -> list[TreeNode]:
         _, names = catalog.below(path, recursive=True)
         tables = [catalog.tables[catalog.table_ids[name]] for name in names]
         try:
-            nodes = session.database.read(lambda connection, tables=tables: _table_nodes(connection, tables))
+            nodes = session.database.read(partial(_table_nodes, tables))
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
             continue  # dropped since: the next look at the catalog says so
         return _entries(catalog, path, nodes)
@@ -44,12 +45,10 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _table_nodes(connection: Connection, tables: Sequence[TableRecord]) -> dict[str, TableNode]:
+def _table_nodes(tables: Sequence[TableRecord], connection: Connection) -> dict[str, TableNode]:
     ids = [table.id for table in tables]
-    rows = connection.execute(
-        "SELECT table_id, version FROM pixeltable.heads WHERE table_id = ANY(%s)", (ids,)
-    ).fetchall()
-    versions = dict(rows)
+    heads = connection.execute("SELECT table_id, version FROM pixeltable.heads WHERE table_id = ANY(%s)", (ids,))
+    versions: dict[int, int] = dict(heads.fetchall())
     return {
         table.path: {
             "name": table.name,
@@ -71,8 +70,8 @@ def _error_count(connection: Connection, table: TableRecord) -> int:
     if not parts:
         return 0
     row = connection.execute(
-        f"SELECT count(*) FROM ({' UNION ALL '.join(parts)}) e CROSS JOIN LATERAL jsonb_object_keys(e.errors) AS failed "
-        "WHERE failed = ANY(%s)",
+        f"SELECT count(*) FROM ({' UNION ALL '.join(parts)}) e CROSS JOIN LATERAL jsonb_object_keys(errors) AS key"
+        " WHERE key = ANY(%s)",
         ([column.db_name for column in computed],),
     ).fetchone()
     return int(row[0]) if row else 0

@@ -13,7 +13,7 @@ class DirContents(TypedDict):
 
 
 class TableNode(TypedDict):
-    """A table in a tree. `error_count` is the number of its cells that failed; `base` the path of what it is a view of."""
+    """A table in a tree. `error_count` says how many cells failed; `base` is the path of what it is a view of."""
 
     name: str
     path: str
