@@ -278,6 +278,16 @@ class UnknownIndex(_Coded, NotFoundError):
         super().__init__(f"{subject} has no such index", hint=_hint("", known, what="Indexes"))
 
 
+class UnknownRow(_Coded, NotFoundError):
+    code = ErrorCode.ROW_NOT_FOUND
+
+    def __init__(self, key: str, *, table: str) -> None:
+        super().__init__(
+            f"table {table!r} has no row with {key}",
+            hint="Pass if_not_exists='insert' to add such rows, or 'ignore' to skip them.",
+        )
+
+
 class UnknownFunction(_Coded, NotFoundError):
     code = ErrorCode.FUNCTION_NOT_FOUND
 

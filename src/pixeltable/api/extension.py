@@ -5,9 +5,7 @@ from typing import Any, TypeVar, cast
 
 from pixeltable.exceptions import UnknownColumn
 
-PLANNED_METHODS = frozenset({
-    "batch_update", "to_coco_dataset", "to_pytorch_dataset",
-})  # fmt: skip
+PLANNED_METHODS = frozenset({"to_coco_dataset", "to_pytorch_dataset"})
 """Methods that tables will have."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])

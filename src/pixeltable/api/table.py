@@ -27,6 +27,7 @@ from pixeltable.functions import timestamp as timestamp
 from pixeltable.functions import uuid as uuid
 from pixeltable.ids import check_column_name
 from pixeltable.session import change, versions
+from pixeltable.session.batch_update import batch_update
 from pixeltable.session.compute_rows import compute_rows
 from pixeltable.session.insert import insert
 from pixeltable.session.session import Session
@@ -163,6 +164,39 @@ class Table(TableColumns, TableIndexes, TableReports):
             status = change.update(
                 self._session, self._id, self._path, value_spec,
                 where=where, cascade=cascade, return_rows=return_rows, tally=tally,
+            )  # fmt: skip
+        announce(self._session, status)
+        return status
+
+    def batch_update(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        cascade: bool = True,
+        if_not_exists: str = "error",
+        return_rows: bool = False,
+    ) -> UpdateStatus:
+        """Update rows by their primary key, each in the columns it names, all in one operation.
+
+        `t.batch_update([{'id': 1, 'name': 'x'}, {'id': 2, 'score': 0.5}])`. Rows may be given by `_rowid` instead, as
+        `t.errors()` has it, where a table has no primary key. Values are literals. As in `update`, only what depends on
+        the columns that a row names is computed again; in a row that is new a computed cell that fails is null.
+
+        Args:
+            rows: dicts or pydantic models.
+            cascade: also compute what depends on the columns.
+            if_not_exists: what to do with a key that no row has: 'error', 'ignore' it, or 'insert' the row.
+            return_rows: fill `status.rows` with the rows as stored, in the order of `rows`.
+
+        Raises:
+            NotFoundError: no row has a key, and `if_not_exists` is 'error'; or a column is unknown.
+            RequestError: a row lacks its key, two rows have the same, or a value does not fit; nothing changed.
+            ConcurrencyError: other writers kept changing the same rows; try again.
+        """
+        choice = one_of("if_not_exists", if_not_exists, ("error", "ignore", "insert"))
+        with watched(self._session, f"Updating {self._path}") as tally:
+            status = batch_update(
+                self._session, self._id, self._path, rows,
+                cascade=cascade, if_not_exists=choice, return_rows=return_rows, tally=tally,
             )  # fmt: skip
         announce(self._session, status)
         return status
