@@ -380,6 +380,16 @@ class InvalidState(_Coded, RequestError):
     code = ErrorCode.INVALID_STATE
 
 
+class BeingAdded(InvalidState):
+    """A column or an index that another process, or thread, is filling."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(
+            f"{kind} {name!r} is being added by another process",
+            hint="Wait until it is done; a call with if_exists='ignore' does.",
+        )
+
+
 class InvalidColumn(InvalidState):
     """What is stored of it stays readable; only what would have to compute it is refused."""
 

@@ -4,7 +4,6 @@ import pytest
 
 import pixeltable as pxt
 from tests.crash.programs import Programs, assert_versions_complete, cells
-from tests.storage.server_places import Place
 
 FUNCTIONS = """
 import time
@@ -64,7 +63,7 @@ def start_together(programs: Programs, source: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_setup_script_runs_in_eight_processes_on_an_empty_database(place: Place, own_programs: Programs) -> None:
+def test_a_setup_script_runs_in_eight_processes_on_an_empty_database(own_programs: Programs) -> None:
     start_together(own_programs, SETUP)
     report = """
     t = pxt.get_table("app/docs")
@@ -82,9 +81,7 @@ def test_a_setup_script_runs_in_eight_processes_on_an_empty_database(place: Plac
 
 
 @pytest.mark.slow
-def test_columns_and_indexes_are_added_to_rows_by_eight_processes_at_once(
-    ns: str, programs: Programs
-) -> None:
+def test_columns_and_indexes_are_added_to_rows_by_eight_processes_at_once(ns: str, programs: Programs) -> None:
     t = pxt.create_table(f"{ns}/docs", {"id": pxt.Int, "text": pxt.String}, primary_key="id")
     t.insert([{"id": n, "text": "abc"[n % 3] * n} for n in range(1, 60)])
     start_together(programs, SETUP.replace("app/", f"{ns}/").replace('"app"', f'"{ns}"'))

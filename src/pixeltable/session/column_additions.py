@@ -36,6 +36,7 @@ from pixeltable.session.sql_fill import SqlFill, create_filled
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, column_spec, plain_record, refuse_namesakes
 from pixeltable.session.target_jobs import Filled, owning, some_lack_an_entry, withdraw
+from pixeltable.session.turns import after_others
 from pixeltable.storage.cells import cell_texts
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, sql_type
@@ -69,8 +70,15 @@ def add_columns(
         CellFailure: a cell failed. No column is added; the same call later computes only what is missing.
         ColumnTaken, InvalidSchema, InvalidState, ...: see `Table.add_columns`.
     """
-    start = time.perf_counter()
-    addition = _Addition(session, specs, if_exists)
+
+    def work() -> UpdateStatus:
+        return _add(_Addition(session, specs, if_exists), table_id, name, tally)
+
+    return after_others(work, if_exists=if_exists)
+
+
+def _add(addition: "_Addition", table_id: int, name: str, tally: Tally) -> UpdateStatus:
+    start, session = time.perf_counter(), addition.session
 
     def begin(connection: Connection, catalog: Catalog) -> _Done | list[NewColumn]:
         return addition.begin(connection, catalog.table(table_id, name=name))
@@ -107,9 +115,10 @@ def _compute(addition: "_Addition", table_id: int, name: str, news: Sequence[New
     with ExitStack() as owned:
         try:
             for new in news:
-                job = session.change_schema(partial(_begin_job, session, new, table_id, name))
-                owned.enter_context(owning(session, job))
-                running.append(job)
+                job = session.change_schema(partial(_begin_job, addition, new, table_id, name))
+                if job is not None:
+                    owned.enter_context(owning(session, job))
+                    running.append(job)
             return _fill_and_finish(addition, table_id, name, running, tally)
         except BaseException:
             for job in running:
@@ -118,9 +127,13 @@ def _compute(addition: "_Addition", table_id: int, name: str, news: Sequence[New
 
 
 def _begin_job(
-    session: Session, new: NewColumn, table_id: int, name: str, connection: Connection, catalog: Catalog
-) -> JobRecord:
-    return begin_job(session, connection, catalog.table(table_id, name=name), new)
+    addition: "_Addition", new: NewColumn, table_id: int, name: str, connection: Connection, catalog: Catalog
+) -> JobRecord | None:
+    """A job for a column; None if another process was quicker to add that."""
+    table = catalog.table(table_id, name=name)
+    if all(spec.name != new.name for spec in addition.wanted(table)[0]):
+        return None
+    return begin_job(addition.session, connection, table, new)
 
 
 def _withdraw(session: Session, job: JobRecord, name: str) -> None:
@@ -160,7 +173,7 @@ class _Addition:
 
     def begin(self, connection: Connection, table: TableRecord) -> _Done | list[NewColumn]:
         """Add all columns if none has to be computed for rows; else those that have to."""
-        wanted, rest = self._wanted(table)
+        wanted, rest = self.wanted(table)
         if not wanted:
             return _Done()
         self._check(connection, table, wanted)
@@ -169,7 +182,7 @@ class _Addition:
             after = with_columns_in_heap_0(connection, rest, [column for column, spec in columns if spec.stored])
             return self._save(connection, table, self._complete(connection, after, columns), _Done(_names(wanted)))
         computed = [_new_column(spec) for spec in wanted if spec.expr is not None and spec.stored]
-        return computed or self._add(connection, table, rest, wanted)
+        return computed or self._add(connection, table, rest, wanted, _Done())
 
     def finish(
         self, connection: Connection, table: TableRecord, running: Sequence[JobRecord], filled: Mapping[int, Filled]
@@ -179,7 +192,11 @@ class _Addition:
         Raises:
             _Lacking: some are not full.
         """
-        wanted, rest = self._wanted(table)
+        wanted, rest = self.wanted(table)
+        known = {job.id for job in jobs.jobs_of(connection, table.id)}
+        running = [job for job in running if job.id in known]
+        if not wanted and not running:
+            return _Done()  # another process went on with these jobs, and was quicker
         self._check(connection, table, wanted)
         head = lock_head(connection, table)
         moved = [job for job in running if filled[job.id].head != head]
@@ -190,11 +207,11 @@ class _Addition:
             column = job.column and rest.column_by_id(job.column.id)
             assert column is not None
             rest = rest.with_column(replace(column, status="ready"))
-        done = self._add(connection, table, rest, wanted, jobs_done=running)
         totals = filled.values()
-        return replace(done, computed=sum(t.rows for t in totals), failed=sum(t.failed for t in totals))
+        done = _Done((), max(t.rows for t in totals), sum(t.rows for t in totals), sum(t.failed for t in totals))
+        return self._add(connection, table, rest, wanted, done, jobs_done=running)
 
-    def _wanted(self, table: TableRecord) -> tuple[list[ColumnSpec], TableRecord]:
+    def wanted(self, table: TableRecord) -> tuple[list[ColumnSpec], TableRecord]:
         """The columns that are to be added, and the table without those they replace."""
         wanted, rest = [], table
         for spec in self.specs:
@@ -209,7 +226,7 @@ class _Addition:
         return wanted, rest
 
     def _check(self, connection: Connection, table: TableRecord, wanted: Sequence[ColumnSpec]) -> None:
-        _, rest = self._wanted(table)
+        _, rest = self.wanted(table)
         for spec in wanted:
             if spec.expr is None:
                 refuse_unfinished(table, spec.name)
@@ -250,16 +267,17 @@ class _Addition:
         table: TableRecord,
         rest: TableRecord,
         wanted: Sequence[ColumnSpec],
+        done: _Done,
         *,
         jobs_done: Sequence[JobRecord] = (),
     ) -> _Done:
-        """Add the columns that no job has filled."""
+        """Add the columns that no job has filled; those of jobs are `done`."""
         op = next_op(connection)
         columns = self._records(connection, table, [spec for spec in wanted if spec.expr is None or not spec.stored])
         after, fills = _with_heaps(connection, rest, [column for column, spec in columns if spec.expr is None], op)
         rows = create_filled(connection, table, fills)
         self._refuse_null(connection, table, wanted)  # again, now that nobody can write
-        done = _Done(_names(wanted), rows)
+        done = replace(done, names=_names(wanted), rows=max(rows, done.rows))
         return self._save(connection, table, self._complete(connection, after, columns), done, op, jobs_done)
 
     def _complete(

@@ -11,6 +11,7 @@ from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import (
+    BeingAdded,
     CellFailure,
     ColumnTaken,
     ConstraintViolation,
@@ -35,6 +36,7 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning, withdraw
+from pixeltable.session.turns import after_others
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
 from pixeltable.storage.writes import next_op
@@ -65,7 +67,17 @@ def add_computed_column(
             what is missing.
         ColumnTaken, ForeignColumn, InvalidState, ...: see `Table.add_computed_column`.
     """
-    start, abort = time.perf_counter(), on_error == "abort"
+
+    def work() -> UpdateStatus:
+        return _add(session, table_id, name, new, abort=on_error == "abort", if_exists=if_exists, tally=tally)
+
+    return after_others(work, if_exists=if_exists)
+
+
+def _add(
+    session: Session, table_id: int, name: str, new: NewColumn, *, abort: bool, if_exists: str, tally: Tally
+) -> UpdateStatus:
+    start = time.perf_counter()
     filled = _try_at_once(session, session.table(table_id, name), new, abort=abort, tally=tally)
     if not isinstance(filled, Filled):
         job = session.change_schema(
@@ -281,9 +293,7 @@ def _take_up(session: Session, connection: Connection, table: TableRecord, new: 
         if job.column is None or job.column.name != new.name:
             continue
         if job.status == "running" and not _is_abandoned(connection, job):
-            raise InvalidState(
-                f"column {new.name!r} is being computed by another process", hint="Wait until it is done."
-            )
+            raise BeingAdded("column", new.name)
         assert job.column.expr is not None
         if new.stored and same_definition(job.column.expr, new.expr):
             store_functions(session, connection, new.expr)

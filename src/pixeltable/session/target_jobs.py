@@ -9,7 +9,7 @@ from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import DatabaseUnavailable, InvalidState
+from pixeltable.exceptions import BeingAdded, DatabaseUnavailable
 from pixeltable.lazy import psycopg
 from pixeltable.session.btrees import follow
 from pixeltable.session.heads import Head, lock_head
@@ -57,7 +57,7 @@ def _owner_connection(session: Session, job: JobRecord) -> Connection:
             connection.close()
             continue
         connection.close()
-        raise InvalidState(f"{job.target!r} is being filled by another process", hint="Wait until it is done.")
+        raise BeingAdded("column" if job.column else "index", job.target)
     raise DatabaseUnavailable("the connection to the database was lost again and again", hint="Try again.")
 
 
