@@ -1,4 +1,5 @@
 import datetime
+from collections.abc import Callable
 
 import pytest
 
@@ -6,6 +7,17 @@ import pixeltable as pxt
 from pixeltable import AlreadyExistsError, RequestError
 from tests.api.library import even_only, letters, or_zero, twice
 from tests.api.refusals import refused
+
+MEANWHILE: list[Callable[[], object]] = []
+CALLS: list[int] = []
+
+
+@pxt.udf
+def watched(n: int, k: int | None) -> int:
+    CALLS.append(n)
+    if MEANWHILE:
+        MEANWHILE.pop()()
+    return n + (k or 0)
 
 
 @pytest.fixture
@@ -208,3 +220,29 @@ def test_default_indexes_hold_added_columns(ns: str) -> None:
     assert [index["columns"] for index in indexes.values()] == [["n"], ["a"], ["c"]]
     t.revert()
     assert len(t.get_metadata()["indexes"]) == 1
+
+
+def test_a_column_is_computed_from_one_without_entries_while_rows_come(t: pxt.Table) -> None:
+    t.add_column(k=pxt.Int | None)
+    MEANWHILE.append(lambda: t.insert(n=4))
+    t.add_computed_column(x=watched(t.n, t.k))
+    assert t.collect()["x"] == [0, 1, 2, 3, 4]
+
+
+def test_what_an_aborted_column_had_computed_from_null_is_kept(t: pxt.Table) -> None:
+    t.insert([{"n": n} for n in range(4, 100)])
+    t.add_column(k=pxt.Int | None)
+    failing = even_only(t.n) + or_zero(t.k)
+    refused(t, lambda: t.add_computed_column(x=watched(t.n, t.k) + failing), RequestError, "INVALID_EXPRESSION")
+    t.delete(where=t.n % 2 == 1)
+    CALLS.clear()
+    t.add_computed_column(x=watched(t.n, t.k) + failing)
+    assert t.collect()["x"] == [2 * n for n in range(0, 100, 2)]
+    assert 0 not in CALLS
+
+
+def test_an_insert_that_meets_a_new_column_gives_it_its_default(t: pxt.Table) -> None:
+    t.add_computed_column(x=watched(t.n, 0))
+    MEANWHILE.append(lambda: t.add_column(k={"type": pxt.Int, "default": 7}))
+    t.insert(n=4)
+    assert t.collect()["k"] == [7] * 5

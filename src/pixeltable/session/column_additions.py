@@ -208,7 +208,9 @@ class _Addition:
             assert column is not None
             rest = rest.with_column(replace(column, status="ready"))
         totals = filled.values()
-        done = _Done((), max(t.rows for t in totals), sum(t.rows for t in totals), sum(t.failed for t in totals))
+        done = _Done(
+            (), max((t.rows for t in totals), default=0), sum(t.rows for t in totals), sum(t.failed for t in totals)
+        )
         return self._add(connection, table, rest, wanted, done, jobs_done=running)
 
     def wanted(self, table: TableRecord) -> tuple[list[ColumnSpec], TableRecord]:
