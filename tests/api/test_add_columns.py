@@ -143,6 +143,14 @@ def test_columns_of_a_table_without_rows(ns: str) -> None:
     refused(t, lambda: t.add_columns({"c": pxt.Int}), RequestError, "INVALID_SCHEMA")
 
 
+def test_columns_that_are_not_stored(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.add_columns({"a": {"value": t.n + 1, "stored": False}, "b": {"value": twice(t.n), "stored": False}})
+    t.insert(n=1)
+    t.add_columns({"c": {"value": t.a + 1, "stored": False}, "d": {"value": t.n, "stored": False}})
+    assert list(t.collect()) == [{"n": 1, "a": 2, "b": 2, "c": 3, "d": 1}]
+
+
 def test_a_column_without_null_or_default_is_refused_where_there_are_rows(t: pxt.Table) -> None:
     message = refused(t, lambda: t.add_columns({"a": pxt.Int | None, "b": pxt.Int}), RequestError, "INVALID_SCHEMA")
     assert "'b'" in message

@@ -11,7 +11,7 @@ from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import ColumnTaken, InvalidArgument, InvalidExpression, InvalidSchema
+from pixeltable.exceptions import ColumnTaken, InvalidArgument, InvalidExpression, InvalidSchema, InvalidState
 from pixeltable.exec.tally import Tally
 from pixeltable.session.backfill import fill
 from pixeltable.session.btrees import follow, with_default_btrees
@@ -198,6 +198,10 @@ class _Addition:
         if not wanted and not running:
             return _Done()  # another process went on with these jobs, and was quicker
         self._check(connection, table, wanted)
+        targets = {job.target for job in running}
+        for spec in wanted:
+            if spec.expr is not None and spec.stored and spec.name not in targets:
+                raise InvalidState(f"{spec.name!r} was removed from table {table.path!r} while it was being filled")
         head = lock_head(connection, table)
         moved = [job for job in running if filled[job.id].head != head]
         lacking = {job.id for job in moved if some_lack_an_entry(connection, table, job)}
@@ -307,7 +311,8 @@ class _Addition:
         places = {name: place for place, name in enumerate(done.names, start=1)}
         columns = sorted(after.columns, key=lambda column: places.get(column.name, 0))
         saved = store.save_schema(connection, replace(after, columns=tuple(columns)))
-        kept = tuple(index for index in saved.btrees if index in before.btrees)  # new ones are there already
+        known = {index.id for index in before.btrees}
+        kept = tuple(index for index in saved.btrees if index.id in known)  # new ones are there already
         follow(connection, before, replace(saved, btrees=kept))
         stamp = stamp_within(self.session, connection, saved, [job.column for job in jobs_done if job.column])
         store.record_schema_version(

@@ -259,6 +259,8 @@ def lock_unused(connection: Connection, table: TableRecord) -> bool:
 
 def with_columns_in_heap_0(connection: Connection, table: TableRecord, columns: Sequence[ColumnRecord]) -> TableRecord:
     """An unused table with more columns, stored with those it was created with."""
+    if not columns:
+        return table
     heap = table.row_heap
     added = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns)
     for name in (heap.current, heap.history):
