@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         drop_dir,
         drop_table,
         get_dir_contents,
+        get_dir_tree,
         get_table,
         home,
         init,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         Video,
     )
     from pixeltable.types.status import UpdateStatus
+    from pixeltable.types.tree import DirContents, DirectoryNode, TableKind, TableNode, TreeNode
     from pixeltable.udfs.aggregate import Aggregator, uda
     from pixeltable.udfs.decorator import udf
     from pixeltable.udfs.expressions import expr_udf
@@ -75,7 +77,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api.catalog": (
-        "create_dir create_table drop_dir drop_table get_dir_contents get_table home init list_dirs list_tables ls move"
+        "create_dir create_table drop_dir drop_table get_dir_contents get_dir_tree get_table home init list_dirs "
+        "list_tables ls move"
     ),
     "api.mcp_functions": "mcp_udfs",
     "api.memo": "clear_memo memo_stats",
@@ -95,6 +98,7 @@ _HOMES = {
     "types.cell_error": "CellError",
     "types.forms": ("Array Audio Binary Bool Date Document Float Image Int Json Required String Timestamp UUID Video"),
     "types.status": "UpdateStatus",
+    "types.tree": "DirContents DirectoryNode TableKind TableNode TreeNode",
     "udfs.aggregate": "Aggregator uda",
     "udfs.decorator": "udf",
     "udfs.expressions": "expr_udf",
@@ -118,6 +122,8 @@ __all__ = [
     "CellError",
     "ConcurrencyError",
     "Date",
+    "DirContents",
+    "DirectoryNode",
     "Document",
     "Error",
     "ErrorCode",
@@ -141,10 +147,13 @@ __all__ = [
     "ServiceUnavailableError",
     "String",
     "Table",
+    "TableKind",
+    "TableNode",
     "Timestamp",
     "Tool",
     "ToolChoice",
     "Tools",
+    "TreeNode",
     "UpdateStatus",
     "UserError",
     "Video",
@@ -160,6 +169,7 @@ __all__ = [
     "expr_udf",
     "functions",
     "get_dir_contents",
+    "get_dir_tree",
     "get_table",
     "home",
     "init",

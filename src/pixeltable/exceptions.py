@@ -279,6 +279,16 @@ class UnknownIndex(_Coded, NotFoundError):
         super().__init__(f"{subject} has no such index", hint=_hint("", known, what="Indexes"))
 
 
+class UnknownRow(_Coded, NotFoundError):
+    code = ErrorCode.ROW_NOT_FOUND
+
+    def __init__(self, key: str, *, table: str) -> None:
+        super().__init__(
+            f"table {table!r} has no row with {key}",
+            hint="Pass if_not_exists='insert' to add such rows, or 'ignore' to skip them.",
+        )
+
+
 class UnknownFunction(_Coded, NotFoundError):
     code = ErrorCode.FUNCTION_NOT_FOUND
 
@@ -392,6 +402,16 @@ class NoValueYet(Unsupported, TypeError):
 
 class InvalidState(_Coded, RequestError):
     code = ErrorCode.INVALID_STATE
+
+
+class BeingAdded(InvalidState):
+    """A column or an index that another process, or thread, is filling."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(
+            f"{kind} {name!r} is being added by another process",
+            hint="Wait until it is done; a call with if_exists='ignore' does.",
+        )
 
 
 class InvalidColumn(InvalidState):

@@ -4,6 +4,7 @@ import pytest
 import pixeltable as pxt
 from pixeltable import NotFoundError, RequestError
 from pixeltable.exceptions import AlreadyExistsError
+from tests.api.library import even_only
 from tests.api.refusals import refusal
 
 SCHEMA = {"a": pxt.Int}
@@ -223,3 +224,56 @@ def test_a_directory_can_be_made_again_after_it_was_dropped(ns: str) -> None:
     pxt.create_dir(f"{ns}/d")
     pxt.drop_dir(f"{ns}/d")
     assert pxt.create_dir(f"{ns}/d").path == f"{ns}/d"
+
+
+def test_the_tree_of_a_directory(ns: str) -> None:
+    pxt.create_dir(f"{ns}/d/e", parents=True)
+    t = pxt.create_table(f"{ns}/d/t", {"n": pxt.Int})
+    t.add_computed_column(even=even_only(t.n))
+    t.add_computed_column(also=even_only(t.n))
+    t.insert([{"n": n} for n in range(3)], on_error="ignore")
+    pxt.create_table(f"{ns}/u", SCHEMA)
+    leaf = {"kind": "table", "base": None}
+    assert pxt.get_dir_tree(ns) == [
+        {
+            "name": "d",
+            "path": f"{ns}/d",
+            "kind": "directory",
+            "entries": [
+                {"name": "e", "path": f"{ns}/d/e", "kind": "directory", "entries": []},
+                {"name": "t", "path": f"{ns}/d/t", "version": 3, "error_count": 2, **leaf},
+            ],
+        },
+        {"name": "u", "path": f"{ns}/u", "version": 0, "error_count": 0, **leaf},
+    ]
+
+
+def test_the_tree_of_nothing(ns: str) -> None:
+    assert pxt.get_dir_tree(ns) == []
+    assert ns in [node["name"] for node in pxt.get_dir_tree()]
+    refusal(lambda: pxt.get_dir_tree(f"{ns}/x"), NotFoundError, "DIRECTORY_NOT_FOUND")
+
+
+def test_a_table_moves_into_another_directory_and_is_written_by_handles_of_before(ns: str) -> None:
+    pxt.create_dir(f"{ns}/d")
+    t = pxt.create_table(f"{ns}/t", SCHEMA)
+    pxt.move(f"{ns}/t", f"{ns}/d/u")
+    t.insert(a=1)
+    t.add_column(b=pxt.Int | None)
+    assert pxt.get_table(f"{ns}/d/u").collect()[0] == {"a": 1, "b": None}
+    assert "no column" in refusal(lambda: t["x"], NotFoundError, "COLUMN_NOT_FOUND")
+    assert t.get_metadata()["path"] == f"{ns}/d/u"
+
+
+def test_move_below_a_table_is_refused(ns: str) -> None:
+    pxt.create_table(f"{ns}/t", SCHEMA)
+    pxt.create_table(f"{ns}/u", SCHEMA)
+    refusal(lambda: pxt.move(f"{ns}/t", f"{ns}/u/t"), NotFoundError, "DIRECTORY_NOT_FOUND")
+    refusal(lambda: pxt.move(f"{ns}/t", f"{ns}/t/t"), RequestError, "INVALID_PATH")
+
+
+@pytest.mark.parametrize("path", ["", "pxt://org/t", "a b", "x:3"])
+def test_move_to_what_is_no_path_is_refused(ns: str, path: str) -> None:
+    pxt.create_table(f"{ns}/t", SCHEMA)
+    refusal(lambda: pxt.move(f"{ns}/t", path), RequestError, "INVALID_PATH")
+    refusal(lambda: pxt.move(path, f"{ns}/u"), RequestError, "INVALID_PATH")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 import pixeltable as pxt
-from pixeltable.api import table as api_table
+from pixeltable.api import table_columns
 from pixeltable.exceptions import CellFailure
 from pixeltable.exec.tally import Tally
 
@@ -34,7 +34,7 @@ def table(ns: str, monkeypatch: pytest.MonkeyPatch) -> pxt.Table:
 
     table = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
     table.insert({"n": n} for n in range(300))
-    monkeypatch.setattr(api_table, "watched", watched)
+    monkeypatch.setattr(table_columns, "watched", watched)
     TOTALS.clear()
     BROKEN.clear()
     return table

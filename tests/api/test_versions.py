@@ -33,6 +33,14 @@ OPERATIONS = {
     "drop indexed column": lambda t: t.drop_column("s"),
     "add index": lambda t: t.add_embedding_index("s", embedding=letters, metric="l2"),
     "replace index": lambda t: t.add_embedding_index("s", embedding=letters, if_exists="replace"),
+    "add plain column": lambda t: t.add_column(x=pxt.Int | None),
+    "add column with default": lambda t: t.add_column(x={"type": pxt.Int, "default": 3}),
+    "add several columns": lambda t: t.add_columns({"x": pxt.Int | None, "y": twice(t.n), "z": t.n + 1}),
+    "replace by plain column": lambda t: t.add_column(c=pxt.String | None, if_exists="replace"),
+    "rename column": lambda t: t.rename_column("n", "number"),
+    "rename indexed column": lambda t: t.rename_column("s", "text"),
+    "reject null": lambda t: t.alter_column("s", type_=pxt.String),
+    "redefine column": lambda t: t.alter_computed_column(c=t.n * 100, recompute=False),
     "drop index": lambda t: t.drop_embedding_index(column="s"),
 }
 
@@ -61,7 +69,10 @@ def test_an_operation_is_one_version(t: pxt.Table, operation: object) -> None:
 
 
 @pytest.mark.parametrize("second", OPERATIONS.values(), ids=OPERATIONS.keys())
-@pytest.mark.parametrize("first", ["insert", "update", "delete", "drop column", "drop index", "add column"])
+@pytest.mark.parametrize(
+    "first",
+    ["insert", "update", "delete", "drop column", "drop index", "add column", "add several columns", "rename column"],
+)
 def test_two_operations_are_taken_back_one_by_one(t: pxt.Table, first: str, second: object) -> None:
     before = state(t)
     OPERATIONS[first](t)

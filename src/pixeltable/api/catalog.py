@@ -14,6 +14,8 @@ from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.broken import warn_of_problems
 from pixeltable.session.current import current_session, start_session
+from pixeltable.session.tree import directory_tree
+from pixeltable.types.tree import DirContents, TreeNode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +177,7 @@ def move(path: str, new_path: str, *, if_exists: str = "error", if_not_exists: s
     )  # fmt: skip
 
 
-def get_dir_contents(dir_path: str = "", recursive: bool = True) -> dict[str, list[str]]:
+def get_dir_contents(dir_path: str = "", recursive: bool = True) -> DirContents:
     """The paths of the directories and tables in a directory, sorted.
 
     Raises:
@@ -186,6 +188,18 @@ def get_dir_contents(dir_path: str = "", recursive: bool = True) -> dict[str, li
     catalog.dir_id(path)
     dirs, found = catalog.below(path, recursive=recursive)
     return {"dirs": dirs, "tables": found}
+
+
+def get_dir_tree(path: str = "") -> list[TreeNode]:
+    """What is in a directory and in those below it: nested dicts, directories first.
+
+    A directory has `name`, `path`, `kind` and `entries`; a table has `name`, `path`, `kind`, `version`, `error_count`
+    (cells that failed) and `base`.
+
+    Raises:
+        NotFoundError: it does not exist.
+    """
+    return directory_tree(current_session(), parse_path(path, allow_root=True))
 
 
 def list_tables(dir_path: str = "", recursive: bool = True) -> list[str]:

@@ -5,6 +5,9 @@ from typing import Any, TypeVar, cast
 
 from pixeltable.exceptions import UnknownColumn
 
+PLANNED_METHODS = frozenset({"to_coco_dataset", "to_pytorch_dataset"})
+"""Methods that tables will have."""
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 

@@ -67,13 +67,13 @@ class Query(QueryChanges, QuerySources):
             raise InvalidState("the query has a select list already", hint="Call select() once.")
         if not items and not named:
             return self
-        exprs = [as_expr(item) for item in items]
+        relation = self._relation
+        exprs = [relation.renewed(as_expr(item)) for item in items]
         names = distinct_names(map(_stem, exprs))
         for name in named:
             if name in names:
                 raise Unsupported(f"select() has two items called {name!r}", hint="Choose another keyword.")
         chosen = (*zip(names, exprs, strict=True), *((name, as_expr(item)) for name, item in named.items()))
-        relation = self._relation
         for _, expr in chosen:
             bind_item(relation.resolve(expr), relation.record, role="select()")
         return self._checked(select=tuple(chosen))

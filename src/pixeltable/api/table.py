@@ -4,19 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pixeltable.api.arguments import name_of, one_of
-from pixeltable.api.extension import extension, reserved_names
+from pixeltable.api.extension import PLANNED_METHODS, extension, reserved_names
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import TableAlias
 from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
+from pixeltable.api.table_columns import TableColumns
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_indexes import TableIndexes
 from pixeltable.api.table_reports import TableReports
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.leaves import ColumnRef, as_expr
+from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.functions import array as array  # for their effect: columns get their methods
 from pixeltable.functions import date as date
 from pixeltable.functions import elements as elements
@@ -26,18 +27,17 @@ from pixeltable.functions import string as string
 from pixeltable.functions import timestamp as timestamp
 from pixeltable.functions import uuid as uuid
 from pixeltable.ids import check_column_name
-from pixeltable.session import change, columns, versions
-from pixeltable.session.annotations import check_comment, check_custom_metadata
+from pixeltable.session import change, versions
+from pixeltable.session.batch_update import batch_update
 from pixeltable.session.compute_rows import compute_rows
 from pixeltable.session.insert import insert
 from pixeltable.session.session import Session
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.decorator import CONVERTERS
 from pixeltable.udfs.function import Function
-from pixeltable.udfs.retry import Policy, Retry
 
 
-class Table(TableIndexes, TableReports):
+class Table(TableColumns, TableIndexes, TableReports):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
@@ -173,6 +173,39 @@ class Table(TableIndexes, TableReports):
         announce(self._session, status)
         return status
 
+    def batch_update(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        cascade: bool = True,
+        if_not_exists: str = "error",
+        return_rows: bool = False,
+    ) -> UpdateStatus:
+        """Update rows by their primary key, each in the columns it names, all in one operation.
+
+        `t.batch_update([{'id': 1, 'name': 'x'}, {'id': 2, 'score': 0.5}])`. Rows may be given by `_rowid` instead, as
+        `t.errors()` has it, where a table has no primary key. Values are literals. As in `update`, only what depends on
+        the columns that a row names is computed again; in a row that is new a computed cell that fails is null.
+
+        Args:
+            rows: dicts or pydantic models.
+            cascade: also compute what depends on the columns.
+            if_not_exists: what to do with a key that no row has: 'error', 'ignore' it, or 'insert' the row.
+            return_rows: fill `status.rows` with the rows as stored, in the order of `rows`.
+
+        Raises:
+            NotFoundError: no row has a key, and `if_not_exists` is 'error'; or a column is unknown.
+            RequestError: a row lacks its key, two rows have the same, or a value does not fit; nothing changed.
+            ConcurrencyError: other writers kept changing the same rows; try again.
+        """
+        choice = one_of("if_not_exists", if_not_exists, ("error", "ignore", "insert"))
+        with watched(self._session, f"Updating {self._path}") as tally:
+            status = batch_update(
+                self._session, self._id, self._path, rows,
+                cascade=cascade, if_not_exists=choice, return_rows=return_rows, tally=tally,
+            )  # fmt: skip
+        announce(self._session, status)
+        return status
+
     def recompute_columns(
         self,
         *columns: str | ColumnRef,
@@ -212,63 +245,6 @@ class Table(TableIndexes, TableReports):
         announce(self._session, status)
         return status
 
-    # Schema
-
-    def add_computed_column(
-        self,
-        *,
-        stored: bool | None = None,
-        custom_metadata: Any = None,
-        comment: str = "",
-        print_stats: bool = False,
-        on_error: str = "abort",
-        if_exists: str = "error",
-        retry: Retry | None = None,
-        timeout_s: float | None = None,
-        **kwargs: Any,
-    ) -> UpdateStatus:
-        """Add a column `name=expression`, computed for all rows there are and, from now on, for those that come.
-
-        Readers and writers of the table go on meanwhile. With `stored=False` it is evaluated whenever it is read.
-        With `on_error='abort'` a failing cell takes the column back; what was computed is kept, and the same call
-        computes only what is missing. `retry` and `timeout_s` hold for the calls in the expression, over what their
-        functions say.
-
-        Raises:
-            CellFailure: a cell failed and `on_error` is 'abort'.
-            AlreadyExistsError: the column exists and `if_exists` is 'error'.
-            RequestError: the name or the expression cannot be used.
-        """
-        if len(kwargs) != 1:
-            raise InvalidArgument("add_computed_column() takes exactly one column", hint="Write name=expression.")
-        ((name, value),) = kwargs.items()
-        new = columns.NewColumn(
-            check_column_name(name, reserved=RESERVED_NAMES), as_expr(value), stored is not False,
-            check_comment(comment), check_custom_metadata(custom_metadata),
-            None if retry is None and timeout_s is None else Policy(retry, timeout_s),
-        )  # fmt: skip
-        mode = one_of("on_error", on_error, ("abort", "ignore"))
-        choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
-        with watched(self._session, f"Computing {self._path}.{name}", by_column=print_stats) as tally:
-            status = columns.add_computed_column(
-                self._session, self._id, self._path, new, on_error=mode, if_exists=choice, tally=tally
-            )
-        announce(self._session, status, parts=tally.parts)
-        return status
-
-    def drop_column(self, column: str | ColumnRef, if_not_exists: str = "error") -> None:
-        """Take a column out of the table. Its cells stay readable in older versions, and `revert()` brings it back.
-
-        Raises:
-            NotFoundError: there is none.
-            RequestError: other columns depend on it, it is part of the key, or the last one.
-        """
-        record = self._session.refresh().table(self._id, name=self._path)
-        columns.drop_column(
-            self._session, self._id, self._path, name_of(column, record),
-            if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
-        )  # fmt: skip
-
     # Versions
 
     def revert(self) -> None:
@@ -293,12 +269,6 @@ CONVERTERS[Table] = _as_function
 
 InsertableTable = Table
 """Older name: every table that is no view."""
-
-PLANNED_METHODS = frozenset({
-    "add_column", "add_columns", "alter_column", "alter_computed_column", "batch_update", "rename_column",
-    "to_coco_dataset", "to_pytorch_dataset",
-})  # fmt: skip
-"""Methods that tables will have."""
 
 RESERVED_NAMES = PLANNED_METHODS | reserved_names(Table)
 """Names no column can have."""

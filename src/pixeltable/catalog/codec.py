@@ -55,6 +55,8 @@ def encode_column(column: ColumnRecord) -> dict[str, Any]:
         "comment": column.comment,
         "custom_metadata": column.custom_metadata,
         "policy": column.policy and _encode_policy(column.policy),
+        "default": None if column.default is None else codec.encode(column.default),
+        "redefined": column.redefined,
     }
 
 
@@ -169,7 +171,9 @@ def decode_column(data: dict[str, Any]) -> ColumnRecord:
     """The record that `encode_column` described."""
     expr = codec.decode(data["expr"]) if data["expr"] else None
     policy = _decode_policy(data["policy"]) if data.get("policy") else None
-    return ColumnRecord(**{**data, "type": decode_type(data["type"]), "expr": expr, "policy": policy})
+    default = codec.decode(data["default"]) if data.get("default") else None
+    found = {"type": decode_type(data["type"]), "expr": expr, "policy": policy, "default": default}
+    return ColumnRecord(**{**data, **found})
 
 
 def _decode_policy(data: dict[str, Any]) -> Policy:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pixeltable.exceptions import UnknownColumn, UnknownIndex
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.leaves import Literal as LiteralExpr
 from pixeltable.storage.heaps import Heap, column_name
 from pixeltable.storage.writes import Target
 from pixeltable.types.column_type import ColumnType
@@ -39,6 +40,11 @@ class ColumnRecord:
     comment: str | None = None
     custom_metadata: Any = None
     policy: Policy | None = None
+    default: LiteralExpr | None = None
+    """What a plain column is in rows that are given no value for it; None: null."""
+
+    redefined: int = 0
+    """The operation that gave a computed column its present definition, if it had another before."""
 
     @property
     def is_computed(self) -> bool:

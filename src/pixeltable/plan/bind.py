@@ -5,7 +5,7 @@ from dataclasses import replace
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.expr import Expr, Method, rebuild
+from pixeltable.exprs.expr import Expr, Method, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.types.column_type import BoolType
@@ -21,6 +21,26 @@ def bind(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """
     refuse_aggregates(expr, role=role)
     return bind_item(expr, table, role=role)
+
+
+def renewed(expr: Expr, table: TableRecord) -> Expr:
+    """An expression with the names and types that the table's columns have now; what it says of others stays."""
+    return rebuild(expr, lambda node: _present(node, table))
+
+
+def _present(node: Expr, table: TableRecord, *, own: bool = False) -> Expr | None:
+    """A reference as it would be made now, with `own` as one to the table whose column it is.
+
+    None for what is none, or to no column of a stored table.
+    """
+    if not isinstance(node, ColumnRef) or table.id < 0 or all(node.table != source.id for source in table.lineage):
+        return None
+    record = table.column_by_id(node.column)
+    if record is None:
+        return None
+    present = replace(node, name=record.name, column_type=record.type)
+    present = replace(present, table=table.ref(record).table) if own else present
+    return None if structure(present) == structure(node) else present
 
 
 def refuse_aggregates(expr: Expr, *, role: str) -> None:
@@ -59,13 +79,13 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
                 raise Unsupported(
                     f"`{node}`: column {node.source.name!r} is not stored, its errors are raised when it is read"
                 )
-            return node
+            return rebuild(node, lambda inner: _present(inner, table, own=True))
         if not isinstance(node, ColumnRef):
             return None
         record = record_of(node)
         if record.heap is None and record.expr is not None:
             return rebuild(record.expr, inline)
-        return None if table.base is None else replace(node, table=table.ref(record).table)
+        return _present(node, table, own=True)
 
     return rebuild(expr, inline)
 

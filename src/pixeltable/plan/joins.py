@@ -157,7 +157,7 @@ def _joined_btree(index: BtreeRecord, place: int, source: Source) -> BtreeRecord
 def _joined_ref(ref: ColumnRef, place: int, source: Source) -> ColumnRef:
     record = source.record.column_by_id(ref.column)
     found = ref.column_type if record is None else record.type
-    return ColumnRef(_id(ref.column, place), _JOINED, ref.name, found)
+    return ColumnRef(_id(ref.column, place), _JOINED, ref.name if record is None else record.name, found)
 
 
 def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnRecord]) -> Expr:
@@ -188,7 +188,9 @@ def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnReco
         (place,) = places
         joined_id = _id(node.column, place)
         types = [column.type for column in columns if column.id == joined_id]
-        return ColumnRef(joined_id, _JOINED, node.name, types[0] if types else node.column_type)
+        stored = sources[place].record.column_by_id(node.column)
+        name = node.name if stored is None else stored.name
+        return ColumnRef(joined_id, _JOINED, name, types[0] if types else node.column_type)
 
     return rebuild(expr, joined)
 

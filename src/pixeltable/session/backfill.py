@@ -281,12 +281,15 @@ def _append_checked(
     sources = ["row", *(f"u{i}" for i in range(len(columns)))]
     arrays = ["%s::bigint[]", *(["%s::text[]"] * len(columns))]
     joins = " ".join(
-        f"JOIN {heap.current} h{i} ON h{i}.row = u.row AND h{i}.op_in <> ALL(%s)" for i, heap in enumerate(page.inputs)
+        f"{'' if heap == table.row_heap else 'LEFT '}JOIN {heap.current} h{i} ON h{i}.row = u.row"
+        for i, heap in enumerate(page.inputs)
     )
+    # A plain column that was added later has no entry as long as it is null.
+    unchanged = "".join(f" AND (h{i}.row IS NULL OR h{i}.op_in <> ALL(%s))" for i in range(len(page.inputs)))
     casts = "".join(f", u.u{i}::{types[i]}" for i in range(len(columns)))
     statement = (
         f"INSERT INTO {entries.heap.current} (row, op_in{''.join(f', {name}' for name in names)}) "
         f"SELECT u.row, %s{casts} FROM unnest({', '.join(arrays)}) AS u({', '.join(sources)}) "
-        f"{joins} WHERE NOT EXISTS (SELECT 1 FROM {entries.heap.current} e WHERE e.row = u.row)"
+        f"{joins} WHERE NOT EXISTS (SELECT 1 FROM {entries.heap.current} e WHERE e.row = u.row){unchanged}"
     )
     connection.execute(statement, [job.op, rows, *columns, *([since] * len(page.inputs))])

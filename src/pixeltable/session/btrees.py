@@ -8,6 +8,7 @@ from pixeltable.catalog import store
 from pixeltable.catalog.records import BtreeRecord, ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import (
+    BeingAdded,
     ConstraintViolation,
     IndexTaken,
     InvalidArgument,
@@ -24,6 +25,7 @@ from pixeltable.plan import btrees
 from pixeltable.plan.bind import bind
 from pixeltable.session.refused_keys import repeated_text, too_long
 from pixeltable.session.session import Session
+from pixeltable.session.turns import after_others
 from pixeltable.session.upkeep import analyse_soon
 from pixeltable.storage.database import Connection
 from pixeltable.storage.writes import next_op
@@ -61,6 +63,10 @@ def add_btree(session: Session, table_id: int, name: str, new: NewBtree, *, if_e
     Raises:
         IndexTaken, InvalidArgument, TypeMismatch, Unsupported, ConstraintViolation: see `Table.add_btree_index`.
     """
+    after_others(lambda: _add(session, table_id, name, new, if_exists), if_exists=if_exists)
+
+
+def _add(session: Session, table_id: int, name: str, new: NewBtree, if_exists: str) -> None:
     with _own_id(session) as (connection, index_id):
         index = session.change_schema(
             lambda connection, catalog: _register(
@@ -102,9 +108,11 @@ def _register(
     table = _without_abandoned(connection, table)
     same = _existing(table, new.name, keys, unique=new.unique)
     if same is not None:
-        if if_exists == "ignore":
-            return None
-        raise IndexTaken(same, table=table.path)
+        if if_exists != "ignore":
+            raise IndexTaken(same, table=table.path)
+        if any(index.name == same and index.status == "building" for index in table.btrees):
+            raise BeingAdded("index", same)
+        return None
     index = BtreeRecord(index_id, new.name or free_name(table), keys, _common_heap(table, keys), new.unique, "building")
     if btrees.index_statement(table, index, concurrently=True) is None:
         raise _not_in_sql(keys)

@@ -1,7 +1,7 @@
 """Which code computes what is stored: the functions behind columns and indexes, and stamps of what they computed."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
@@ -33,13 +33,15 @@ def called(expr: Expr, table: TableRecord | None = None) -> Iterator[FunctionSpe
 
 @dataclass(frozen=True, slots=True)
 class CodeTarget:
-    """What is stored and computed by functions: a column, or the vectors of an index over it."""
+    """What is stored and computed by code: a column, or the vectors of an index over it."""
 
     id: int
     column: ColumnRecord
     index: IndexRecord | None
     heap: Heap
     functions: tuple[FunctionSpec, ...]
+    definitions: Codes = field(default_factory=dict)
+    """The definitions behind a column that were given to columns later than their first: they count as code too."""
 
     @property
     def status(self) -> str:
@@ -56,18 +58,34 @@ def _recorded(functions: Sequence[FunctionSpec]) -> Codes:
 
 
 def code_targets(table: TableRecord) -> list[CodeTarget]:
-    """What functions compute in a table, whatever its status: columns in their order, then indexes."""
+    """What code computes in a table, whatever its status: columns in their order, then indexes."""
     found = []
     for column in table.columns:
         if column.expr is not None and column.heap is not None:
             functions = tuple(called(column.expr, table))
-            found.append(CodeTarget(column.id, column, None, table.heap(column.heap), functions))
+            definitions = dict(_definitions(column, table))
+            found.append(CodeTarget(column.id, column, None, table.heap(column.heap), functions, definitions))
     for index in table.indexes:
         column_of = table.column_by_id(index.column)
         assert column_of is not None
         functions = tuple(spec for _, expr in index.embeddings for spec in called(expr, table))
         found.append(CodeTarget(index.id, column_of, index, table.heap(index.id), functions))
-    return [target for target in found if target.functions]
+    return [target for target in found if target.functions or target.definitions]
+
+
+DEFINITION = "definition:"
+"""What stands before the id of a column where codes are of functions otherwise."""
+
+
+def _definitions(column: ColumnRecord, table: TableRecord) -> Iterator[tuple[str, str]]:
+    """The present definition of a column that had another before, and of those it reads that are not stored."""
+    if column.redefined:
+        yield f"{DEFINITION}{column.id}", str(column.redefined)
+    assert column.expr is not None
+    for node in column.expr.walk():
+        source = table.column_by_id(node.column) if isinstance(node, ColumnRef) else None
+        if source is not None and source.heap is None and source.expr is not None:
+            yield from _definitions(source, table)
 
 
 def stamp_of(
@@ -117,7 +135,7 @@ def _computed_by(
     chosen = [target for target in targets if target.id in computed]
     functions = {spec.path: session.find_function(spec) for target in chosen for spec in target.functions}
     codes: dict[int, Codes] = {
-        t.id: {spec.path: functions[spec.path].spec.code for spec in t.functions} for t in chosen
+        t.id: {**{spec.path: functions[spec.path].spec.code for spec in t.functions}, **t.definitions} for t in chosen
     }
     return functions, codes
 

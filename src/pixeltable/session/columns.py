@@ -1,6 +1,7 @@
 """Adding and dropping columns of a table that may have rows."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import (
+    BeingAdded,
     CellFailure,
     ColumnTaken,
     ConstraintViolation,
@@ -34,6 +36,7 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import refuse_applied, store_functions
 from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning, withdraw
+from pixeltable.session.turns import after_others
 from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
@@ -65,7 +68,17 @@ def add_computed_column(
             what is missing.
         ColumnTaken, ForeignColumn, InvalidState, ...: see `Table.add_computed_column`.
     """
-    start, abort = time.perf_counter(), on_error == "abort"
+
+    def work() -> UpdateStatus:
+        return _add(session, table_id, name, new, abort=on_error == "abort", if_exists=if_exists, tally=tally)
+
+    return after_others(work, if_exists=if_exists)
+
+
+def _add(
+    session: Session, table_id: int, name: str, new: NewColumn, *, abort: bool, if_exists: str, tally: Tally
+) -> UpdateStatus:
+    start = time.perf_counter()
     filled = _try_at_once(session, session.table(table_id, name), new, abort=abort, tally=tally)
     if not isinstance(filled, Filled):
         job = session.change_schema(
@@ -92,13 +105,14 @@ def _try_at_once(
     if not new.stored or any(column.name.lower() == new.name.lower() for column in table.columns):
         return None
     try:
-        _check(table, new)
+        check_computed(table, new)
     except Error:
         return None  # of the table as last seen
-    return add_at_once(session, table, _column_of(new, 0, version_added=0), abort=abort, tally=tally)
+    return add_at_once(session, table, column_of(new, 0, version_added=0), abort=abort, tally=tally)
 
 
-def _column_of(new: NewColumn, column_id: int, *, version_added: int) -> ColumnRecord:
+def column_of(new: NewColumn, column_id: int, *, version_added: int) -> ColumnRecord:
+    """The record of a column to add, which has no place yet."""
     return ColumnRecord(
         column_id, new.name, new.expr.type, None, new.expr,
         comment=new.comment, custom_metadata=new.custom_metadata, version_added=version_added, policy=new.policy,
@@ -111,9 +125,10 @@ def _run(session: Session, job: JobRecord, name: str, begun: Begun | None, *, ab
     total = Filled(0, 0)
 
     def in_service(table: TableRecord) -> TableRecord:
-        replaced = _namesake(table, column.name)  # stayed in service until now
+        replaced = namesake(table, column.name)  # stayed in service until now
         rest = table if replaced is None else without_column(table, replaced)
-        return rest.with_column(replace(column, status="ready"))
+        known = table.column_by_id(column.id) or column  # what it refers to may have got other names
+        return rest.with_column(replace(known, status="ready"))
 
     try:
         while True:
@@ -125,15 +140,30 @@ def _run(session: Session, job: JobRecord, name: str, begun: Begun | None, *, ab
             if finish(session, job, name, change=change, filled=total, ready=in_service, stamp=stamp):
                 return total
     except (CellFailure, ConstraintViolation, KeyboardInterrupt):
-        withdraw(session, job, name, without=lambda table: _without_column(table, column.id))
+        withdraw(session, job, name, without=lambda table: without_unfinished(table, column.id))
         raise
 
 
-def _namesake(table: TableRecord, name: str) -> ColumnRecord | None:
+def namesake(table: TableRecord, name: str) -> ColumnRecord | None:
+    """The column that users call so, in upper or lower case."""
     return next((column for column in table.ready_columns if column.name.lower() == name.lower()), None)
 
 
-def _without_column(table: TableRecord, column_id: int) -> TableRecord:
+def refuse_unfinished(table: TableRecord, name: str) -> None:
+    """Check that nobody is adding a column of that name.
+
+    Raises:
+        InvalidState: somebody is, or was when its process died.
+    """
+    if any(column.status != "ready" and column.name.lower() == name.lower() for column in table.columns):
+        raise InvalidState(
+            f"column {name!r} of table {table.path!r} is being computed, or was left unfinished",
+            hint=f"Wait until it is done, or give it up with drop_column({name!r}).",
+        )
+
+
+def without_unfinished(table: TableRecord, column_id: int) -> TableRecord:
+    """The table without a column that nobody has seen, and its heap."""
     column = table.column_by_id(column_id)
     heap = column.heap if column is not None else None
     return replace(
@@ -147,8 +177,8 @@ def _register(
     session: Session, connection: Connection, table: TableRecord, new: NewColumn, if_exists: str
 ) -> JobRecord | None:
     """Make the column part of the table, to be filled; None if nothing is left to do."""
-    _check(table, new)
-    existing, rest = _namesake(table, new.name), table
+    check_computed(table, new)
+    existing, rest = namesake(table, new.name), table
     if existing is not None:
         if if_exists == "ignore":
             return None
@@ -160,9 +190,7 @@ def _register(
     job = _take_up(session, connection, table, new)
     if job is not None:
         return job
-    store_functions(session, connection, new.expr)
-    (column_id,) = store.new_ids(connection, 1)
-    column = _column_of(new, column_id, version_added=_next_version(connection, table))
+    column = _new_record(session, connection, table, new)
     if not new.stored:
         saved = store.save_schema(connection, rest.with_column(column))
         follow(connection, table, saved)
@@ -174,7 +202,24 @@ def _register(
     return _add_with_heap(connection, table, column)
 
 
-def _check(table: TableRecord, new: NewColumn) -> None:
+def begin_job(session: Session, connection: Connection, table: TableRecord, new: NewColumn) -> JobRecord:
+    """A job that computes a column for the rows there are: a new one, or one that was left unfinished."""
+    found = _take_up(session, connection, table, new)
+    return found or _add_with_heap(connection, table, _new_record(session, connection, table, new))
+
+
+def _new_record(session: Session, connection: Connection, table: TableRecord, new: NewColumn) -> ColumnRecord:
+    store_functions(session, connection, new.expr)
+    (column_id,) = store.new_ids(connection, 1)
+    return column_of(new, column_id, version_added=next_version(connection, table))
+
+
+def check_computed(table: TableRecord, new: NewColumn) -> None:
+    """Check that a table can have a column with that definition.
+
+    Raises:
+        ForeignColumn, UnknownColumn, InvalidExpression, Unsupported: it cannot.
+    """
     bind(new.expr, table, role=f"column {new.name!r}")
     refuse_applied(new.expr)
     if any(isinstance(node, Similarity | CellProperty) for node in new.expr.walk()):
@@ -188,7 +233,8 @@ def _check(table: TableRecord, new: NewColumn) -> None:
         raise Unsupported(f"column {new.name!r}: {new.expr.type.name} columns are not supported yet")
 
 
-def _next_version(connection: Connection, table: TableRecord) -> int:
+def next_version(connection: Connection, table: TableRecord) -> int:
+    """The number of the version that a table gets next."""
     row = connection.execute("SELECT version + 1 FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
     assert row is not None
     return int(row[0])
@@ -196,21 +242,37 @@ def _next_version(connection: Connection, table: TableRecord) -> int:
 
 def _add_to_empty(connection: Connection, table: TableRecord, column: ColumnRecord) -> bool:
     """Put the column into heap 0 if the table has no row, nor had one; False if that is not so."""
+    if not lock_unused(connection, table):
+        return False
+    saved = store.save_schema(connection, with_columns_in_heap_0(connection, table, [column]))
+    store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {column.name}")
+    return True
+
+
+def lock_unused(connection: Connection, table: TableRecord) -> bool:
+    """Whether a table has no row, nor had one; if so, it gets none until the transaction ends."""
     heap = table.row_heap
     used = f"SELECT EXISTS (SELECT 1 FROM {heap.current}) OR EXISTS (SELECT 1 FROM {heap.history})"
     if _answer(connection, used):
         return False
     connection.execute(f"LOCK TABLE {heap.current} IN ACCESS EXCLUSIVE MODE")
-    if _answer(connection, used):  # a writer was quicker
-        return False
-    added = HeapColumn(column.db_name, sql_type(column.type))
+    return not _answer(connection, used)  # a writer may have been quicker
+
+
+def with_columns_in_heap_0(connection: Connection, table: TableRecord, columns: Sequence[ColumnRecord]) -> TableRecord:
+    """An unused table with more columns, stored with those it was created with."""
+    if not columns:
+        return table
+    heap = table.row_heap
+    added = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns)
     for name in (heap.current, heap.history):
-        connection.execute(f"ALTER TABLE {name} ADD COLUMN {added.definition}")
-    wider = replace(heap, columns=(*heap.columns, added))
-    heaps = tuple(wider if other.id == heap.id else other for other in table.heaps)
-    saved = store.save_schema(connection, replace(table.with_column(replace(column, heap=heap.id)), heaps=heaps))
-    store.record_schema_version(connection, saved, op=next_op(connection), change=f"Added: {column.name}")
-    return True
+        parts = ", ".join(f"ADD COLUMN {column.definition}" for column in added)
+        connection.execute(f"ALTER TABLE {name} {parts}")
+    wider = replace(heap, columns=(*heap.columns, *added))
+    table = replace(table, heaps=tuple(wider if other.id == heap.id else other for other in table.heaps))
+    for column in columns:
+        table = table.with_column(replace(column, heap=heap.id))
+    return table
 
 
 def _answer(connection: Connection, question: str) -> bool:
@@ -235,9 +297,7 @@ def _take_up(session: Session, connection: Connection, table: TableRecord, new: 
         if job.column is None or job.column.name != new.name:
             continue
         if job.status == "running" and not _is_abandoned(connection, job):
-            raise InvalidState(
-                f"column {new.name!r} is being computed by another process", hint="Wait until it is done."
-            )
+            raise BeingAdded("column", new.name)
         assert job.column.expr is not None
         if new.stored and same_definition(job.column.expr, new.expr):
             store_functions(session, connection, new.expr)
@@ -293,6 +353,8 @@ def _without_code(data: Any) -> Any:
         return {key: _without_code(value) for key, value in data.items()}
     if not isinstance(data, list):
         return data
+    if data[:2] == ["node", "ColumnRef"]:
+        return [*data[:4], *data[5:]]  # its name may be another by now
     if data[:1] == ["FunctionSpec"]:
         path = data[1]["path"]
         stem = path.rpartition(":")[0] if path.startswith("local:") else path
@@ -333,7 +395,7 @@ def _drop_unfinished(connection: Connection, table: TableRecord, column_name: st
             continue
         if not _is_abandoned(connection, job):
             raise InvalidState(f"column {column_name!r} is being computed by another process")
-        store.save_schema(connection, _without_column(table, job.column.id))
+        store.save_schema(connection, without_unfinished(table, job.column.id))
         jobs.delete_job(connection, job.id)
         drop_heap(connection, job.heap)
         return True

@@ -9,7 +9,7 @@ from pixeltable.catalog.codec import encode_index
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import IndexTaken, InvalidArgument, InvalidState, UnknownIndex, Unsupported
+from pixeltable.exceptions import BeingAdded, IndexTaken, InvalidArgument, InvalidState, UnknownIndex, Unsupported
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.index import vectors
@@ -21,6 +21,7 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.target_jobs import Filled, finish, owning
+from pixeltable.session.turns import after_others
 from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
@@ -48,6 +49,10 @@ def add_index(
     Raises:
         IndexTaken, InvalidArgument, Unsupported: see `Table.add_embedding_index`.
     """
+    return after_others(lambda: _add(session, table_id, name, new, if_exists, tally), if_exists=if_exists)
+
+
+def _add(session: Session, table_id: int, name: str, new: NewIndex, if_exists: str, tally: Tally) -> UpdateStatus:
     start = time.perf_counter()
     job = session.change_schema(
         lambda connection, catalog: _register(session, connection, catalog.table(table_id, name=name), new, if_exists)
@@ -170,9 +175,7 @@ def _unfinished(
         if job.index is None or job.index.column != column.id or new.name not in (None, job.index.name):
             continue
         if not jobs.try_own_until_commit(connection, job.id):
-            raise InvalidState(
-                f"index {job.index.name!r} is being built by another process", hint="Wait until it is done."
-            )
+            raise BeingAdded("index", job.index.name)
         if _same(job.index, new):
             return _renewed(
                 session, connection, table, job, replace(job.index, embeddings=tuple(new.embeddings.items()))

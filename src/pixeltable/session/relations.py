@@ -8,6 +8,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidArgument, TypeMismatch
 from pixeltable.exprs.expr import Expr, rebuild, rebuild_record
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.bind import renewed
 from pixeltable.plan.joins import Source, joined_record, resolved
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import QuerySpec, Union
@@ -38,6 +39,12 @@ class Relation:
             return resolved(expr, self.sources, self.record.columns)
         (source,) = self.sources
         return expr if source.alias is None else rebuild(expr, source.without_alias)
+
+    def renewed(self, expr: Expr) -> Expr:
+        """An expression with the names that the columns of the sources have now."""
+        for source in self.sources:
+            expr = renewed(expr, source.record)
+        return expr
 
     def resolve_spec(self, spec: QuerySpec) -> QuerySpec:
         """A query as users build it, over the record."""

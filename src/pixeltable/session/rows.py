@@ -37,7 +37,7 @@ def _as_row(number: int, row: Any) -> Row:
 
 
 def gather(session: Session, table: TableRecord, rows: Sequence[Row]) -> dict[int, list[Any]]:
-    """The plain columns of `rows`, checked, under their ids; a column that no row names is null.
+    """The plain columns of `rows`, checked, under their ids; what a row does not name has its default, or is null.
 
     Raises:
         UnknownColumn, MissingValue, TypeMismatch, Unsupported: naming the row and the column.
@@ -47,9 +47,13 @@ def gather(session: Session, table: TableRecord, rows: Sequence[Row]) -> dict[in
     plain = [column for column in table.ready_columns if not column.is_computed]
     found = alike or {}
     return {
-        column.id: conform_cells(session, column, found.get(column.name) or [row.get(column.name) for row in rows])
-        for column in plain
+        column.id: conform_cells(session, column, found.get(column.name) or _cells(column, rows)) for column in plain
     }
+
+
+def _cells(column: ColumnRecord, rows: Sequence[Row]) -> list[Any]:
+    absent = None if column.default is None else column.default.value
+    return [row.get(column.name, absent) for row in rows]
 
 
 def _columns_of_alike(rows: Sequence[Row]) -> dict[str, list[Any]] | None:
@@ -66,7 +70,7 @@ def _columns_of_alike(rows: Sequence[Row]) -> dict[str, list[Any]] | None:
 def _check_names(table: TableRecord, rows: Sequence[Row], shapes: Iterable[tuple[str, ...]]) -> None:
     """Refuse names that cannot be inserted; `shapes` are the sets of names that rows have."""
     columns = {column.name: column for column in table.ready_columns}
-    required = {name for name, column in columns.items() if not column.type.nullable and not column.is_computed}
+    required = {name for name, column in columns.items() if _is_required(column)}
     writable = {name for name, column in columns.items() if not column.is_computed}
     for keys in shapes:
         for name in keys:
@@ -80,6 +84,10 @@ def _check_names(table: TableRecord, rows: Sequence[Row], shapes: Iterable[tuple
             names = ", ".join(sorted(missing))
             number = _first_with(keys, rows)
             raise MissingValue(f"row {number} of table {table.path!r} lacks required columns: {names}")
+
+
+def _is_required(column: ColumnRecord) -> bool:
+    return not column.type.nullable and not column.is_computed and column.default is None
 
 
 def _first_with(keys: tuple[str, ...], rows: Sequence[Row]) -> int:

@@ -10,7 +10,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import ForeignPickle, InvalidColumn, PixeltableWarning, SchemaChanged, UnknownFunction
 from pixeltable.exec.tally import Tally
 from pixeltable.lazy import psycopg
-from pixeltable.session.codes import CodeTarget, code_targets
+from pixeltable.session.codes import DEFINITION, CodeTarget, code_targets
 from pixeltable.session.receipts import receipt
 from pixeltable.session.recompute import Selection, check_selection, recompute
 from pixeltable.session.session import Session
@@ -89,7 +89,7 @@ def _stale(session: Session, table: TableRecord, target: CodeTarget) -> Stale | 
     if not cells:
         return None
     before = [outdated.codes.get(stamp, {}) for stamp in cells]
-    functions = {stem(path) for codes in before for path in _changed(codes, live)}
+    functions = {_shown(path) for codes in before for path in _changed(codes, live)}
     return Stale(
         target.column.name, index, tuple(sorted(functions)), sum(cells.values()), sum(by_stamp.values()),
         refusal(session, target),
@@ -100,6 +100,10 @@ def _changed(before: Codes, now: Codes) -> list[str]:
     return [path for path, code in now.items() if before.get(path) != code]
 
 
+def _shown(path: str) -> str:
+    return "its definition" if path.startswith(DEFINITION) else stem(path)
+
+
 def _outdated(connection: Connection, table: TableRecord, target: CodeTarget, live: Codes) -> _Outdated:
     stamps = read_stamps(connection, table.id)
     codes: dict[int | None, Codes] = {
@@ -108,7 +112,10 @@ def _outdated(connection: Connection, table: TableRecord, target: CodeTarget, li
     if target.recorded != live:
         codes[None] = target.recorded
     shared = len(target.heap.columns) > 1  # an entry of one cell is never written without computing that
-    carrying = [stamp for stamp, found in stamps.items() if target.id not in found] if shared else []
+    without = [stamp for stamp, found in stamps.items() if target.id not in found]
+    carrying = without if shared else []
+    if target.definitions and not shared:  # it was computed while no function did that, so no stamp tells of it
+        codes |= {stamp: {} for stamp in without}
     return _Outdated(Origin(table.id, target.heap, carrying), codes)
 
 

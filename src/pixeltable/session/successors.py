@@ -36,10 +36,11 @@ def live_codes(session: Session, target: CodeTarget) -> Codes:
     """
     functions = (successor(session, spec) or session.find_function(spec) for spec in target.functions)
     specs = zip(target.functions, functions, strict=True)
-    return {
+    found = {
         function.spec.path if recorded.path.startswith("local:") else recorded.path: function.spec.code
         for recorded, function in specs
     }
+    return {**found, **target.definitions}
 
 
 def successor(session: Session, spec: FunctionSpec) -> Function | None:

@@ -1,6 +1,6 @@
 """Tables: making and dropping, and what a schema says about their columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from pixeltable.ids import Path, check_column_name
 from pixeltable.plan.bind import refuse_aggregates
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.btrees import with_default_btrees
+from pixeltable.session.defaults import default_of
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
@@ -31,7 +32,10 @@ from pixeltable.storage.writes import next_op
 from pixeltable.types.column_type import ArrayType, BinaryType, ColumnType, FloatType, JsonType, MediaType
 from pixeltable.types.hints import type_from_form
 
-_SPEC_KEYS = {"type", "value", "primary_key", "stored", "media_validation", "destination", "custom_metadata", "comment"}
+_SPEC_KEYS = {
+    "type", "value", "default", "primary_key", "stored", "media_validation", "destination", "custom_metadata",
+    "comment",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class ColumnSpec:
     expr: Expr | None = None
     primary_key: bool = False
     stored: bool = True
+    default: Any = None
     comment: str | None = None
     custom_metadata: Any = None
 
@@ -71,17 +76,23 @@ def column_specs(
     for key in keys:
         if key not in schema:
             raise UnknownColumn(key, table="the new table", known=schema)
-    specs = [_column_spec(name, spec, key=name in keys, reserved=reserved) for name, spec in schema.items()]
-    for spec in specs:
-        if not over_base and spec.expr is not None and referred_columns(spec.expr):
-            raise InvalidSchema(
-                f"column {spec.name!r} is computed from other columns", hint="Add it with add_computed_column()."
-            )
+    specs = [column_spec(name, spec, key=name in keys, reserved=reserved) for name, spec in schema.items()]
+    for spec in () if over_base else specs:
+        _check_without_columns(spec)
+    refuse_namesakes(specs)
+    return specs
+
+
+def refuse_namesakes(specs: Sequence[ColumnSpec]) -> None:
+    """Check that all names are different.
+
+    Raises:
+        InvalidSchema: two are not.
+    """
     lowered = [spec.name.lower() for spec in specs]
     for spec in specs:
         if lowered.count(spec.name.lower()) > 1:
             raise InvalidSchema(f"column name {spec.name!r} occurs twice; names that differ in case alone are the same")
-    return specs
 
 
 def _key_names(primary_key: Any) -> list[str]:
@@ -91,7 +102,12 @@ def _key_names(primary_key: Any) -> list[str]:
     return list(names)
 
 
-def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -> ColumnSpec:
+def column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -> ColumnSpec:
+    """A column as a schema declares it, checked; one that is computed may refer to others.
+
+    Raises:
+        InvalidName, InvalidType, InvalidSchema, Unsupported: naming the column.
+    """
     check_column_name(name, reserved=reserved)
     given = dict(spec) if isinstance(spec, Mapping) else {"value" if isinstance(spec, Expr) else "type": spec}
     unknown = set(given) - _SPEC_KEYS
@@ -112,6 +128,7 @@ def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -
         expr=value,
         primary_key=key or bool(given.get("primary_key")),
         stored=given.get("stored", True) is not False,
+        default=given.get("default"),
         comment=check_comment(given.get("comment")),
         custom_metadata=check_custom_metadata(given.get("custom_metadata")),
     )
@@ -122,6 +139,8 @@ def _column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) -
 def _check_spec(spec: ColumnSpec) -> None:
     if isinstance(spec.type, MediaType):
         raise Unsupported(f"column {spec.name!r}: {spec.type.name} columns are not supported yet")
+    if spec.default is not None and (spec.expr is not None or spec.primary_key):
+        raise InvalidSchema(f"column {spec.name!r}: a computed column, or one of the primary key, has no 'default'")
     if spec.expr is not None:
         refuse_aggregates(spec.expr, role=f"column {spec.name!r}")
     if spec.expr is None and not spec.stored:
@@ -132,6 +151,13 @@ def _check_spec(spec: ColumnSpec) -> None:
         )
     if spec.primary_key and isinstance(spec.type, JsonType | ArrayType | BinaryType | FloatType):
         raise InvalidSchema(f"primary key column {spec.name!r} has type `{spec.type}`, which cannot identify rows")
+
+
+def _check_without_columns(spec: ColumnSpec) -> None:
+    if spec.expr is not None and referred_columns(spec.expr):
+        raise InvalidSchema(
+            f"column {spec.name!r} is computed from other columns", hint="Add it with add_computed_column()."
+        )
 
 
 def create_table(
@@ -155,7 +181,9 @@ def create_table(
             drop_record(connection, catalog, existing, force=if_exists == "replace_force")
         dir_id = catalog.dir_id(path.parent)
         table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
-        columns = tuple(_record(spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True))
+        columns = tuple(
+            plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)
+        )
         heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
         create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
         table = TableRecord(
@@ -175,7 +203,8 @@ def create_table(
     return session.catalog.find(table.id) or table, created
 
 
-def _record(spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
+def plain_record(session: Session, spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
+    """The column that a schema declares."""
     return ColumnRecord(
         id=column_id,
         name=spec.name,
@@ -183,6 +212,7 @@ def _record(spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
         heap=heap_id if spec.stored else None,
         expr=spec.expr,
         primary_key=spec.primary_key,
+        default=default_of(session, spec.name, spec.type, spec.default),
         comment=spec.comment,
         custom_metadata=spec.custom_metadata,
     )

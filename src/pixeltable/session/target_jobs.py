@@ -9,7 +9,7 @@ from pixeltable.catalog import jobs, store
 from pixeltable.catalog.jobs import JobRecord
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import DatabaseUnavailable, InvalidState
+from pixeltable.exceptions import BeingAdded, DatabaseUnavailable
 from pixeltable.lazy import psycopg
 from pixeltable.session.btrees import follow
 from pixeltable.session.heads import Head, lock_head
@@ -57,7 +57,7 @@ def _owner_connection(session: Session, job: JobRecord) -> Connection:
             connection.close()
             continue
         connection.close()
-        raise InvalidState(f"{job.target!r} is being filled by another process", hint="Wait until it is done.")
+        raise BeingAdded("column" if job.column else "index", job.target)
     raise DatabaseUnavailable("the connection to the database was lost again and again", hint="Try again.")
 
 
@@ -81,7 +81,7 @@ def finish(
         table = catalog.table(job.table_id, name=name)
         if all(other.id != job.id for other in jobs.jobs_of(connection, table.id)):
             return True
-        if lock_head(connection, table) != filled.head and _some_lack_an_entry(connection, table, job):
+        if lock_head(connection, table) != filled.head and some_lack_an_entry(connection, table, job):
             return False
         saved = store.save_schema(connection, ready(table))
         follow(connection, table, saved)
@@ -97,7 +97,8 @@ def finish(
     return finished
 
 
-def _some_lack_an_entry(connection: Connection, table: TableRecord, job: JobRecord) -> bool:
+def some_lack_an_entry(connection: Connection, table: TableRecord, job: JobRecord) -> bool:
+    """Whether there is a row without an entry in the heap of a job."""
     lacking = connection.execute(
         f"SELECT 1 FROM {table.row_heap.current} r LEFT JOIN {job.heap.current} e ON e.row = r.row "
         "WHERE e.row IS NULL LIMIT 1"
@@ -124,13 +125,14 @@ def withdraw(session: Session, job: JobRecord, name: str, *, without: Callable[[
 
 def drop_outdated(connection: Connection, table: TableRecord, job: JobRecord, inputs: set[Heap]) -> None:
     """When an aborted job is taken up: remove entries of rows that were changed or deleted since."""
-    changed = " OR ".join(
-        f"NOT EXISTS (SELECT 1 FROM {heap.current} i WHERE i.row = e.row AND i.op_in < %s)"
-        for heap in sorted({table.row_heap, *inputs}, key=lambda heap: heap.id)
+    others = sorted(inputs - {table.row_heap}, key=lambda heap: heap.id)  # which need not have an entry for each row
+    changed = "".join(
+        f" OR EXISTS (SELECT 1 FROM {heap.current} i WHERE i.row = e.row AND i.op_in >= %s)" for heap in others
     )
     connection.execute(
-        f"DELETE FROM {job.heap.current} e WHERE {changed}",
-        [job.aborted_op] * len({table.row_heap, *inputs}),
+        f"DELETE FROM {job.heap.current} e WHERE NOT EXISTS "
+        f"(SELECT 1 FROM {table.row_heap.current} r WHERE r.row = e.row AND r.op_in < %s){changed}",
+        [job.aborted_op] * (1 + len(others)),
     )
 
 

@@ -624,3 +624,37 @@ def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Com
 def too_many_conflicts(target: Target, tries: int) -> TooManyConflicts:
     """The error after the bounded number of tries."""
     return TooManyConflicts(target.name, tries=tries)
+
+
+def merge_rows(
+    connection: Connection,
+    target: Target,
+    changes: Sequence[Change],
+    added: Sequence[Entries],
+    counts: Counts,
+    *,
+    token: uuid.UUID,
+) -> Committed:
+    """As `change_rows` for rows that change in different columns, together with new rows: one operation.
+
+    Raises:
+        SchemaChanged, RowsChanged: as `change_rows`.
+        psycopg.errors.UniqueViolation: a primary key exists.
+    """
+    with _translated(target), connection.transaction():
+        written = {entry.heap for change in changes for entry in change.entries}
+        written |= {heap for change in changes for heap in change.closed}
+        _lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
+        op = next_op(connection)
+        for change in changes:
+            for seen in change.seen:
+                _expect_unchanged(connection, seen)
+        for change in changes:
+            for entry in change.entries:
+                _replace_entries(connection, entry, change.rows, op)
+            for heap in change.closed:
+                _close_entries(connection, heap, change.rows, op)
+        rows = new_rows(connection, counts.inserts)
+        for entry in added:
+            copy_entries(connection, entry, rows, op)
+        return Committed(op, _commit(connection, target, op, counts, token), rows)
