@@ -13,6 +13,7 @@ from pixeltable.api.row import RowBatch
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_indexes import TableIndexes
 from pixeltable.api.table_reports import TableReports
+from pixeltable.api.table_versions import TableVersions
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.exprs.expr import Expr
@@ -36,7 +37,7 @@ from pixeltable.udfs.function import Function
 from pixeltable.udfs.retry import Policy, Retry
 
 
-class Table(TableIndexes, TableReports):
+class Table(TableIndexes, TableReports, TableVersions):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
@@ -65,7 +66,7 @@ class Table(TableIndexes, TableReports):
             InvalidColumnName: the name is no identifier.
         """
         check_column_name(name, reserved=frozenset())
-        return TableAlias(self._session, self._id, self._path, name)
+        return TableAlias(self._session, self._id, self._path, name, self._moment)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Table) and other._id == self._id
@@ -80,8 +81,7 @@ class Table(TableIndexes, TableReports):
 
     def columns(self) -> list[str]:
         """The names of the columns, in order."""
-        record = self._session.refresh().table(self._id, name=self._path)
-        return [column.name for column in record.ready_columns]
+        return [column.name for column in self._newest_record.ready_columns]
 
     def list_views(self, *, recursive: bool = True) -> list[str]:  # noqa: ARG002  # as callers write it
         """The paths of the views over this table."""
@@ -277,7 +277,7 @@ class Table(TableIndexes, TableReports):
 
 def record_of(table: Table) -> TableRecord:
     """The table as it is now."""
-    return table._session.refresh().table(table._id, name=table._path)  # noqa: SLF001  # a friend
+    return table._newest_record  # noqa: SLF001  # a friend
 
 
 def _as_function(table: Table, return_value: Any, description: str | None) -> Function:

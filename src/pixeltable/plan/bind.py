@@ -6,6 +6,7 @@ from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.plan.query import is_past
 from pixeltable.types.column_type import BoolType
 
 
@@ -39,7 +40,7 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
 
 def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
-    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and node.table != table.id}
+    foreign = {str(node) for node in expr.walk() if isinstance(node, ColumnRef) and _is_foreign(node, table)}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
 
@@ -64,6 +65,11 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
         return None
 
     return rebuild(expr, inline)
+
+
+def _is_foreign(ref: ColumnRef, table: TableRecord) -> bool:
+    """Whether a column is one of another table, or, in a query that does not read it, of a version of the past."""
+    return ref.table != table.id or is_past(ref.alias)
 
 
 def bind_predicate(expr: object, table: TableRecord, *, role: str = "where()") -> Expr:

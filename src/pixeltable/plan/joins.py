@@ -11,7 +11,7 @@ from pixeltable.exceptions import AmbiguousColumn, ForeignColumn
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.alchemy import Sql, sa
-from pixeltable.plan.query import How, Join
+from pixeltable.plan.query import How, Join, Moment
 from pixeltable.plan.scope import Scope
 from pixeltable.storage.heaps import Heap
 
@@ -24,10 +24,11 @@ _JOINED = -1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table in a query, and the alias that references to its columns carry."""
+    """A table in a query, the alias that references to its columns carry, and the version as of which it is read."""
 
     record: TableRecord
     alias: str | None = None
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def joined_record(sources: Sequence[Source], joins: Sequence[Join]) -> JoinedRec
             name = _free_name(column.name, {other.name for other in columns})
             columns.append(_joined_column(column, place, source, name=name, nullable=may_lack))
     heaps = [
-        JoinedHeap(_id(heap.id, place), heap.columns, heap.vectors, place, heap.current)
+        JoinedHeap(_id(heap.id, place), heap.columns, heap.vectors, heap.as_of, place, heap.current)
         for place, source in enumerate(sources)
         for heap in source.record.heaps
     ]

@@ -28,16 +28,20 @@ class Version:
     deletes: int
     errors: int
     schema_change: str | None
+    note: str | None
 
 
-def list_versions(session: Session, table_id: int, name: str, *, limit: int | None) -> list[Version]:
-    """The versions of a table, newest first."""
+def list_versions(
+    session: Session, table_id: int, name: str, *, limit: int | None, upto: int | None = None
+) -> list[Version]:
+    """The versions of a table, none after `upto`, newest first."""
     session.refresh().table(table_id, name=name)
     rows = session.database.read(
         lambda connection: connection.execute(
-            "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change FROM pixeltable.versions "
-            "WHERE table_id = %s ORDER BY version DESC LIMIT %s",
-            (table_id, limit),
+            "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change, note "
+            "FROM pixeltable.versions WHERE table_id = %(table)s AND version <= coalesce(%(upto)s::bigint, version) "
+            "ORDER BY version DESC LIMIT %(limit)s",
+            {"table": table_id, "upto": upto, "limit": limit},
         ).fetchall()
     )
     return [Version(*row) for row in rows]
