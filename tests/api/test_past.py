@@ -243,10 +243,13 @@ def test_columns_of_the_past_say_nothing_of_the_present(t: pxt.Table) -> None:
 
 
 READING = {
-    "alias", "at", "collect", "columns", "count", "cursor", "describe", "distinct", "errors", "explain",
-    "get_base_table", "get_metadata", "get_versions", "group_by", "head", "history", "join", "limit", "list_views",
-    "order_by", "sample", "select", "show", "tail", "union", "where",
+    "alias", "at", "collect", "columns", "count", "cursor", "describe", "diff", "distinct", "drop_tag", "errors",
+    "explain", "get_base_table", "get_metadata", "get_versions", "group_by", "head", "history", "join", "limit",
+    "list_views", "order_by", "sample", "select", "show", "tag", "tags", "tail", "union", "where",
 }  # fmt: skip
+
+
+"""Of the table, that is; to tag a version is to say something of it."""
 
 
 def test_each_method_of_a_table_is_known_to_read_or_to_change() -> None:

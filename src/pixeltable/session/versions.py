@@ -10,6 +10,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
 from pixeltable.session.btrees import follow
 from pixeltable.session.session import Session
+from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
@@ -59,11 +60,23 @@ def current_version(session: Session, table_id: int, name: str) -> int:
     return int(row[0])
 
 
+def annotate(session: Session, table_id: int, name: str, note: str | None) -> None:
+    """Leave a note on the newest version, in the place of one that is there."""
+    session.refresh().table(table_id, name=name)
+    session.database.read(
+        lambda connection: connection.execute(
+            "UPDATE pixeltable.versions v SET note = %s FROM pixeltable.heads h "
+            "WHERE h.table_id = %s AND v.table_id = h.table_id AND v.version = h.version",
+            (note, table_id),
+        )
+    )
+
+
 def revert(session: Session, table_id: int, name: str) -> None:
     """Take back the last operation on a table, of data or schema, for good.
 
     Raises:
-        InvalidState: the table is at version 0.
+        InvalidState: the table is at version 0, or the version has a tag.
     """
 
     def work(connection: Connection, catalog: Catalog) -> None:
@@ -77,6 +90,7 @@ def revert(session: Session, table_id: int, name: str) -> None:
         version, op, kind = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        refuse_tagged(connection, table, version)
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)

@@ -189,7 +189,7 @@ def _insert_many(
     op = next_op(connection)
     for heap in heaps:
         _copy_pieces(connection, heap, pieces, rows, op)
-    return Committed(op, _commit(connection, target, op, counts, token), rows)
+    return Committed(op, commit_change(connection, target, op, counts, token), rows)
 
 
 def _copy_pieces(connection: Connection, heap: Heap, pieces: Sequence[Piece], rows: Sequence[int], op: int) -> None:
@@ -265,7 +265,8 @@ def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: sl
     return "\n".join(map("\t".join, zip(ids, [str(op)] * len(ids), *cells, strict=True))) + "\n"
 
 
-def _commit(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
+def commit_change(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
+    """Give the table its next version, as the last thing before the caller's transaction commits."""
     found = connection.execute(
         "SELECT pixeltable.commit_write(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
@@ -302,7 +303,7 @@ def change_rows(
             _replace_entries(connection, entry, change.rows, op)
         for heap in change.closed:
             _close_entries(connection, heap, change.rows, op)
-        return Committed(op, _commit(connection, target, op, counts, token), change.rows)
+        return Committed(op, commit_change(connection, target, op, counts, token), change.rows)
 
 
 def _lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:
