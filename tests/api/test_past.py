@@ -294,6 +294,14 @@ def test_a_query_of_a_version_says_how_it_is_run(t: pxt.Table) -> None:
     assert "history" in old.where(old.c > 3).explain()
 
 
+def test_a_query_of_a_version_is_shown_as_one(t: pxt.Table) -> None:
+    old = t.at(version=4)
+    path = t.get_metadata()["path"]
+    assert f"From  {path}:4\n" in f"{old.select(old.n)!r}\n"
+    other = old.alias("other")
+    assert f"{path}:4 as other on" in repr(t.join(other, on=t.n == other.n))
+
+
 def test_queries_of_functions_read_versions(t: pxt.Table) -> None:
     old = t.at(version=4)
 

@@ -1,12 +1,14 @@
 """Going back to a version by a new one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import pixeltable as pxt
 from pixeltable import NotFoundError, RequestError
+from pixeltable.session.restoring import lost_parts
 from tests.api.library import letters
 from tests.api.refusals import refused
 
@@ -138,6 +140,14 @@ def test_before_columns_of_an_empty_table(ns: str) -> None:
     t.insert(n=5)
     t.restore(2)
     assert list(t.collect()) == [{"n": 1, "c": 2}]
+
+
+def test_cells_that_are_stored_in_another_way_are_told(t: pxt.Table) -> None:
+    record = t._source.record  # noqa: SLF001  # what no call of users leads to yet
+    (other,) = (heap for heap in record.heaps if len(heap.columns) == 2)
+    wider = replace(other, columns=(replace(other.columns[0], sql_type="text"), other.columns[1]))
+    assert lost_parts(replace(record, heaps=(wider,)), record) == ["n", "idx0"]
+    assert lost_parts(record, record) == []
 
 
 WRONG: dict[str, tuple[Callable[[pxt.Table], Any], type[pxt.Error], str]] = {

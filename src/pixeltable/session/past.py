@@ -60,13 +60,13 @@ def _moment(session: Session, table_id: int, name: str, condition: str, value: o
             (table_id, value),
         ).fetchone()
         if row is None:
-            raise UnknownVersion(asked, table=name, known=_known(connection, table_id))
+            raise UnknownVersion(asked, table=name, known=known_versions(connection, table_id))
         return Moment(*row)
 
     return session.database.read(find)
 
 
-def _known(connection: Connection, table_id: int) -> str:
+def known_versions(connection: Connection, table_id: int) -> str:
     """The versions of a table, for people to read."""
     rows = connection.execute(
         "SELECT version, at FROM pixeltable.versions WHERE table_id = %s ORDER BY version", (table_id,)
@@ -143,7 +143,7 @@ def past_record(connection: Connection, table: TableRecord, moment: Moment) -> T
     ).fetchone()
     if row is None:
         asked = f"version {moment.version} any more, it was taken back by revert()"
-        raise UnknownVersion(asked, table=table.path, known=_known(connection, table.id))
+        raise UnknownVersion(asked, table=table.path, known=known_versions(connection, table.id))
     record = _in_service(_decoded(row[0], table, moment))
     as_of = AsOf(table.id, moment.version)
     return replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps))

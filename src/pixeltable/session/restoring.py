@@ -66,14 +66,19 @@ def _check(connection: Connection, table: TableRecord, target: TableRecord) -> N
             f"table {table.path!r} cannot be restored while {', '.join(map(repr, running))} is being filled",
             hint="Wait until it is done, or drop it.",
         )
-    present = {(heap.id, column) for heap in table.heaps for column in heap.columns}
-    lost = {heap.id for heap in target.heaps if any((heap.id, column) not in present for column in heap.columns)}
-    names = [column.name for column in target.columns if column.heap in lost]
-    names += [index.name for index in target.indexes if index.id in lost]
+    lost = lost_parts(table, target)
     if lost:
         raise ConstraintViolation(
-            f"{target.path!r} cannot be restored: cells of {', '.join(map(repr, names))} are stored in another way now"
+            f"{target.path!r} cannot be restored: cells of {', '.join(map(repr, lost))} are stored in another way now"
         )
+
+
+def lost_parts(table: TableRecord, target: TableRecord) -> list[str]:
+    """Columns and indexes of a version whose cells are not stored as they were, or not at all."""
+    present = {(heap.id, column) for heap in table.heaps for column in heap.columns}
+    stored = [(column.name, column.heap, column.db_name) for column in target.columns if column.heap is not None]
+    stored += [(index.name, index.id, "vector") for index in target.indexes]
+    return [name for name, heap, cells in stored if (heap, target.heap(heap).column(cells)) not in present]
 
 
 def _restore(connection: Connection, table: TableRecord, target: TableRecord, version: int) -> _Restored:

@@ -4,6 +4,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState, TagTaken, UnknownVersion
 from pixeltable.plan.query import Moment
+from pixeltable.session.past import known_versions
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 
@@ -39,7 +40,7 @@ def _version(connection: Connection, table: TableRecord, moment: Moment | None) 
     if found is None:
         assert moment is not None
         asked = f"version {moment.version} any more, it was taken back by revert()"
-        raise UnknownVersion(asked, table=table.path, known="other versions")
+        raise UnknownVersion(asked, table=table.path, known=known_versions(connection, table.id))
     return int(found[0])
 
 
