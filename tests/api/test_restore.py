@@ -125,6 +125,28 @@ def test_b_trees_are_those_of_then(ns: str) -> None:
     t.insert(n=3, m=7)
 
 
+def test_a_restoration_is_reverted_whatever_is_unique_before_or_after(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/u", {"n": pxt.Int, "m": pxt.Int})
+    t.add_btree_index("n", unique=True)
+    t.insert([{"n": 1, "m": 7}, {"n": 2, "m": 7}])
+    t.drop_index(column="n")
+    t.update({"n": 1, "m": t.n})
+    t.add_btree_index("m", unique=True, idx_name="m")
+    before = list(t.collect())
+    t.restore(2)
+    t.revert()
+    assert list(t.collect()) == before
+    refused(t, lambda: t.insert(n=1, m=2), RequestError, "CONSTRAINT_VIOLATION")
+
+
+def test_an_index_that_both_have_goes_on(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/u", {"n": pxt.Int}, has_default_idxs=True)
+    t.insert([{"n": n} for n in range(3)])
+    t.delete(where=t.n == 1)
+    t.restore(1)
+    assert (t.where(t.n == 1).count(), list(t.get_metadata()["indexes"])) == (1, ["idx0"])
+
+
 def test_a_tag_names_what_is_restored(t: pxt.Table) -> None:
     t.tag("good", version=5)
     t.restore("good")

@@ -111,8 +111,8 @@ def _load(session: Session, table_id: int, name: str, moment: Moment) -> _Past:
         record, epoch, missing = session.database.read(read)
         if missing:
             _create_histories(session, table, moment)
-        is_present = epoch == catalog.epoch or session.refresh().table(table_id, name=name) == table
-        if is_present:
+        present = table if epoch == catalog.epoch else session.refresh().table(table_id, name=name)
+        if present.schema_version == table.schema_version:
             return _Past(record, epoch)
     raise SchemaChanged(name)
 

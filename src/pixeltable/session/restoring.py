@@ -11,7 +11,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ConstraintViolation, InvalidState
 from pixeltable.index import vectors
 from pixeltable.plan.query import Moment
-from pixeltable.session.btrees import follow
+from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.past import past_record
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, look_after
@@ -86,11 +86,10 @@ def _restore(connection: Connection, table: TableRecord, target: TableRecord, ve
     restored = {heap.id for heap in target.heaps}
     heaps = [heap for heap in table.heaps if heap.id in restored]
     after = _schema(table, target)
-    between = replace(after, btrees=tuple(index for index in table.btrees if index in after.btrees))
-    follow(connection, table, between)  # first, since the rows of then may break what is unique now
+    drop_gone(connection, table, after)
     for heap in heaps:
         _restore_entries(connection, heap, next(past for past in target.heaps if past.id == heap.id), op)
-    follow(connection, between, after)
+    create_new(connection, table, after)
     done = _counted(connection, table.row_heap, heaps, op)
     if encode_table(after) != encode_table(table):
         saved = store.save_schema(connection, after)

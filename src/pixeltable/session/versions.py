@@ -8,7 +8,7 @@ from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
-from pixeltable.session.btrees import follow
+from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
@@ -94,27 +94,28 @@ def revert(session: Session, table_id: int, name: str) -> None:
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
-        for heap in table.heaps:
-            undo_operation(connection, heap, op)
         connection.execute("DELETE FROM pixeltable.versions WHERE table_id = %s AND version = %s", (table.id, version))
         connection.execute("UPDATE pixeltable.heads SET version = version - 1 WHERE table_id = %s", (table.id,))
-        if kind == "schema":
-            _restore_schema(connection, table)
-        else:
-            store.save_schema(connection, table)  # whoever read what is gone now has to plan again
+        restored = _recorded_schema(connection, table) if kind == "schema" else table
+        drop_gone(connection, table, restored)
+        for heap in table.heaps:
+            undo_operation(connection, heap, op)
+        store.save_schema(connection, restored)  # also without a change: who read what is gone now has to plan again
+        create_new(connection, table, restored)
+        _drop_unknown(connection, table, restored)
 
     session.change_schema(work)
 
 
-def _restore_schema(connection: Connection, table: TableRecord) -> None:
-    """Make the newest recorded schema the present one; heaps that it does not know go."""
+def _recorded_schema(connection: Connection, table: TableRecord) -> TableRecord:
+    """The newest schema on record."""
     row = connection.execute(
         "SELECT record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL "
         "ORDER BY version DESC LIMIT 1",
         (table.id,),
     ).fetchone()
     assert row is not None
-    restored = decode_table(
+    return decode_table(
         row[0],
         table_id=table.id,
         dir_id=table.dir,
@@ -123,8 +124,10 @@ def _restore_schema(connection: Connection, table: TableRecord) -> None:
         schema_version=table.schema_version,
         created_at=table.created_at,
     )
-    store.save_schema(connection, restored)
-    follow(connection, table, restored)
+
+
+def _drop_unknown(connection: Connection, table: TableRecord, restored: TableRecord) -> None:
+    """Drop the heaps that came with what was taken back."""
     known = {heap.id for heap in restored.heaps}
     for heap in table.heaps:
         if heap.id not in known:
