@@ -240,6 +240,7 @@ def test_columns_of_the_past_say_nothing_of_the_present(t: pxt.Table) -> None:
     refused(t, lambda: t.update({"s": old.s}), RequestError, "INVALID_EXPRESSION")
     refused(t, lambda: t.where(old.n == 0).collect(), RequestError, "INVALID_EXPRESSION")
     refused(t, lambda: t.add_computed_column(x=old.n + 1), RequestError, "INVALID_EXPRESSION")
+    refused(t, lambda: t.update({"s": old.alias("a").s}), RequestError, "INVALID_EXPRESSION")
 
 
 READING = {
@@ -299,7 +300,7 @@ def test_a_query_of_a_version_is_shown_as_one(t: pxt.Table) -> None:
     path = t.get_metadata()["path"]
     assert f"From  {path}:4\n" in f"{old.select(old.n)!r}\n"
     other = old.alias("other")
-    assert f"{path}:4 as other on" in repr(t.join(other, on=t.n == other.n))
+    assert f"{path}:4 as other:4 on" in repr(t.join(other, on=t.n == other.n))
 
 
 def test_queries_of_functions_read_versions(t: pxt.Table) -> None:

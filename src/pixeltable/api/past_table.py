@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from pixeltable.api.extension import Extension
-from pixeltable.api.query_start import QueryStart
+from pixeltable.api.extension import Extension, extension
+from pixeltable.api.query_start import QueryStart, TableAlias
 from pixeltable.api.table import Table
 from pixeltable.api.table_versions import HANDLES
 from pixeltable.exceptions import FixedVersion
+from pixeltable.ids import check_column_name
 from pixeltable.plan.query import Moment, past_alias
 from pixeltable.session.past import record_at
 from pixeltable.session.session import Session
@@ -31,6 +32,13 @@ class PastTable(Table):
 
     def __hash__(self) -> int:
         return hash((self._id, self._moment))
+
+    @extension
+    def alias(self, name: str) -> TableAlias:
+        """As `Table.alias`; its references too say that they are of the past, so that no other query takes them."""
+        check_column_name(name, reserved=frozenset())
+        assert self._moment is not None
+        return TableAlias(self._session, self._id, self._path, past_alias(name, self._moment), self._moment)
 
 
 def _refusing(name: str) -> Callable[..., Any]:

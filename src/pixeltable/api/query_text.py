@@ -3,7 +3,7 @@
 from pixeltable.api.clauses import sample_text
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.plan.planner import select_outputs
-from pixeltable.plan.query import Moment, QuerySpec, is_past, past_alias
+from pixeltable.plan.query import Moment, QuerySpec, past_alias
 from pixeltable.session.relations import Relation
 
 
@@ -64,4 +64,4 @@ class QueryText:
 
 def _named(path: str, alias: str | None, moment: Moment | None) -> str:
     source = path if moment is None else past_alias(path, moment)
-    return source if alias is None or is_past(alias) else f"{source} as {alias}"
+    return source if alias in (None, source) else f"{source} as {alias}"

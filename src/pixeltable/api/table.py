@@ -66,7 +66,7 @@ class Table(TableIndexes, TableReports, TableVersions):
             InvalidColumnName: the name is no identifier.
         """
         check_column_name(name, reserved=frozenset())
-        return TableAlias(self._session, self._id, self._path, name, self._moment)
+        return TableAlias(self._session, self._id, self._path, name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Table) and other._id == self._id
