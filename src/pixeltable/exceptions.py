@@ -1,13 +1,14 @@
 """Every error a user can meet, with its code, HTTP status and whether a retry can help; nothing else here.
 
     Error
-    ├── NotFoundError            UnknownPath UnknownTable UnknownDirectory UnknownColumn UnknownIndex UnknownFunction
-    ├── AlreadyExistsError       PathTaken ColumnTaken IndexTaken
+    ├── NotFoundError            UnknownPath UnknownVersion UnknownTable UnknownDirectory UnknownColumn UnknownIndex
+    │                            UnknownFunction
+    ├── AlreadyExistsError       PathTaken ColumnTaken TagTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
     │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
-    │                            UnknownMethod NotCalled NoValueYet
+    │                            UnknownMethod NotCalled NoValueYet FixedVersion
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
@@ -238,6 +239,15 @@ class UnknownPath(_Coded, NotFoundError):
         super().__init__(f"path {path!r} does not exist", hint=_hint(path, known, what="Existing"))
 
 
+class UnknownVersion(_Coded, NotFoundError):
+    """`asked` is what it was named by: `version 7`, `tag 'v1'`."""
+
+    code = ErrorCode.PATH_NOT_FOUND
+
+    def __init__(self, asked: str, *, table: str, known: str) -> None:
+        super().__init__(f"table {table!r} has no {asked}", hint=f"It has {known}.")
+
+
 class UnknownTable(_Coded, NotFoundError):
     code = ErrorCode.TABLE_NOT_FOUND
 
@@ -308,6 +318,15 @@ class ColumnTaken(_Coded, AlreadyExistsError):
 
     def __init__(self, name: str, *, table: str) -> None:
         super().__init__(f"table {table!r} already has a column {name!r}", hint="See the values of `if_exists`.")
+
+
+class TagTaken(_Coded, AlreadyExistsError):
+    code = ErrorCode.PATH_ALREADY_EXISTS
+
+    def __init__(self, name: str, *, table: str, version: int) -> None:
+        super().__init__(
+            f"table {table!r} already has a tag {name!r}, for version {version}", hint="Remove it with drop_tag()."
+        )
 
 
 class IndexTaken(_Coded, AlreadyExistsError):
@@ -398,6 +417,16 @@ class NoValueYet(Unsupported, TypeError):
 
     def __init__(self, expr: str, *, use: str, hint: str) -> None:
         super().__init__(f"the value of `{expr}` is known only when a query runs, so {use}", hint=hint)
+
+
+class FixedVersion(Unsupported):
+    """What would change a table was called on a version of it."""
+
+    def __init__(self, method: str, *, path: str) -> None:
+        super().__init__(
+            f"{method}() cannot be used on {path!r}, a version of the table, which stays as it is",
+            hint=f"Use it on the table itself: pxt.get_table({path.partition(':')[0]!r}).",
+        )
 
 
 class InvalidState(_Coded, RequestError):

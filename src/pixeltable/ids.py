@@ -12,10 +12,10 @@ _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The components from the root down, the root itself having none, and the version asked for, if any."""
+    """The components from the root down, the root itself having none, and the version asked for, or its tag, if any."""
 
     parts: tuple[str, ...]
-    version: int | None = None
+    version: int | str | None = None
 
     @property
     def name(self) -> str:
@@ -51,9 +51,9 @@ def parse_path(text: object, *, allow_root: bool = False, allow_version: bool = 
     if not isinstance(text, str):
         raise InvalidPath(f"a path is a string, got {type(text).__name__}")
     body, colon, suffix = text.partition(":")
-    version = int(suffix) if colon and suffix.isdecimal() else None
-    if colon and (version is None or not allow_version):
+    if colon and not allow_version:
         raise InvalidPath(f"invalid path {text!r}: a version `:<number>` is not possible here")
+    version = _version(text, suffix) if colon else None
     if not body:
         if allow_root and not colon:
             return Path(())
@@ -66,6 +66,27 @@ def parse_path(text: object, *, allow_root: bool = False, allow_version: bool = 
                 hint="Names start with a letter and hold letters, digits, '_' and, inside, '-'.",
             )
     return Path(parts, version)
+
+
+def _version(text: str, suffix: str) -> int | str:
+    if suffix.isdecimal() and suffix.isascii():
+        return int(suffix)
+    if not _COMPONENT.fullmatch(suffix):
+        raise InvalidPath(f"invalid path {text!r}: after the colon comes the number of a version, or a tag")
+    return suffix
+
+
+def check_tag(name: object) -> str:
+    """`name`, if a version can be called so.
+
+    Raises:
+        InvalidPath: it cannot.
+    """
+    if not isinstance(name, str) or not _COMPONENT.fullmatch(name) or len(name) > 200:
+        raise InvalidPath(
+            f"invalid tag {name!r}", hint="Tags start with a letter and hold letters, digits, '_' and, inside, '-'."
+        )
+    return name
 
 
 def check_column_name(name: object, *, reserved: frozenset[str], noun: str = "column name") -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pixeltable.api import column_methods as column_methods  # for its effect: columns get their methods
 from pixeltable.api.arguments import one_of
+from pixeltable.api.past_table import PastTable
 from pixeltable.api.table import RESERVED_NAMES, Table
+from pixeltable.api.table_versions import TableVersions
 from pixeltable.api.view import handle_of
-from pixeltable.exceptions import InvalidPath, InvalidState, UnknownPath, Unsupported
+from pixeltable.exceptions import FixedVersion, InvalidPath, InvalidState, UnknownPath, UnknownVersion, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
@@ -82,14 +84,14 @@ def create_table(
 def get_table(path: str, if_not_exists: str = "error") -> Table | None:
     """A handle of the table under a path; None if there is none and `if_not_exists` is 'ignore'.
 
+    `get_table('dir/name:3')` is the table as it was at version 3; see `Table.at`.
+
     Warns of columns whose function is gone, as far as that shows without importing modules.
 
     Raises:
         NotFoundError: there is none.
     """
     parsed = parse_path(path, allow_version=True)
-    if parsed.version is not None:
-        raise Unsupported(f"{path!r}: handles of older versions are not supported yet")
     lenient = one_of("if_not_exists", if_not_exists, _LENIENT) == "ignore"
     session = current_session()
     catalog = session.refresh()
@@ -105,8 +107,19 @@ def get_table(path: str, if_not_exists: str = "error") -> Table | None:
             f"view {path!r} is not complete",
             hint="Wait until the process that makes it is done; if that died, call create_view() again.",
         )
+    if parsed.version is not None:
+        return _at_version(Table(session, found), parsed.version, lenient=lenient)
     warn_of_problems(session, found)
     return handle_of(session, found)
+
+
+def _at_version(table: Table, version: int | str, *, lenient: bool) -> Table | None:
+    try:
+        return TableVersions.at(table, version=version)
+    except UnknownVersion:
+        if lenient:
+            return None
+        raise
 
 
 def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "error") -> None:
@@ -118,6 +131,8 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
     """
     one_of("if_not_exists", if_not_exists, _LENIENT)
     session = current_session()
+    if isinstance(table, PastTable):
+        raise FixedVersion("drop_table", path=str(table._alias))  # noqa: SLF001  # a friend
     if isinstance(table, Table):
         catalog, table_id = session.refresh(), table._id  # noqa: SLF001  # a friend
         if if_not_exists == "ignore" and table_id not in catalog.tables:

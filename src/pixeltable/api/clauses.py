@@ -35,7 +35,11 @@ def join_of(relation: Relation, other: Any, on: Any, how: Any) -> Join:
         if (known.record.id, known.alias) == (source.record.id, source.alias):
             raise JoinedWithItself(source.record.path)
     condition = None if on is None else _condition(relation, source, on)
-    return Join(source.record.id, how, condition, source.alias, source.record.path)
+    return Join(source.record.id, how, condition, source.alias, _present_path(source), source.moment)
+
+
+def _present_path(source: Source) -> str:
+    return source.record.path.partition(":")[0]
 
 
 def branch_of(query: Any) -> Branch:

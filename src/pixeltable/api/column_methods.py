@@ -1,9 +1,10 @@
 """What can be done with a column through its reference: `t.col.recompute()`."""
 
 from pixeltable.api.table import Table
-from pixeltable.exceptions import InvalidExpression
+from pixeltable.exceptions import FixedVersion, InvalidExpression
 from pixeltable.exprs.expr import METHODS, Expr
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.query import is_past
 from pixeltable.session.current import current_session
 from pixeltable.types.status import UpdateStatus
 
@@ -12,6 +13,8 @@ def recompute(source: Expr, *, cascade: bool = True, errors_only: bool = False) 
     """Compute the cells of a column again; see `Table.recompute_columns`."""
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"recompute() is a method of a stored computed column, not of `{source}`")
+    if is_past(source.alias):
+        raise FixedVersion("recompute", path=str(source.alias))
     session = current_session()
     table = Table(session, session.table(source.table, source.name))
     return table.recompute_columns(source, errors_only=errors_only, cascade=cascade)

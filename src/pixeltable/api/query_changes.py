@@ -7,9 +7,10 @@ from pixeltable.api.progress import watched
 from pixeltable.api.query_text import QueryText
 from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
-from pixeltable.exceptions import Unsupported
+from pixeltable.exceptions import FixedVersion, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.query import past_alias
 from pixeltable.session import change
 from pixeltable.session.session import Session
 from pixeltable.types.status import UpdateStatus
@@ -57,6 +58,8 @@ class QueryChanges(QueryText):
 
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec
+        if spec.moment is not None:
+            raise FixedVersion(method, path=past_alias(self._name, spec.moment))
         if (
             spec.select is not None
             or spec.limit is not None

@@ -10,36 +10,46 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import UnknownColumn
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.joins import Source
-from pixeltable.plan.query import How, QuerySpec
+from pixeltable.plan.query import How, Moment, QuerySpec
+from pixeltable.session.past import record_at
 from pixeltable.session.session import Session
 
 
 class QueryStart:
-    """Something a query can be started from: a table, known by its id."""
+    """Something a query can be started from: a table, known by its id; with a moment, as it was then."""
 
-    def __init__(self, session: Session, table_id: int, path: str, alias: str | None = None) -> None:
+    def __init__(
+        self, session: Session, table_id: int, path: str, alias: str | None = None, moment: Moment | None = None
+    ) -> None:
         self._session = session
         self._id = table_id
         self._path = path
         self._alias = alias
+        self._moment = moment
 
     def _query(self) -> Query:
-        return Query(self._session, QuerySpec(self._id, alias=self._alias), self._path)
+        return Query(self._session, QuerySpec(self._id, alias=self._alias, moment=self._moment), self._path)
 
     @property
     def _record(self) -> TableRecord:
-        return self._session.table(self._id, self._path)
+        return record_at(self._session, self._id, self._path, self._moment)
+
+    @property
+    def _newest_record(self) -> TableRecord:
+        """As `_record`, but not as last seen."""
+        present = self._session.refresh().table(self._id, name=self._path)
+        return present if self._moment is None else self._record
 
     @property
     def _source(self) -> Source:
-        return Source(self._record, self._alias)
+        return Source(self._record, self._alias, self._moment)
 
     def _ref(self, name: str) -> ColumnRef:
         """The column of that name, as an expression."""
         try:
             found = self._record.column(name)
         except UnknownColumn:  # it may be newer than what this process saw
-            found = self._session.refresh().table(self._id, name=self._path).column(name)
+            found = self._newest_record.column(name)
         return ColumnRef(found.id, self._id, found.name, found.type, self._alias)
 
     def select(self, *items: Any, **named: Any) -> Query:

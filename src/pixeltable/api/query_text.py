@@ -3,7 +3,7 @@
 from pixeltable.api.clauses import sample_text
 from pixeltable.api.table_text import html_table, text_table
 from pixeltable.plan.planner import select_outputs
-from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.query import Moment, QuerySpec, past_alias
 from pixeltable.session.relations import Relation
 
 
@@ -24,11 +24,12 @@ class QueryText:
     def _parts(self) -> tuple[list[list[str]], list[tuple[str, str]]]:
         chosen = self._spec.select or select_outputs(QuerySpec(self._spec.table), self._relation.record)
         rows = [[name, str(expr.type), str(expr)] for name, expr in chosen]
-        clauses = [("From", self._relation.record.path if self._spec.union else _named(self._name, self._spec.alias))]
+        source = _named(self._name, self._spec.alias, self._spec.moment)
+        clauses = [("From", self._relation.record.path if self._spec.union else source)]
         for join in self._spec.joins:
             condition = "" if join.on is None else f" on {join.on}"
             kind = join.how.replace("_", " ").capitalize()
-            clauses.append((f"{kind} Join", _named(join.name, join.alias) + condition))
+            clauses.append((f"{kind} Join", _named(join.name, join.alias, join.moment) + condition))
         if self._spec.where is not None:
             clauses.append(("Where", str(self._spec.where)))
         if self._spec.sample is not None:
@@ -61,5 +62,6 @@ class QueryText:
         return html_table(["Name", "Type", "Expression"], rows, align=["left"] * 3) + listed
 
 
-def _named(path: str, alias: str | None) -> str:
-    return path if alias is None else f"{path} as {alias}"
+def _named(path: str, alias: str | None, moment: Moment | None) -> str:
+    source = path if moment is None else past_alias(path, moment)
+    return source if alias in (None, source) else f"{source} as {alias}"

@@ -14,6 +14,7 @@ from pixeltable.api.table_columns import TableColumns
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_indexes import TableIndexes
 from pixeltable.api.table_reports import TableReports
+from pixeltable.api.table_versions import TableVersions
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, Unsupported
 from pixeltable.exprs.expr import Expr
@@ -37,7 +38,7 @@ from pixeltable.udfs.decorator import CONVERTERS
 from pixeltable.udfs.function import Function
 
 
-class Table(TableColumns, TableIndexes, TableReports):
+class Table(TableColumns, TableIndexes, TableReports, TableVersions):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
@@ -81,8 +82,7 @@ class Table(TableColumns, TableIndexes, TableReports):
 
     def columns(self) -> list[str]:
         """The names of the columns, in order."""
-        record = self._session.refresh().table(self._id, name=self._path)
-        return [column.name for column in record.ready_columns]
+        return [column.name for column in self._newest_record.ready_columns]
 
     def list_views(self, *, recursive: bool = True) -> list[str]:
         """The paths of the views over this table; if `recursive`, also of those over these."""
@@ -258,7 +258,7 @@ class Table(TableColumns, TableIndexes, TableReports):
 
 def record_of(table: Table) -> TableRecord:
     """The table as it is now."""
-    return table._session.refresh().table(table._id, name=table._path)  # noqa: SLF001  # a friend
+    return table._newest_record  # noqa: SLF001  # a friend
 
 
 def _as_function(table: Table, return_value: Any, description: str | None) -> Function:

@@ -30,19 +30,18 @@ class TableReports(QueryStart):
 
     def get_metadata(self) -> dict[str, Any]:
         """Name, columns, indexes, version and the like, as a dict."""
-        record = self._session.refresh().table(self._id, name=self._path)
-        return table_metadata(record, versions.list_versions(self._session, self._id, self._path, limit=1)[0])
+        return table_metadata(self._newest_record, self._versions(limit=1)[0])
 
     def describe(self) -> None:
         """Print the columns and indexes; of those that cannot be computed any more, why."""
         print(repr(self))  # noqa: T201  # printing is what it is for
 
     def __repr__(self) -> str:
-        record = self._session.refresh().table(self._id, name=self._path)
+        record = self._newest_record
         return describe_text(record, problems(self._session, record))
 
     def _repr_html_(self) -> str:
-        record = self._session.refresh().table(self._id, name=self._path)
+        record = self._newest_record
         return describe_html(record, problems(self._session, record))
 
     @extension
@@ -55,8 +54,8 @@ class TableReports(QueryStart):
             NotFoundError: there is no such column.
             RequestError: it is not computed, or not stored.
         """
-        chosen = None if column is None else name_of(column, self._session.refresh().table(self._id, name=self._path))
-        found = failed_cells(self._session, self._id, self._path, column=chosen)
+        chosen = None if column is None else name_of(column, self._newest_record)
+        found = failed_cells(self._session, self._id, self._path, column=chosen, moment=self._moment)
         return ResultSet(found.columns, found.types)
 
     @extension
@@ -75,10 +74,9 @@ class TableReports(QueryStart):
         return ResultSet(columns, _STALE)
 
     def get_versions(self, n: int | None = None) -> list[dict[str, Any]]:
-        """What each operation did, newest first, at most `n` of them."""
+        """What each operation did, newest first, at most `n` of them; `note` is what `annotate()` left."""
         if n is not None and (type(n) is not int or n < 1):
             raise InvalidArgument(f"get_versions(): n must be a positive int, got {n!r}")
-        found = versions.list_versions(self._session, self._id, self._path, limit=n)
         return [
             {
                 "version": version.version,
@@ -90,9 +88,15 @@ class TableReports(QueryStart):
                 "deletes": version.deletes,
                 "errors": version.errors,
                 "schema_change": version.schema_change,
+                "note": version.note,
             }
-            for version in found
+            for version in self._versions(limit=n)
         ]
+
+    def _versions(self, *, limit: int | None) -> list[versions.Version]:
+        """Those there are, or were at the moment."""
+        upto = None if self._moment is None else self._moment.version
+        return versions.list_versions(self._session, self._id, self._path, limit=limit, upto=upto)
 
     def history(self, n: int | None = None) -> "pd.DataFrame":
         """As `get_versions`, as a DataFrame."""

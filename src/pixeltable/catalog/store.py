@@ -121,7 +121,9 @@ def record_schema_version(
     *,
     op: int,
     change: str,
+    inserts: int = 0,
     updates: int = 0,
+    deletes: int = 0,
     errors: int = 0,
     stamp: int | None = None,
 ) -> int:
@@ -129,10 +131,11 @@ def record_schema_version(
     return _one(
         connection.execute(
             "WITH head AS (UPDATE pixeltable.heads SET version = version + 1 WHERE table_id = %s RETURNING version) "
-            "INSERT INTO pixeltable.versions (table_id, version, op, kind, updates, errors, schema_change, record, "
-            "token, stamp) SELECT t.id, head.version, %s, 'schema', %s, %s, %s, t.record, %s, %s "
+            "INSERT INTO pixeltable.versions (table_id, version, op, kind, inserts, updates, deletes, errors, "
+            "schema_change, record, token, stamp) "
+            "SELECT t.id, head.version, %s, 'schema', %s, %s, %s, %s, %s, t.record, %s, %s "
             "FROM head, pixeltable.tables t WHERE t.id = %s RETURNING version",
-            (table.id, op, updates, errors, change, uuid.uuid4(), stamp, table.id),
+            (table.id, op, inserts, updates, deletes, errors, change, uuid.uuid4(), stamp, table.id),
         ).fetchone()
     )
 

@@ -8,6 +8,7 @@ from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.expr import Expr, Method, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.plan.query import is_past
 from pixeltable.types.column_type import BoolType
 
 
@@ -88,6 +89,11 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
         return _present(node, table, own=True)
 
     return rebuild(expr, inline)
+
+
+def _is_foreign(ref: ColumnRef, table: TableRecord) -> bool:
+    """Whether a column is one of another table, or, in a query that does not read it, of a version of the past."""
+    return ref.table != table.id or is_past(ref.alias)
 
 
 def bind_predicate(expr: object, table: TableRecord, *, role: str = "where()") -> Expr:

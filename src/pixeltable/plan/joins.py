@@ -11,7 +11,7 @@ from pixeltable.exceptions import AmbiguousColumn, ForeignColumn
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.alchemy import Sql, sa
-from pixeltable.plan.query import How, Join
+from pixeltable.plan.query import How, Join, Moment
 from pixeltable.plan.scope import Scope
 from pixeltable.storage.heaps import BASE_ROW, Heap
 
@@ -24,10 +24,11 @@ _JOINED = -1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table in a query, and the alias that references to its columns carry."""
+    """A table in a query, the alias that references to its columns carry, and the version as of which it is read."""
 
     record: TableRecord
     alias: str | None = None
+    moment: Moment | None = None
 
     def without_alias(self, node: Expr) -> Expr | None:
         """A reference to a column of this table, the only one of a query, as one that says nothing of the alias.
@@ -110,7 +111,7 @@ def _joined_heaps(record: TableRecord, place: int) -> Iterator[JoinedHeap]:
     via = None
     for table in record.lineage:
         for heap in table.heaps:
-            yield JoinedHeap(_id(heap.id, place), heap.columns, heap.vectors, place, heap.current, via)
+            yield JoinedHeap(_id(heap.id, place), heap.columns, heap.vectors, heap.as_of, place, heap.current, via)
         if table.is_exploded:
             via = _id(table.row_heap.id, place)
 

@@ -28,6 +28,25 @@ class Grouping:
     aggregates: tuple[Aggregate, ...]
 
 
+@record
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A version of a table, and the operation that made it: the number may be used again after `revert()`."""
+
+    version: int
+    op: int
+
+
+def past_alias(path: str, moment: Moment) -> str:
+    """What references to columns of a table as it was carry; users' aliases are identifiers, so there is no other."""
+    return f"{path}:{moment.version}"
+
+
+def is_past(alias: str | None) -> bool:
+    """Whether an alias is that of a version of the past."""
+    return alias is not None and ":" in alias
+
+
 How = Choice["inner", "left", "right", "full_outer", "cross"]
 
 
@@ -46,6 +65,8 @@ class Join:
     alias: str | None = None
     name: str = ""
     """What the user knew the table by."""
+
+    moment: Moment | None = field(default=None, metadata=ADDED_LATER)
 
 
 @record
@@ -95,6 +116,7 @@ class QuerySpec:
 
     `row_order` is the order of rows that `order_by` leaves open: that of insertion, or its reverse. `alias` is the name
     that references to the columns of `table` carry. `distinct` takes rows together that are equal in all of `select`.
+    With `moment` the table is read as it was at that version.
     """
 
     table: int
@@ -113,6 +135,7 @@ class QuerySpec:
     sample: Sample | None = field(default=None, metadata=ADDED_LATER)
     distinct: bool = field(default=False, metadata=ADDED_LATER)
     union: Union | None = field(default=None, metadata=ADDED_LATER)
+    moment: Moment | None = field(default=None, metadata=ADDED_LATER)
 
     @property
     def variables(self) -> dict[str, ColumnType]:

@@ -13,6 +13,7 @@ from pixeltable.exceptions import UnknownColumn
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.storage.heaps import BASE_ROW, Heap
+from pixeltable.storage.past import entries_sql
 from pixeltable.types.column_type import (
     BoolType,
     ColumnType,
@@ -83,9 +84,9 @@ class Scope:
                 self.heap(source.row_heap)
 
     def heap(self, heap: Heap) -> sa.FromClause:
-        """The current table of a heap, which is joined from now on."""
+        """The entries of a heap, which are joined from now on."""
         if heap not in self.used:
-            self.used[heap] = _table_clause(heap)
+            self.used[heap] = _table_clause(heap) if heap.as_of is None else _past_clause(heap)
         return self.used[heap]
 
     @property
@@ -154,9 +155,19 @@ class Scope:
         return joined
 
 
+def _names(heap: Heap) -> tuple[str, ...]:
+    return ("row", "op_in", *(column.name for column in heap.columns), "errors")
+
+
+def _past_clause(heap: Heap) -> sa.FromClause:
+    """What was in a heap, which the planner of the database sees through."""
+    query = sa.text(entries_sql(heap).removeprefix("(").removesuffix(")"))
+    entries = query.columns(*(sa.column(name) for name in _names(heap)))
+    return entries.subquery(heap.alias or f"{heap.current.rpartition('.')[2]}_past")
+
+
 @cache
 def _table_clause(heap: Heap) -> sa.FromClause:
     schema, name = heap.current.split(".")
-    names = ("row", "op_in", *(column.name for column in heap.columns), "errors")
-    clause = sa.table(name, *(sa.column(name) for name in names), schema=schema)
+    clause = sa.table(name, *(sa.column(name) for name in _names(heap)), schema=schema)
     return clause if heap.alias is None else clause.alias(heap.alias)

@@ -293,10 +293,21 @@ def drop_btree(connection: Connection, table: TableRecord, index: BtreeRecord) -
 
 def follow(connection: Connection, before: TableRecord, after: TableRecord) -> None:
     """Have the database's indexes follow a schema that was taken back, or lost a column."""
-    kept, were = {index.id for index in after.btrees}, {index.id for index in before.btrees}
+    drop_gone(connection, before, after)
+    create_new(connection, before, after)
+
+
+def drop_gone(connection: Connection, before: TableRecord, after: TableRecord) -> None:
+    """Drop the indexes that a schema has not any more; first, where rows come with it that they might refuse."""
+    kept = {index.id for index in after.btrees}
     for index in before.btrees:
         if index.id not in kept:
             _drop(connection, index)
+
+
+def create_new(connection: Connection, before: TableRecord, after: TableRecord) -> None:
+    """Make the indexes that a schema has and the one before had not."""
+    were = {index.id for index in before.btrees}
     for index in after.btrees:
         if index.id not in were:
             create_btree(connection, after, index)

@@ -6,10 +6,13 @@ from typing import Any
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import InvalidArgument, SchemaChanged
 from pixeltable.lazy import psycopg
+from pixeltable.plan.query import Moment
+from pixeltable.session.past import record_at
 from pixeltable.session.query import Answer
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.heaps import Heap
+from pixeltable.storage.past import entries_sql
 from pixeltable.types.column_type import ColumnType, IntType, StringType, TimestampType
 
 _ABOUT: dict[str, ColumnType] = {
@@ -21,8 +24,12 @@ _ABOUT: dict[str, ColumnType] = {
 }
 
 
-def failed_cells(session: Session, table_id: int, name: str, *, column: str | None) -> Answer:
+def failed_cells(
+    session: Session, table_id: int, name: str, *, column: str | None, moment: Moment | None = None
+) -> Answer:
     """The cells of a computed column, or of all, that have an error; by row, then in the order of the columns.
+
+    With a moment, those that had one then.
 
     Each with its row's primary key, or `_rowid` where the table has none, or one that would be in the way of `_ABOUT`.
 
@@ -31,7 +38,8 @@ def failed_cells(session: Session, table_id: int, name: str, *, column: str | No
         InvalidArgument: it is not computed, or not stored.
     """
     for _ in range(session.settings.write_attempts):
-        table = session.refresh().table(table_id, name=name)
+        session.refresh().table(table_id, name=name)
+        table = record_at(session, table_id, name, moment)
         columns = _stored_computed(table, column)
         try:
             return _answer(table, columns, _read(session, table, columns))
@@ -71,7 +79,8 @@ def _select(table: TableRecord, heap: Heap) -> str:
     return (
         "SELECT e.row, f.key, f.value->>'type', f.value->>'message', (f.value->>'attempts')::bigint, "
         f"(f.value->>'at')::timestamptz{key} "
-        f"FROM {heap.current} e JOIN {table.row_heap.current} k USING (row) CROSS JOIN LATERAL jsonb_each(e.errors) f "
+        f"FROM {entries_sql(heap)} e JOIN {entries_sql(table.row_heap)} k USING (row) "
+        "CROSS JOIN LATERAL jsonb_each(e.errors) f "
         "WHERE e.errors IS NOT NULL AND f.key = ANY (%s)"
     )
 

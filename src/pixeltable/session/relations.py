@@ -12,6 +12,7 @@ from pixeltable.plan.bind import renewed
 from pixeltable.plan.joins import Source, joined_record, resolved
 from pixeltable.plan.planner import select_outputs
 from pixeltable.plan.query import QuerySpec, Union
+from pixeltable.session.past import record_at
 from pixeltable.session.session import Session
 from pixeltable.storage.heaps import Heap, HeapColumn, sql_type
 from pixeltable.types.column_type import ColumnType
@@ -49,10 +50,12 @@ class Relation:
     def resolve_spec(self, spec: QuerySpec) -> QuerySpec:
         """A query as users build it, over the record."""
         if len(self.sources) > 1:
-            single = replace(spec, joins=(), alias=None)
+            single = replace(spec, joins=(), alias=None, moment=None)
             return rebuild_record(single, lambda node: self.resolve(node) if isinstance(node, ColumnRef) else None)
         (source,) = self.sources
-        return spec if source.alias is None else rebuild_record(replace(spec, alias=None), source.without_alias)
+        if source.alias is None:
+            return spec
+        return rebuild_record(replace(spec, alias=None, moment=None), source.without_alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,11 @@ def relation_of(session: Session, spec: QuerySpec, name: str) -> Relation:
     """
     if spec.union is not None:
         return _union_relation(session, spec.union)
-    table = session.table(spec.table, name)
+    table = record_at(session, spec.table, name, spec.moment)
     if not spec.joins:
-        return Relation((Source(table, spec.alias),), table)
-    others = (Source(session.table(join.table, join.name), join.alias) for join in spec.joins)
-    sources = [Source(table, spec.alias), *others]
+        return Relation((Source(table, spec.alias, spec.moment),), table)
+    others = (
+        Source(record_at(session, join.table, join.name, join.moment), join.alias, join.moment) for join in spec.joins
+    )
+    sources = [Source(table, spec.alias, spec.moment), *others]
     return Relation(tuple(sources), joined_record(sources, spec.joins))

@@ -88,6 +88,9 @@ class Session:
         self.last_page: Any = None
         """What `pages` keeps for the next column that is added."""
 
+        self.pasts: dict[tuple[int, int], Any] = {}
+        """What `past` keeps of versions that were read."""
+
         self.warned: set[tuple[int, int]] = set()
         self.context = self._new_context()
         try:

@@ -9,8 +9,9 @@ from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
-from pixeltable.session.btrees import follow
+from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.session import Session
+from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
 from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
@@ -30,16 +31,20 @@ class Version:
     deletes: int
     errors: int
     schema_change: str | None
+    note: str | None
 
 
-def list_versions(session: Session, table_id: int, name: str, *, limit: int | None) -> list[Version]:
-    """The versions of a table, newest first."""
+def list_versions(
+    session: Session, table_id: int, name: str, *, limit: int | None, upto: int | None = None
+) -> list[Version]:
+    """The versions of a table, none after `upto`, newest first."""
     session.refresh().table(table_id, name=name)
     rows = session.database.read(
         lambda connection: connection.execute(
-            "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change FROM pixeltable.versions "
-            "WHERE table_id = %s ORDER BY version DESC LIMIT %s",
-            (table_id, limit),
+            "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change, note "
+            "FROM pixeltable.versions WHERE table_id = %(table)s AND version <= coalesce(%(upto)s::bigint, version) "
+            "ORDER BY version DESC LIMIT %(limit)s",
+            {"table": table_id, "upto": upto, "limit": limit},
         ).fetchall()
     )
     return [Version(*row) for row in rows]
@@ -57,11 +62,23 @@ def current_version(session: Session, table_id: int, name: str) -> int:
     return int(row[0])
 
 
+def annotate(session: Session, table_id: int, name: str, note: str | None) -> None:
+    """Leave a note on the newest version, in the place of one that is there."""
+    session.refresh().table(table_id, name=name)
+    session.database.read(
+        lambda connection: connection.execute(
+            "UPDATE pixeltable.versions v SET note = %s FROM pixeltable.heads h "
+            "WHERE h.table_id = %s AND v.table_id = h.table_id AND v.version = h.version",
+            (note, table_id),
+        )
+    )
+
+
 def revert(session: Session, table_id: int, name: str) -> None:
     """Take back the last operation on a table, of data or schema, for good.
 
     Raises:
-        InvalidState: the table is at version 0.
+        InvalidState: the table is at version 0, or the version has a tag.
     """
 
     def work(connection: Connection, catalog: Catalog) -> None:
@@ -77,18 +94,24 @@ def revert(session: Session, table_id: int, name: str) -> None:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
         views = catalog.views_of(table.id)
         _check_views(connection, table, views, op)
+        along = [view for view in views if _newest_op(connection, view) == op]
+        for reverted in (table, *along):
+            refuse_tagged(connection, reverted, _newest_version(connection, reverted))
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
-        _undo(connection, table, op)
-        for view in views:
-            if _newest_op(connection, view) == op:
-                _undo(connection, view, op)
-                store.save_schema(connection, view)
-        if kind == "schema":
-            _restore_schema(connection, table, views)
-        else:
-            store.save_schema(connection, table)  # whoever read what is gone now has to plan again
+        _forget_version(connection, table)
+        restored = _recorded_schema(connection, table) if kind == "schema" else table
+        gone = [column for column in table.columns if restored.column_by_id(column.id) is None]
+        check_no_view_needs(views, table, gone)
+        drop_gone(connection, table, restored)
+        for heap in table.heaps:
+            undo_operation(connection, heap, op)
+        for view in along:
+            _undo(connection, view, op)
+        store.save_schema(connection, restored)  # also without a change: who read what is gone now has to plan again
+        create_new(connection, table, restored)
+        _drop_unknown(connection, table, restored)
 
     session.change_schema(work)
 
@@ -126,10 +149,21 @@ def _newest_op(connection: Connection, table: TableRecord) -> int:
     return int(row[0])
 
 
-def _undo(connection: Connection, table: TableRecord, op: int) -> None:
-    """Take back the newest version of a table, which an operation made."""
-    for heap in table.heaps:
+def _newest_version(connection: Connection, table: TableRecord) -> int:
+    row = connection.execute("SELECT version FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _undo(connection: Connection, view: TableRecord, op: int) -> None:
+    """Take back the newest version of a view, which an operation on its base made."""
+    _forget_version(connection, view)
+    for heap in view.heaps:
         undo_operation(connection, heap, op)
+    store.save_schema(connection, view)
+
+
+def _forget_version(connection: Connection, table: TableRecord) -> None:
     connection.execute(
         "DELETE FROM pixeltable.versions WHERE table_id = %s AND version = "
         "(SELECT version FROM pixeltable.heads WHERE table_id = %s)",
@@ -138,15 +172,15 @@ def _undo(connection: Connection, table: TableRecord, op: int) -> None:
     connection.execute("UPDATE pixeltable.heads SET version = version - 1 WHERE table_id = %s", (table.id,))
 
 
-def _restore_schema(connection: Connection, table: TableRecord, views: Sequence[TableRecord]) -> None:
-    """Make the newest recorded schema the present one; heaps that it does not know go."""
+def _recorded_schema(connection: Connection, table: TableRecord) -> TableRecord:
+    """The newest schema on record."""
     row = connection.execute(
         "SELECT record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL "
         "ORDER BY version DESC LIMIT 1",
         (table.id,),
     ).fetchone()
     assert row is not None
-    restored = decode_table(
+    found = decode_table(
         row[0],
         table_id=table.id,
         dir_id=table.dir,
@@ -155,11 +189,11 @@ def _restore_schema(connection: Connection, table: TableRecord, views: Sequence[
         schema_version=table.schema_version,
         created_at=table.created_at,
     )
-    restored = replace(restored, base=table.base)
-    gone = [column for column in table.columns if restored.column_by_id(column.id) is None]
-    check_no_view_needs(views, table, gone)
-    store.save_schema(connection, restored)
-    follow(connection, table, restored)
+    return replace(found, base=table.base)
+
+
+def _drop_unknown(connection: Connection, table: TableRecord, restored: TableRecord) -> None:
+    """Drop the heaps that came with what was taken back."""
     known = {heap.id for heap in restored.heaps}
     for heap in table.heaps:
         if heap.id not in known:

@@ -57,6 +57,14 @@ class HeapColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class AsOf:
+    """A version of a table, as of which a heap is read."""
+
+    table_id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Heap:
     """Columns that are stored together. `current` and `history` name its two tables, in the schema `pixeltable`.
 
@@ -64,11 +72,14 @@ class Heap:
 
     Both hold `row, op_in, <columns>, errors`, history also `op_out`. In a `vectors` heap `current` also has an `entry`
     number, by which it is partitioned, and an update writes a new entry instead of changing the old one.
+
+    What reads a heap that has `as_of` reads the entries of that version; see `past`.
     """
 
     id: int
     columns: tuple[HeapColumn, ...]
     vectors: bool = False
+    as_of: AsOf | None = None
 
     @property
     def current(self) -> str:

@@ -247,10 +247,12 @@ def _insert_many(
         _copy_pieces(connection, heap, pieces, rows, op)
     parts = [piece.views for piece in pieces]
     inserted = _insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
-    version = _commit(connection, target, op, counts, token)
+    version = commit_change(connection, target, op, counts, token)
     for view, ids in zip(views, inserted, strict=True):
         if ids:
-            _commit(connection, view.target, op, Counts(inserts=len(ids), errors=view.errors, stamp=view.stamp), token)
+            commit_change(
+                connection, view.target, op, Counts(inserts=len(ids), errors=view.errors, stamp=view.stamp), token
+            )
     return Committed(op, version, rows)
 
 
@@ -400,7 +402,8 @@ def _copy_lines(rows: Sequence[int], op: int, columns: Sequence[Texts], part: sl
     return "\n".join(map("\t".join, zip(ids, [str(op)] * len(ids), *cells, strict=True))) + "\n"
 
 
-def _commit(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
+def commit_change(connection: Connection, target: Target, op: int, counts: Counts, token: uuid.UUID) -> int:
+    """Give the table its next version, as the last thing before the caller's transaction commits."""
     found = connection.execute(
         "SELECT pixeltable.commit_write(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
@@ -443,10 +446,10 @@ def change_rows(
         op = next_op(connection)
         _apply(connection, change, op)
         done = _change_views(connection, views, change.rows if counts.deletes else (), op)
-        version = _commit(connection, target, op, counts, token)
+        version = commit_change(connection, target, op, counts, token)
         for other, made in zip(views, done, strict=True):
             if made.inserts or made.updates or made.deletes:
-                _commit(connection, other.view.target, op, made, token)
+                commit_change(connection, other.view.target, op, made, token)
         return Committed(op, version, change.rows, done)
 
 
@@ -657,4 +660,4 @@ def merge_rows(
         rows = new_rows(connection, counts.inserts)
         for entry in added:
             copy_entries(connection, entry, rows, op)
-        return Committed(op, _commit(connection, target, op, counts, token), rows)
+        return Committed(op, commit_change(connection, target, op, counts, token), rows)

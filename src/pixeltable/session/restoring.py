@@ -1,0 +1,154 @@
+"""Going back to a version by a new one: rows, cells, vectors and schema are what they were, and nothing is computed."""
+
+import time
+import uuid
+from dataclasses import dataclass, replace
+
+from pixeltable.catalog import jobs, store
+from pixeltable.catalog.codec import encode_table
+from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import ConstraintViolation, InvalidState, Unsupported
+from pixeltable.index import vectors
+from pixeltable.plan.query import Moment
+from pixeltable.session.btrees import create_new, drop_gone
+from pixeltable.session.past import past_record
+from pixeltable.session.session import Session
+from pixeltable.session.upkeep import BULK, look_after
+from pixeltable.storage.database import Connection
+from pixeltable.storage.heaps import Heap, create_history, without_history
+from pixeltable.storage.past import later_ops
+from pixeltable.storage.writes import Counts, commit_change, next_op
+from pixeltable.types.status import RowCountStats, UpdateStatus
+
+
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """How many rows came back, changed and went."""
+
+    inserts: int = 0
+    updates: int = 0
+    deletes: int = 0
+
+
+def restore(session: Session, table_id: int, name: str, moment: Moment) -> UpdateStatus:
+    """Make the contents and the schema of a version those of a new one, which `revert()` takes back as any other.
+
+    There is none where nothing differs.
+
+    Raises:
+        UnknownVersion: the version was taken back.
+        InvalidState: a column or an index is being filled.
+        ConstraintViolation: cells of that version are not there any more.
+    """
+    start = time.perf_counter()
+
+    def work(connection: Connection, catalog: Catalog) -> _Restored:
+        table = catalog.table(table_id, name=name)
+        if catalog.views_of(table.id):
+            raise Unsupported(f"table {table.path!r} has views, which restore() does not bring along yet")
+        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
+        target = past_record(connection, table, moment)
+        _check(connection, table, target)
+        return _restore(connection, table, target, moment.version)
+
+    done = session.change_schema(work)
+    if done.inserts + done.updates >= BULK:
+        look_after(session, session.table(table_id, name))
+    stats = RowCountStats(ins_rows=done.inserts, upd_rows=done.updates, del_rows=done.deletes)
+    return UpdateStatus(row_count_stats=stats, seconds=time.perf_counter() - start)
+
+
+def _check(connection: Connection, table: TableRecord, target: TableRecord) -> None:
+    """Check that everything of a version can be carried over."""
+    running = [job.target for job in jobs.jobs_of(connection, table.id) if job.status == "running"]
+    running += [index.name for index in table.btrees if index.status == "building"]
+    if running:
+        raise InvalidState(
+            f"table {table.path!r} cannot be restored while {', '.join(map(repr, running))} is being filled",
+            hint="Wait until it is done, or drop it.",
+        )
+    lost = lost_parts(table, target)
+    if lost:
+        raise ConstraintViolation(
+            f"{target.path!r} cannot be restored: cells of {', '.join(map(repr, lost))} are stored in another way now"
+        )
+
+
+def lost_parts(table: TableRecord, target: TableRecord) -> list[str]:
+    """Columns and indexes of a version whose cells are not stored as they were, or not at all."""
+    present = {(heap.id, column) for heap in table.heaps for column in heap.columns}
+    stored = [(column.name, column.heap, column.db_name) for column in target.columns if column.heap is not None]
+    stored += [(index.name, index.id, "vector") for index in target.indexes]
+    return [name for name, heap, cells in stored if (heap, target.heap(heap).column(cells)) not in present]
+
+
+def _restore(connection: Connection, table: TableRecord, target: TableRecord, version: int) -> _Restored:
+    op = next_op(connection)
+    restored = {heap.id for heap in target.heaps}
+    heaps = [heap for heap in table.heaps if heap.id in restored]
+    after = _schema(table, target)
+    drop_gone(connection, table, after)
+    for heap in heaps:
+        _restore_entries(connection, heap, next(past for past in target.heaps if past.id == heap.id), op)
+    create_new(connection, table, after)
+    done = _counted(connection, table.row_heap, heaps, op)
+    if encode_table(after) != encode_table(table):
+        saved = store.save_schema(connection, after)
+        store.record_schema_version(
+            connection, saved, op=op, change=f"Restored: version {version}",
+            inserts=done.inserts, updates=done.updates, deletes=done.deletes,
+        )  # fmt: skip
+    elif done != _Restored():
+        commit_change(connection, table.target, op, Counts(done.inserts, done.updates, done.deletes), uuid.uuid4())
+    note = f"restored from version {version}"
+    connection.execute("UPDATE pixeltable.versions SET note = %s WHERE table_id = %s AND op = %s", (note, table.id, op))
+    return done
+
+
+def _schema(table: TableRecord, target: TableRecord) -> TableRecord:
+    """The table with the schema of a version; the heaps of all versions stay."""
+    return replace(
+        table, columns=target.columns, indexes=target.indexes, btrees=target.btrees,
+        default_indexes=target.default_indexes, comment=target.comment, custom_metadata=target.custom_metadata,
+        media_validation=target.media_validation,
+    )  # fmt: skip
+
+
+def _restore_entries(connection: Connection, heap: Heap, past: Heap, op: int) -> None:
+    """Close the entries that came later, and write those again that were closed later; others stay untouched."""
+    assert past.as_of is not None
+    later = later_ops(past.as_of)
+    names = "".join(f", {column.name}" for column in heap.columns)
+    for missing in without_history(connection, [heap]):
+        create_history(connection, missing)
+    back = f"FROM {heap.history} WHERE op_out IN ({later}) AND op_in NOT IN ({later})"
+    if heap.vectors:
+        row = connection.execute(f"SELECT count(*) {back}").fetchone()
+        if row is not None and row[0]:
+            vectors.make_room(connection, heap, row[0])
+    connection.execute(
+        f"WITH gone AS (DELETE FROM {heap.current} WHERE op_in IN ({later}) RETURNING *) "
+        f"INSERT INTO {heap.history} (row, op_in, op_out{names}, errors) "
+        f"SELECT row, op_in, %s{names}, errors FROM gone",
+        (op,),
+    )
+    connection.execute(
+        f"INSERT INTO {heap.current} (row, op_in{names}, errors) SELECT row, %s{names}, errors {back}", (op,)
+    )
+
+
+def _counted(connection: Connection, rows: Heap, heaps: list[Heap], op: int) -> _Restored:
+    """What an operation did, told by the entries that it wrote and closed."""
+    written = " UNION ".join(f"SELECT row FROM {heap.current} WHERE op_in = %(op)s" for heap in heaps)
+    closed = f"SELECT row FROM {rows.history} WHERE op_out = %(op)s"
+    row = connection.execute(
+        f"WITH written AS ({written}), closed AS ({closed}), "
+        f"back AS (SELECT row FROM {rows.current} WHERE op_in = %(op)s AND row NOT IN (SELECT row FROM closed)) "
+        "SELECT (SELECT count(*) FROM back), "
+        "(SELECT count(*) FROM written WHERE row NOT IN (SELECT row FROM back)), "
+        f"(SELECT count(*) FROM closed WHERE row NOT IN (SELECT row FROM {rows.current} WHERE op_in = %(op)s))",
+        {"op": op},
+    ).fetchone()
+    assert row is not None
+    return _Restored(*row)
