@@ -121,7 +121,7 @@ REFUSED: list[tuple[Callable[[Table], Any], str]] = [
     (lambda t: t.j.map(3), "takes a function of an element"),
     (lambda t: t.j.map(lambda x, _y: x), r"takes \(x, _y\)"),
     (lambda t: t.j.map(lambda: 1), "called with one element"),
-    (lambda t: t.j.map(lambda x: len(x)), r"len\(\) of `element` is undefined"),
+    (lambda t: t.j.map(lambda x: len(x)), r"the value of `element` is known only when a query runs, so it has no len"),
     (lambda t: t.j.map(lambda x: list(x)), "cannot be iterated over"),
     (lambda t: t.j.map(lambda x: pxtf.sum(x.price.astype(pxt.Float))), "aggregate over rows"),
     (lambda t: t.j.map(lambda x: x.day.astype(pxt.Timestamp)), "of which JSON has none"),

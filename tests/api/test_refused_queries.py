@@ -64,7 +64,7 @@ t.where(t.d == '2024-13-01')       | the String '2024-13-01' cannot be used as `
 t.where(t.u == 'x')                | the String 'x' cannot be used as `UUID` | 32 hexadecimal digits
 t.where(t.ts.isin(['soon']))       | ts.isin(): the String 'soon' cannot be used as `Timestamp` | Write it
 t.where(t.n < None)                | n < None: null has no order | == None
-t.where(t.n.isin(5))               | n.isin() takes a list of values, got 5 | [1, 2]
+t.where(t.n.isin(5))               | n.isin() takes a list of values or a Json list, got 5 | [1, 2]
 t.where(t.n.isin([t.g]))           | takes plain values, got the expression g | n == g
 t.where(t.arr.isin([1]))           | values of type `Array[(3,), float32]` cannot be compared | Compare what
 t.select(t.s[0])                   | `s` has type `String`, which has no items | Json and Array
@@ -94,8 +94,8 @@ t.select(t.pet[0])                 | pet[0]: a value of type
 t.select(t.l.colour)               | l.colour: a value of type `Json[Int]` has nothing at ['colour']
 t.select(t.j[1.5])                 | j[1.5]: a Json path takes a key (str), a position (int)
 t.select(t.j[t.n])                 | j[n]: a Json path takes a key (str), a position (int)
-t.select(t.arr['x'])               | arr['x']: an array takes positions (int) and slices of them | a[0, 1:3]
-t.select(t.arr[0, 0])              | arr[0, 0]: 2 positions are too many for the type `Array | at most one
+t.select(t.arr['x'])               | arr['x']: an array takes positions (int), slices of them and `...` | a[0, 1:3]
+t.select(t.arr[0, 0])              | arr[0, 0]: `Array[(3,), float32]` has 1 dimensions, not 2 | at most one
 t.select(t.nn)                     | has no column 'nn' | Did you mean 'n'?
 t.select(t['colour'])              | has no column 'colour' | Columns: arr, b
 """

@@ -115,7 +115,10 @@ def array_item(source: Expr, key: Any) -> ArrayItem:
     if kind.shape is None:
         return node
     if len(node.index) > len(kind.shape):
-        raise InvalidExpression(f"{node}: `{kind}` has {len(kind.shape)} dimensions, not {len(node.index)}")
+        raise InvalidExpression(
+            f"{node}: `{kind}` has {len(kind.shape)} dimensions, not {len(node.index)}",
+            hint="Give at most one position for each.",
+        )
     for place, (item, length) in enumerate(zip(node.index, kind.shape, strict=False)):
         if isinstance(item, int) and length is not None and not -length <= item < length:
             raise InvalidExpression(f"{node}: {item} is out of range for dimension {place} of `{kind}`")
@@ -138,7 +141,10 @@ def _plain_index(source: Expr, item: Any) -> Index:
     for bound in bounds:
         is_open = bound is None and isinstance(item, slice)
         if not is_open and (isinstance(bound, bool) or not isinstance(bound, int | np.integer)):
-            raise InvalidExpression(f"{source}[{item!r}]: an array takes positions (int), slices of them and `...`")
+            raise InvalidExpression(
+                f"{source}[{item!r}]: an array takes positions (int), slices of them and `...`",
+                hint="Such as a[0, 1:3].",
+            )
     plain_bounds = [None if bound is None else int(bound) for bound in bounds]
     if isinstance(item, slice) and plain_bounds[2] == 0:
         raise InvalidExpression(f"{source}[{show_index(slice(*plain_bounds))}]: the step of a slice cannot be 0")

@@ -38,6 +38,8 @@ class Source:
         """
         if not isinstance(node, ColumnRef) or node.table != self.record.id:
             return None
+        if node.alias is None and self.moment is not None:
+            return None  # columns of the table name those of a version of it
         if node.alias is None:
             raise ForeignColumn([str(node)], table=f"{self.record.path} as {self.alias}", role="the query")
         return replace(node, alias=None) if node.alias == self.alias else None
