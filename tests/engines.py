@@ -40,14 +40,14 @@ OUT_OF_RANGE: Final = Failed.OUT_OF_RANGE
 
 def columns_in(expr: Expr) -> dict[str, ColumnType]:
     """The columns an expression refers to, with their types."""
-    return {node.name: node.type for node in expr.walk() if isinstance(node, ColumnRef)}
+    return {node.ref_name: node.type for node in expr.walk() if isinstance(node, ColumnRef)}
 
 
 def run_in_python(expr: Expr, rows: Rows) -> list[Any]:
     """The value in every row; RAISED where the cell failed."""
     batch = Batch(len(rows))
-    for ref in {node.name: node for node in expr.walk() if isinstance(node, ColumnRef)}.values():
-        batch.put(ref, Column([row[ref.name] for row in rows]))
+    for ref in {node.ref_name: node for node in expr.walk() if isinstance(node, ColumnRef)}.values():
+        batch.put(ref, Column([row[ref.ref_name] for row in rows]))
     column = column_of(expr, batch, current_session().context)
     return [RAISED if row in column.failures else value for row, value in enumerate(column.values)]
 
@@ -76,7 +76,9 @@ class StoredRows:
     def bound(self, expr: Expr) -> Expr:
         """The expression over this table's columns."""
         record = self.record
-        return rebuild(expr, lambda node: record.ref(record.column(node.name)) if isinstance(node, ColumnRef) else None)
+        return rebuild(
+            expr, lambda node: record.ref(record.column(node.ref_name)) if isinstance(node, ColumnRef) else None
+        )
 
     def run(self, expr: Expr) -> list[Any]:
         """The value in every row, in their order."""

@@ -36,6 +36,6 @@ def evaluated(expr: Expr, columns: dict[str, Sequence[Any]], within: Context) ->
     """The column of an expression over columns under their names."""
     batch = Batch(len(next(iter(columns.values()))))
     for node in expr.walk():
-        if isinstance(node, ColumnRef) and node.name in columns:
-            batch.put(node, Column(list(columns[node.name])))
+        if isinstance(node, ColumnRef) and node.ref_name in columns:
+            batch.put(node, Column(list(columns[node.ref_name])))
     return column_of(expr, batch, within)

@@ -24,8 +24,8 @@ def aggregated(node: Aggregate, function: Any, *, keys: tuple[Any, ...] = (), **
     """The values of an aggregate in each group."""
     batch = Batch(len(next(iter(columns.values()))))
     for ref in (X, G, S):
-        if ref.name in columns:
-            batch.put(ref, Column(columns[ref.name]))
+        if ref.ref_name in columns:
+            batch.put(ref, Column(columns[ref.ref_name]))
     within = context(function)
     grouped = group_batch(
         Grouping(keys, (node,)), batch, within, lambda expr, rows: column_of(expr, rows, within).values

@@ -108,7 +108,7 @@ def test_array_items(expr: Expr, expected: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_conversion(expr: Expr, given: Any, expected: Any) -> None:
-    (name,) = (node.name for node in expr.walk() if hasattr(type(node), "column_type"))
+    (name,) = (node.ref_name for node in expr.walk() if hasattr(type(node), "ref_type"))
     assert values(expr, **{name: [given, None]}) == [expected, None]
 
 

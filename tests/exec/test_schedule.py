@@ -32,7 +32,7 @@ from tests.exec.columns import ENGINE, column
 from tests.exec.remembered import Remembering
 
 CALLS: list[tuple[str, int, int]] = []
-X, Y = column("x", IntType(True)), replace(column("y", IntType(True)), column=2)
+X, Y = column("x", IntType(True)), replace(column("y", IntType(True)), ref_column=2)
 
 
 def mixed(name: str, a: int, b: int) -> int:
@@ -279,7 +279,7 @@ def test_no_more_rows_than_the_bound_are_under_way(gate: Gate, rows: int) -> Non
 
 def test_no_more_bytes_than_the_bound_are_under_way(gate: Gate) -> None:
     array = np.zeros(2**20, dtype=np.uint8)
-    big = replace(column("big", IntType()), column=3)
+    big = replace(column("big", IntType()), ref_column=3)
 
     def make(_: int) -> Batch:
         batch = Batch(4)

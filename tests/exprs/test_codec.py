@@ -125,10 +125,10 @@ def test_rebuild_without_a_change_is_the_same_node(expr: Expr) -> None:
 @each_example
 def test_rebuild_replaces_every_column(expr: Expr) -> None:
     def moved(node: Expr) -> Expr | None:
-        return ColumnRef(node.column, 2, node.name, node.type) if isinstance(node, ColumnRef) else None
+        return ColumnRef(node.ref_column, 2, node.ref_name, node.type) if isinstance(node, ColumnRef) else None
 
-    assert {node.table for node in rebuild(expr, moved).walk() if isinstance(node, ColumnRef)} <= {2}
-    assert {node.table for node in expr.walk() if isinstance(node, ColumnRef)} <= {1}
+    assert {node.ref_table for node in rebuild(expr, moved).walk() if isinstance(node, ColumnRef)} <= {2}
+    assert {node.ref_table for node in expr.walk() if isinstance(node, ColumnRef)} <= {1}
 
 
 def test_walk_goes_from_parents_to_children_in_order() -> None:

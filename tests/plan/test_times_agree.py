@@ -84,7 +84,7 @@ def in_zone(zone: str) -> Iterator[None]:
 
 
 def differences(exprs: Sequence[Expr], rows: Rows, path: str, zone: str = "UTC") -> Iterator[str]:
-    types = {node.name: node.type for expr in exprs for node in expr.walk() if isinstance(node, ColumnRef)}
+    types = {node.ref_name: node.type for expr in exprs for node in expr.walk() if isinstance(node, ColumnRef)}
     with in_zone(zone):
         stored = StoredRows(path, types, rows)
         for expr in exprs:

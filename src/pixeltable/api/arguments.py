@@ -26,11 +26,13 @@ def name_of(column: Any, record: TableRecord) -> str:
         InvalidArgument: it is neither a name nor a reference.
     """
     if isinstance(column, ColumnRef):
-        if column.table != record.id:
-            raise ForeignColumn([column.name], table=record.path, role="the call")
-        found = record.column_by_id(column.column)
+        if column.ref_table != record.id:
+            raise ForeignColumn([column.ref_name], table=record.path, role="the call")
+        found = record.column_by_id(column.ref_column)
         if found is None:
-            raise UnknownColumn(column.name, table=record.path, known=[other.name for other in record.ready_columns])
+            raise UnknownColumn(
+                column.ref_name, table=record.path, known=[other.name for other in record.ready_columns]
+            )
         return found.name
     if not isinstance(column, str):
         raise InvalidArgument(f"a column is given by its name or as table.name, got {column!r}")

@@ -70,17 +70,17 @@ def _equal_namesakes(relation: Relation, other: Source, ref: Any) -> Expr:
     """That a column of the relation equals the one of the same name in the other table; `ref` may be either."""
     if not isinstance(ref, ColumnRef):
         raise InvalidArgument(f"join(): `on` is a Bool expression or columns, got {shown(ref)}", hint=_ON)
-    theirs = _ref(other, ref.name)
-    if (ref.table, ref.alias) != (other.record.id, other.alias):
+    theirs = _ref(other, ref.ref_name)
+    if (ref.ref_table, ref.ref_alias) != (other.record.id, other.alias):
         return Comparison("==", ref, theirs)
     own = [
-        _ref(source, ref.name)
+        _ref(source, ref.ref_name)
         for source in relation.sources
-        if any(column.name == ref.name for column in source.record.ready_columns)
+        if any(column.name == ref.ref_name for column in source.record.ready_columns)
     ]
     if len(own) > 1:
-        raise AmbiguousColumn(ref.name, table=relation.record.path)
-    return Comparison("==", own[0] if own else _ref(relation.sources[0], ref.name), theirs)
+        raise AmbiguousColumn(ref.ref_name, table=relation.record.path)
+    return Comparison("==", own[0] if own else _ref(relation.sources[0], ref.ref_name), theirs)
 
 
 def _ref(source: Source, name: str) -> ColumnRef:

@@ -13,10 +13,10 @@ def recompute(source: Expr, *, cascade: bool = True, errors_only: bool = False) 
     """Compute the cells of a column again; see `Table.recompute_columns`."""
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"recompute() is a method of a stored computed column, not of `{source}`")
-    if is_past(source.alias):
-        raise FixedVersion("recompute", path=str(source.alias))
+    if is_past(source.ref_alias):
+        raise FixedVersion("recompute", path=str(source.ref_alias))
     session = current_session()
-    table = Table(session, session.table(source.table, source.name))
+    table = Table(session, session.table(source.ref_table, source.ref_name))
     return table.recompute_columns(source, errors_only=errors_only, cascade=cascade)
 
 

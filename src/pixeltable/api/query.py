@@ -331,7 +331,7 @@ def _require_count(method: str, n: Any) -> None:
 
 def _stem(expr: Expr) -> str | None:
     if isinstance(expr, ColumnRef):
-        return expr.name
+        return expr.ref_name
     if isinstance(expr, Literal):
         return "literal"
     if isinstance(expr, Call | Aggregate):
@@ -339,7 +339,7 @@ def _stem(expr: Expr) -> str | None:
     if isinstance(expr, QueryCall):
         return expr.name
     if isinstance(expr, CellProperty):
-        return f"{expr.source.name}_{expr.name}"
+        return f"{expr.source.ref_name}_{expr.name}"
     if isinstance(expr, Similarity):
         return "similarity"
     if isinstance(expr, JsonPath):

@@ -31,7 +31,7 @@ def table_function(record: TableRecord, return_value: Any, description: str | No
     def inline(node: Expr) -> Expr | None:
         if isinstance(node, Similarity | CellProperty):
             raise Unsupported(f"`{node}` can only be read from a table, so it cannot be part of a function")
-        return values[node.column] if isinstance(node, ColumnRef) else None
+        return values[node.ref_column] if isinstance(node, ColumnRef) else None
 
     for column in columns:  # a column's definition refers only to columns before it
         if column.expr is not None:

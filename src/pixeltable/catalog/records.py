@@ -233,4 +233,4 @@ class TableRecord:
 
 def referred_columns(expr: Expr) -> set[int]:
     """The ids of all columns an expression refers to."""
-    return {node.column for node in expr.walk() if isinstance(node, ColumnRef)}
+    return {node.ref_column for node in expr.walk() if isinstance(node, ColumnRef)}

@@ -270,14 +270,16 @@ def _is_of_row(node: Expr, element: Element) -> bool:
 
 
 def _lambda_text(function: ElementFunction, outer: Sequence[Expr]) -> str:
-    used = {node.name for expr in outer for node in expr.walk() if isinstance(node, ColumnRef | Variable)}
+    nodes = [node for expr in outer for node in expr.walk()]
+    used = {node.ref_name for node in nodes if isinstance(node, ColumnRef)}
+    used |= {node.variable_name for node in nodes if isinstance(node, Variable)}
     name = next(name for name in chain("xyz", (f"x{number}" for number in count(1))) if name not in used)
-    given = {variable.name: expr for variable, expr in zip(function.outer, outer, strict=True)}
+    given = {variable.variable_name: expr for variable, expr in zip(function.outer, outer, strict=True)}
 
     def shown(node: Expr) -> Expr | None:
         if isinstance(node, Element):
             return Variable(name, node.type)
-        return given.get(node.name) if isinstance(node, Variable) else None
+        return given.get(node.variable_name) if isinstance(node, Variable) else None
 
     body = rebuild(function.body, shown)
     return f"lambda {name}: {body}"

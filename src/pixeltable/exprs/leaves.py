@@ -33,23 +33,24 @@ class Literal(Expr):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ColumnRef(Expr):
-    """The value of a column in the row at hand; `column` and `table` are ids, which survive renaming.
+    """The value of a column in the row at hand; `ref_column` and `ref_table` are ids, which survive renaming.
 
-    `alias` tells apart the rows of a table that a query reads more than once.
+    `ref_alias` tells apart the rows of a table that a query reads more than once.
+    The names of the fields are such as no object has for keys, since `t.column.key` is how users go on in Json.
     """
 
-    column: int
-    table: int
-    name: str
-    column_type: ColumnType
-    alias: str | None = field(default=None, metadata=ADDED_LATER)
+    ref_column: int
+    ref_table: int
+    ref_name: str
+    ref_type: ColumnType
+    ref_alias: str | None = field(default=None, metadata=ADDED_LATER)
 
     @property
     def type(self) -> ColumnType:
-        return self.column_type
+        return self.ref_type
 
     def __str__(self) -> str:
-        return self.name if self.alias is None else f"{self.alias}.{self.name}"
+        return self.ref_name if self.ref_alias is None else f"{self.ref_alias}.{self.ref_name}"
 
 
 def as_expr(value: Any) -> Expr:

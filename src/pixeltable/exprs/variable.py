@@ -8,9 +8,12 @@ from pixeltable.types.column_type import ColumnType
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Variable(Expr):
-    """The parameter of a query, an expression function or a tool, in the place where its argument will be."""
+    """The parameter of a query, an expression function or a tool, in the place where its argument will be.
 
-    name: str
+    The names of the fields are such as no object has for keys, since `variable.key` is how users go on in Json.
+    """
+
+    variable_name: str
     variable_type: ColumnType
 
     @property
@@ -18,4 +21,4 @@ class Variable(Expr):
         return self.variable_type
 
     def __str__(self) -> str:
-        return self.name
+        return self.variable_name

@@ -34,13 +34,13 @@ def _present(node: Expr, table: TableRecord, *, own: bool = False) -> Expr | Non
 
     None for what is none, or to no column of a stored table.
     """
-    if not isinstance(node, ColumnRef) or table.id < 0 or all(node.table != source.id for source in table.lineage):
+    if not isinstance(node, ColumnRef) or table.id < 0 or all(node.ref_table != source.id for source in table.lineage):
         return None
-    record = table.column_by_id(node.column)
+    record = table.column_by_id(node.ref_column)
     if record is None:
         return None
-    present = replace(node, name=record.name, column_type=record.type)
-    present = replace(present, table=table.ref(record).table) if own else present
+    present = replace(node, ref_name=record.name, ref_type=record.type)
+    present = replace(present, ref_table=table.ref(record).ref_table) if own else present
     return None if structure(present) == structure(node) else present
 
 
@@ -64,21 +64,21 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
     known = {source.id for source in table.lineage}
     refs = (node for node in expr.walk() if isinstance(node, ColumnRef))
-    foreign = {str(ref) for ref in refs if ref.table not in known or ref.alias is not None}
+    foreign = {str(ref) for ref in refs if ref.ref_table not in known or ref.ref_alias is not None}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
 
     def record_of(ref: ColumnRef) -> ColumnRecord:
-        record = table.column_by_id(ref.column)
+        record = table.column_by_id(ref.ref_column)
         if record is None:
-            raise UnknownColumn(ref.name, table=table.path, known=[column.name for column in table.ready_columns])
+            raise UnknownColumn(ref.ref_name, table=table.path, known=[column.name for column in table.ready_columns])
         return record
 
     def inline(node: Expr) -> Expr | None:
         if isinstance(node, CellProperty | Similarity | VectorScore):  # about the column, not its value
             if record_of(node.source).heap is None and isinstance(node, CellProperty):
                 raise Unsupported(
-                    f"`{node}`: column {node.source.name!r} is not stored, its errors are raised when it is read"
+                    f"`{node}`: column {node.source.ref_name!r} is not stored, its errors are raised when it is read"
                 )
             return rebuild(node, lambda inner: _present(inner, table, own=True))
         if not isinstance(node, ColumnRef):
@@ -93,7 +93,7 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
 
 def _is_foreign(ref: ColumnRef, table: TableRecord) -> bool:
     """Whether a column is one of another table, or, in a query that does not read it, of a version of the past."""
-    return ref.table != table.id or is_past(ref.alias)
+    return ref.ref_table != table.id or is_past(ref.ref_alias)
 
 
 def bind_predicate(expr: object, table: TableRecord, *, role: str = "where()") -> Expr:

@@ -128,7 +128,7 @@ def _identity(expr: Expr) -> Any:
 
     def nameless(node: Expr) -> Expr | None:
         if isinstance(node, ColumnRef):
-            return replace(node, name="", column_type=node.column_type.with_nullable(True))
+            return replace(node, ref_name="", ref_type=node.ref_type.with_nullable(True))
         return None
 
     return structure(rebuild(expr, nameless))

@@ -183,8 +183,8 @@ def _columns_of_bases(keys: Sequence[Expr], table: TableRecord, exprs: Sequence[
     found: dict[int, ColumnRef] = {}
 
     def visit(node: Expr) -> None:
-        if isinstance(node, ColumnRef) and node.table in known:
-            found[node.column] = node
+        if isinstance(node, ColumnRef) and node.ref_table in known:
+            found[node.ref_column] = node
         if not isinstance(node, Aggregate):
             for child in node.children():
                 visit(child)

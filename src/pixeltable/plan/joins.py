@@ -36,13 +36,13 @@ class Source:
         Raises:
             ForeignColumn: it is a reference to the table under its own name.
         """
-        if not isinstance(node, ColumnRef) or node.table != self.record.id:
+        if not isinstance(node, ColumnRef) or node.ref_table != self.record.id:
             return None
-        if node.alias is None and self.moment is not None:
+        if node.ref_alias is None and self.moment is not None:
             return None  # columns of the table name those of a version of it
-        if node.alias is None:
+        if node.ref_alias is None:
             raise ForeignColumn([str(node)], table=f"{self.record.path} as {self.alias}", role="the query")
-        return replace(node, alias=None) if node.alias == self.alias else None
+        return replace(node, ref_alias=None) if node.ref_alias == self.alias else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +158,9 @@ def _joined_btree(index: BtreeRecord, place: int, source: Source) -> BtreeRecord
 
 
 def _joined_ref(ref: ColumnRef, place: int, source: Source) -> ColumnRef:
-    record = source.record.column_by_id(ref.column)
-    found = ref.column_type if record is None else record.type
-    return ColumnRef(_id(ref.column, place), _JOINED, ref.name if record is None else record.name, found)
+    record = source.record.column_by_id(ref.ref_column)
+    found = ref.ref_type if record is None else record.type
+    return ColumnRef(_id(ref.ref_column, place), _JOINED, ref.ref_name if record is None else record.name, found)
 
 
 def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnRecord]) -> Expr:
@@ -172,16 +172,16 @@ def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnReco
     """
 
     def joined(node: Expr) -> Expr | None:
-        if not isinstance(node, ColumnRef) or node.table == _JOINED:
+        if not isinstance(node, ColumnRef) or node.ref_table == _JOINED:
             return None
         places = [
             place
             for place, source in enumerate(sources)
-            if source.record.id == node.table and node.alias == source.alias
+            if source.record.id == node.ref_table and node.ref_alias == source.alias
         ] or [
             place
             for place, source in enumerate(sources)
-            if node.alias == source.alias and any(node.table == record.id for record in source.record.lineage)
+            if node.ref_alias == source.alias and any(node.ref_table == record.id for record in source.record.lineage)
         ]
         if len(places) > 1:
             raise AmbiguousColumn(str(node), table=sources[places[0]].record.path)
@@ -189,11 +189,11 @@ def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnReco
             tables = ", ".join(source.record.path for source in sources)
             raise ForeignColumn([str(node)], table=tables, role="the query")
         (place,) = places
-        joined_id = _id(node.column, place)
+        joined_id = _id(node.ref_column, place)
         types = [column.type for column in columns if column.id == joined_id]
-        stored = sources[place].record.column_by_id(node.column)
-        name = node.name if stored is None else stored.name
-        return ColumnRef(joined_id, _JOINED, name, types[0] if types else node.column_type)
+        stored = sources[place].record.column_by_id(node.ref_column)
+        name = node.ref_name if stored is None else stored.name
+        return ColumnRef(joined_id, _JOINED, name, types[0] if types else node.ref_type)
 
     return rebuild(expr, joined)
 

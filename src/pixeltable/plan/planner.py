@@ -223,7 +223,7 @@ def plan_count(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | None
 
 
 def _number(fixed: int | None, variable: Variable | None, scope: Scope) -> Sql | int | None:
-    return fixed if variable is None else scope.variables[variable.name]
+    return fixed if variable is None else scope.variables[variable.variable_name]
 
 
 def split_predicate(predicate: Expr | None, push: Pusher) -> tuple[list[Sql], Expr | None]:
@@ -359,9 +359,9 @@ def plan_rows(
     push = Pusher(table, pushdown=pushdown)
     scope = push.scope
     conditions, rest = split_predicate(where, push)
-    refs = {ref.column: ref for ref in columns}
+    refs = {ref.ref_column: ref for ref in columns}
     if rest is not None:
-        refs |= {node.column: node for node in rest.walk() if isinstance(node, ColumnRef)}
+        refs |= {node.ref_column: node for node in rest.walk() if isinstance(node, ColumnRef)}
     stored = tuple(ref for ref in refs.values())
     cells = [slot_sql(ref, push) for ref in stored]
     walked = () if rest is None else rest.walk()

@@ -141,7 +141,7 @@ class QuerySpec:
     def variables(self) -> dict[str, ColumnType]:
         """The names and types of the parameters that are still open."""
         found = (node for expr in exprs_in_record(self) for node in expr.walk())
-        return {node.name: node.type for node in found if isinstance(node, Variable)}
+        return {node.variable_name: node.type for node in found if isinstance(node, Variable)}
 
 
 def with_arguments(spec: QuerySpec, arguments: Mapping[str, Literal]) -> QuerySpec:
@@ -153,11 +153,11 @@ def with_arguments(spec: QuerySpec, arguments: Mapping[str, Literal]) -> QuerySp
         variable_limit=None,
         variable_offset=None,
     )
-    return rebuild_record(fixed, lambda node: arguments.get(node.name) if isinstance(node, Variable) else None)
+    return rebuild_record(fixed, lambda node: arguments.get(node.variable_name) if isinstance(node, Variable) else None)
 
 
 def _number(fixed: int | None, variable: Variable | None, arguments: Mapping[str, Literal]) -> int | None:
-    return fixed if variable is None else arguments[variable.name].value
+    return fixed if variable is None else arguments[variable.variable_name].value
 
 
 def distinct_names(stems: Iterable[str | None]) -> list[str]:

@@ -120,10 +120,10 @@ class Scope:
         Raises:
             UnknownColumn: it was dropped since.
         """
-        found = self.table.column_by_id(ref.column)
+        found = self.table.column_by_id(ref.ref_column)
         if found is None:
             known = [column.name for column in self.table.ready_columns]
-            raise UnknownColumn(ref.name, table=self.table.path, known=known)
+            raise UnknownColumn(ref.ref_name, table=self.table.path, known=known)
         return found
 
     def column(self, record: ColumnRecord) -> sa.ColumnElement[Any]:

@@ -102,7 +102,7 @@ def _(node: Literal, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: Variable, scope: Scope) -> Sql | None:
-    return scope.variables.get(node.name)
+    return scope.variables.get(node.variable_name)
 
 
 def _has_sql(node: Literal) -> bool:
@@ -420,7 +420,7 @@ def vector_distance(node: VectorScore, scope: Scope) -> Sql:
 
 def _vector_sql(node: VectorScore, scope: Scope) -> Sql:
     if isinstance(node.vector, Variable):
-        return scope.variables[node.vector.name]
+        return scope.variables[node.vector.variable_name]
     (text,) = vector_texts([np.asarray(node.vector.value)])
     return sa.cast(sa.literal(text, sa.Text), _vector_type(scope.table.heap(node.index).column("vector").sql_type))
 

@@ -26,7 +26,7 @@ def called(expr: Expr, table: TableRecord | None = None) -> Iterator[FunctionSpe
         if isinstance(node, Call | Aggregate):
             yield node.function
         elif table is not None and isinstance(node, ColumnRef):
-            source = table.column_by_id(node.column)
+            source = table.column_by_id(node.ref_column)
             if source is not None and source.heap is None and source.expr is not None:
                 yield from called(source.expr, table)
 
@@ -83,7 +83,7 @@ def _definitions(column: ColumnRecord, table: TableRecord) -> Iterator[tuple[str
         yield f"{DEFINITION}{column.id}", str(column.redefined)
     assert column.expr is not None
     for node in column.expr.walk():
-        source = table.column_by_id(node.column) if isinstance(node, ColumnRef) else None
+        source = table.column_by_id(node.ref_column) if isinstance(node, ColumnRef) else None
         if source is not None and source.heap is None and source.expr is not None:
             yield from _definitions(source, table)
 

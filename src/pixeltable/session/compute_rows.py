@@ -79,7 +79,7 @@ def _goals(table: TableRecord, wanted: Sequence[ColumnRecord], context: Context,
         if column.expr is None or column.id in needed:
             return
         bound = bind(column.expr, table, role=f"column {column.name!r}")
-        for ref in {node.column: node for node in bound.walk() if isinstance(node, ColumnRef)}:
+        for ref in {node.ref_column: node for node in bound.walk() if isinstance(node, ColumnRef)}:
             source = table.column_by_id(ref)
             assert source is not None
             need(source)

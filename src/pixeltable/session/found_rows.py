@@ -115,9 +115,9 @@ def stored_columns(
     batch: Batch, refs: Sequence[ColumnRef], failing: Sequence[ColumnRef], fetched: Sequence[Sequence[Any]]
 ) -> None:
     """Put columns into a batch as they were fetched: the cells of `refs`, then the errors of those `failing`."""
-    errors = dict(zip((ref.column for ref in failing), fetched[len(refs) :], strict=False))
+    errors = dict(zip((ref.ref_column for ref in failing), fetched[len(refs) :], strict=False))
     for ref, values in zip(refs, fetched, strict=False):
-        batch.put(ref, _stored_column(ref, values, errors.get(ref.column)))
+        batch.put(ref, _stored_column(ref, values, errors.get(ref.ref_column)))
 
 
 def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:

@@ -92,12 +92,12 @@ def _arguments(session: Session, node: QueryCall, given: Sequence[Any]) -> Argum
 def _check_number(node: QueryCall, variable: Variable, value: int | None) -> None:
     if value is None or value < 0:
         raise InvalidArgument(
-            f"query {node.name!r}, argument {variable.name!r}: limit() takes a non-negative int, got {value!r}"
+            f"query {node.name!r}, argument {variable.variable_name!r}: limit() takes a non-negative int, got {value!r}"
         )
 
 
 def _place(node: QueryCall, variable: Variable) -> int:
-    return [parameter.name for parameter in node.parameters].index(variable.name)
+    return [parameter.name for parameter in node.parameters].index(variable.variable_name)
 
 
 def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Sequence[Answer]:
@@ -186,9 +186,9 @@ def _resolve(session: Session, node: QueryCall, table: TableRecord, sets: Sequen
         if not isinstance(inner, Similarity) or not isinstance(inner.query, Variable):
             return None
         index = searched_index(table, inner)
-        name = f"{inner.query.name} in index {index.id} as {inner.modality}"  # no parameter can be called that
+        name = f"{inner.query.variable_name} in index {index.id} as {inner.modality}"  # no parameter can be called that
         if name not in vectors:
-            found = _vectors(session, table, inner, arguments[inner.query.name].values)
+            found = _vectors(session, table, inner, arguments[inner.query.variable_name].values)
             failed.update({number: value for number, value in enumerate(found) if isinstance(value, Error)})
             vectors[name] = Argument(ArrayType(shape=(index.dimensions,)), found, index.id)
         return VectorScore(inner.source, index.id, index.metric, Variable(name, vectors[name].type))
@@ -234,7 +234,7 @@ def _fetch(
 def _wanted(resolved: _Resolved, number: int) -> int:
     variable = resolved.spec.variable_limit
     if variable is not None:
-        return int(resolved.arguments[variable.name].values[number])
+        return int(resolved.arguments[variable.variable_name].values[number])
     assert resolved.spec.limit is not None
     return resolved.spec.limit
 

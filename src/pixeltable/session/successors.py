@@ -115,7 +115,7 @@ def _renewed(session: Session, table: TableRecord, column: ColumnRecord) -> list
 
 def _unstored_sources(table: TableRecord, column: ColumnRecord) -> list[ColumnRecord]:
     assert column.expr is not None
-    refs = {node.column: None for node in column.expr.walk() if isinstance(node, ColumnRef)}
+    refs = {node.ref_column: None for node in column.expr.walk() if isinstance(node, ColumnRef)}
     read = [source for ref in refs if (source := table.column_by_id(ref)) is not None]
     unstored = [source for source in read if source.heap is None and source.expr is not None]
     return unstored + [deeper for source in unstored for deeper in _unstored_sources(table, source)]

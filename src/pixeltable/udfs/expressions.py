@@ -54,7 +54,7 @@ class ExprFunction(DerivedFunction):
 def _substituted(template: Expr, given: dict[str, Expr]) -> Expr:
     def change(node: Expr) -> Expr | None:
         if isinstance(node, Variable):
-            return given.get(node.name)
+            return given.get(node.variable_name)
         if isinstance(node, Call):  # constants among the arguments may decide its type
             args = tuple(rebuild(argument, change) for argument in node.args)
             return Call(node.function, args, find(node.function).result_type(args))
