@@ -171,3 +171,19 @@ def test_a_path_that_is_taken_is_an_error_or_ignored_or_replaced(ns: str, t: pxt
     assert pxt.create_view(f"{ns}/v", t, if_exists="replace").count() == 6
     with pytest.raises(pxt.AlreadyExistsError):
         pxt.create_view(f"{ns}/t", t, if_exists="replace")
+
+
+def test_columns_of_the_base_are_indexed_there(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t, additional_columns={"loud": shout(t.s)})
+    with pytest.raises(pxt.RequestError, match="is one of its base"):
+        v.add_btree_index("n")
+    v.add_btree_index("loud", unique=True)
+    with pytest.raises(pxt.RequestError, match=r"of table '.*/v' is unique, and \(loud\)=\(s1!\) already exists"):
+        t.insert(n=9, s="s1")
+
+
+def test_failed_cells_of_a_view_are_listed(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t, additional_columns={"x": reciprocal(t.n)})
+    assert v.errors("x")["errortype"] == ["ZeroDivisionError"]
+    t.update({"n": 4}, where=t.n == 0)
+    assert len(v.errors()) == 0

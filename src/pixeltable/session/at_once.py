@@ -59,8 +59,11 @@ def add_at_once(
 ) -> Filled | Begun | None:
     """Add a column that the table does not have: what it took, or what a job has to go on with.
 
-    `column` has no id yet. None: nothing was done, since it may take long, or because there are no rows.
+    `column` has no id yet. None: nothing was done, since it may take long, or because there are no rows. Of views,
+    whose cells may be made of a base's, heads of their own do not tell whether these changed.
     """
+    if table.view is not None:
+        return None
     try:
         job = _prepare(session, table, column)
         if job is None:

@@ -174,7 +174,11 @@ def _common_heap(table: TableRecord, keys: Sequence[Expr]) -> int:
             "so one index cannot hold both",
             hint="Index each by itself; a filter on both uses both.",
         )
-    ((heap, _),) = heaps.items()
+    ((heap, name),) = heaps.items()
+    if all(own.id != heap for own in table.heaps):
+        raise Unsupported(
+            f"column {name!r} of view {table.path!r} is one of its base", hint="Add the index to the base."
+        )
     return heap
 
 

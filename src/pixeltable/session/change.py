@@ -69,7 +69,7 @@ def write_change(
     token = uuid.uuid4()
 
     def once(connection: Connection) -> Committed:
-        with refusals_explained(table):
+        with refusals_explained(table, session.catalog.views_of(table.id)):
             return change_rows(connection, table.target, change, counts, token=token, views=views)
 
     def write() -> Committed:

@@ -183,7 +183,7 @@ def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence
     views = work.cascade.targets(session)
 
     def once(connection: Connection) -> Committed:
-        with refusals_explained(table):
+        with refusals_explained(table, session.catalog.views_of(table.id)):
             return insert_rows(
                 connection, table.target, table.heaps, pieces, errors=work.failed, token=token, stamp=stamp,
                 views=views,

@@ -1,6 +1,6 @@
 """What users are told when a unique index, or the primary key, refuses a value."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pixeltable.catalog.records import TableRecord
@@ -9,7 +9,7 @@ from pixeltable.lazy import psycopg
 
 
 @contextmanager
-def refusals_explained(table: TableRecord) -> Iterator[None]:
+def refusals_explained(table: TableRecord, views: Sequence[TableRecord] = ()) -> Iterator[None]:
     """Within it, a write that meets a key that exists, or is too long to be one, fails with an error of ours.
 
     Raises:
@@ -20,9 +20,10 @@ def refusals_explained(table: TableRecord) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.UniqueViolation as error:
-        for index in table.btrees:
-            if index.db_name == error.diag.constraint_name:
-                raise RepeatedValue(repeated_text(index.keys, error), table=table.path, index=index.name) from None
+        for owner in (table, *views):
+            for index in owner.btrees:
+                if index.db_name == error.diag.constraint_name:
+                    raise RepeatedValue(repeated_text(index.keys, error), table=owner.path, index=index.name) from None
         names = (column.name for column in table.primary_key)
         raise DuplicateKey(repeated_text(names, error), table=table.path) from None
     except psycopg.errors.ProgramLimitExceeded as error:
