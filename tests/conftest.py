@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 import pixeltable as pxt
+from pixeltable.catalog.loading import refresh
 from pixeltable.catalog.records import TableRecord
 from pixeltable.session.current import end_session
 from pixeltable.session.session import Session
@@ -104,8 +105,12 @@ def reloading_table(session: Session, table_id: int, name: str) -> TableRecord:
     tables = {other: table for other, table in known.tables.items() if other != table_id}
     paths = {path: other for path, other in known.table_ids.items() if other != table_id}
     epoch = known.epoch if row is None else min(known.epoch, row[0]) - 1
-    session._catalog = replace(known, epoch=epoch, tables=tables, table_ids=paths)  # noqa: SLF001  # what it is for
-    return session.refresh().table(table_id, name=name)
+    without = replace(known, epoch=epoch, tables=tables, table_ids=paths)
+    anew = session.database.read(lambda connection: refresh(connection, without))
+    with session._lock:  # noqa: SLF001  # other threads never see a catalog without the table
+        if anew.epoch >= session.catalog.epoch:
+            session._catalog = anew  # noqa: SLF001  # what it is for
+    return anew.table(table_id, name=name)
 
 
 _numbers = iter(range(1_000_000))

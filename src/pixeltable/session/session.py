@@ -154,9 +154,10 @@ class Session:
 
     def refresh_on(self, connection: Connection) -> Catalog:
         """As `refresh`, on a connection at hand."""
-        if loading.read_epoch(connection) != self._catalog.epoch:
-            return self.adopt(loading.refresh(connection, self._catalog))
-        return self._catalog
+        known = self._catalog
+        if loading.read_epoch(connection) != known.epoch:
+            return self.adopt(loading.refresh(connection, known))
+        return known
 
     def adopt(self, catalog: Catalog) -> Catalog:
         """Make a newer catalog the one last seen."""
