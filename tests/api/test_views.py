@@ -187,3 +187,9 @@ def test_failed_cells_of_a_view_are_listed(ns: str, t: pxt.Table) -> None:
     assert v.errors("x")["errortype"] == ["ZeroDivisionError"]
     t.update({"n": 4}, where=t.n == 0)
     assert len(v.errors()) == 0
+
+
+def test_lists_say_what_is_a_view_and_of_what(ns: str, t: pxt.Table) -> None:
+    pxt.create_view(f"{ns}/v", t)
+    assert pxt.ls(ns)[["Name", "Kind", "Base"]].values.tolist() == [["t", "table", ""], ["v", "view", f"{ns}/t"]]
+    assert [(node["kind"], node["base"]) for node in pxt.get_dir_tree(ns)] == [("table", None), ("view", f"{ns}/t")]

@@ -237,5 +237,7 @@ def ls(path: str = "") -> "pd.DataFrame":
     rows = [(name.rpartition("/")[2], "dir", "", "") for name in contents["dirs"]]
     for name in contents["tables"]:
         version = versions.current_version(session, catalog.table_ids[name], name)
-        rows.append((name.rpartition("/")[2], "table", str(version), ""))
+        record = catalog.table(catalog.table_ids[name], name=name)
+        kind, base = ("table", "") if record.base is None else ("view", record.base.path)
+        rows.append((name.rpartition("/")[2], kind, str(version), base))
     return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])

@@ -23,7 +23,7 @@ def directory_tree(session: Session, path: Path) -> list[TreeNode]:
         catalog = session.refresh()
         catalog.dir_id(path)
         _, names = catalog.below(path, recursive=True)
-        tables = [catalog.tables[catalog.table_ids[name]] for name in names]
+        tables = [catalog.table(catalog.table_ids[name], name=name) for name in names]
         try:
             nodes = session.database.read(partial(_table_nodes, tables))
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
@@ -53,10 +53,10 @@ def _table_nodes(tables: Sequence[TableRecord], connection: Connection) -> dict[
         table.path: {
             "name": table.name,
             "path": table.path,
-            "kind": "table",
+            "kind": "table" if table.view is None else "view",
             "version": versions.get(table.id),
             "error_count": _error_count(connection, table),
-            "base": None,
+            "base": None if table.base is None else table.base.path,
         }
         for table in tables
     }
