@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypedDict
 
 import psycopg
 import pytest
@@ -43,6 +44,16 @@ def embed(text: str) -> pxt.Array[(2,), pxt.Float]:
     return [float(len(text)), 1.0]
 
 
+class Letter(TypedDict):
+    letter: str
+
+
+@pxt.iterator
+def letters(text: str) -> Iterator[Letter]:
+    for letter in text:
+        yield {"letter": letter}
+
+
 def make(path: str) -> pxt.Table:
     table = pxt.create_table(f"{path}/t", {"n": pxt.Int, "text": pxt.String})
     table.insert([{"n": n, "text": str(n)} for n in range(3)])
@@ -63,6 +74,11 @@ OPERATIONS: dict[str, Callable[[pxt.Table, str], object]] = {
     "drop a column": lambda table, _: table.drop_column("next"),
     "add an index": lambda table, _: table.add_embedding_index("text", idx_name="new", string_embed=embed, metric="l2"),
     "drop an index": lambda table, _: table.drop_embedding_index(idx_name="old"),
+    "add a b-tree index": lambda table, _: table.add_btree_index("text", idx_name="new"),
+    "rename a column": lambda table, _: table.rename_column("n", "number"),
+    "add a column": lambda table, _: table.add_columns({"new": pxt.Int | None}),
+    "create a view": lambda table, path: pxt.create_view(f"{path}/v", table.where(table.n > 0)),
+    "explode a table": lambda table, path: pxt.create_view(f"{path}/v", table, iterator=letters(table.text)),
     "create a table": lambda _, path: pxt.create_table(f"{path}/new", {"n": pxt.Int}),
     "drop a table": lambda _, path: pxt.drop_table(f"{path}/t"),
     "move a table": lambda _, path: pxt.move(f"{path}/t", f"{path}/moved"),

@@ -137,7 +137,7 @@ def _column_metadata(table: TableRecord, column: ColumnRecord) -> dict[str, Any]
         "defined_in": next(t.path for t in table.lineage if column in t.columns),
         "comment": column.comment,
         "custom_metadata": column.custom_metadata,
-        "is_iterator_col": any(t.view is not None and column.id in t.view.outputs for t in table.lineage),
+        "is_iterator_col": any(t.view is not None and t.view.makes(column.id) for t in table.lineage),
         "destination": None,
     }
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from pixeltable.exceptions import UnknownColumn
-
 PLANNED_METHODS = frozenset({"to_coco_dataset", "to_pytorch_dataset"})
 """Methods that tables will have."""
 
@@ -31,11 +29,9 @@ class Extension:
         if table is None:
             return self._method
         name = self._method.__name__
-        try:
-            table._record.column(name)  # noqa: SLF001  # a friend
-        except UnknownColumn:
-            return self._method.__get__(table, owner)
-        return table[name]
+        if any(column.name == name for column in table._record.ready_columns):  # noqa: SLF001  # a friend
+            return table[name]
+        return self._method.__get__(table, owner)
 
 
 def reserved_names(cls: type) -> frozenset[str]:

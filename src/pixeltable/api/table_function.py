@@ -22,6 +22,8 @@ def table_function(record: TableRecord, return_value: Any, description: str | No
         ForeignColumn: `return_value` refers to another table.
         Unsupported: it refers to what only stored rows have: similarities, error properties.
     """
+    if record.view is not None:
+        raise Unsupported(f"{record.path!r} is a view, and a function is made of a table", hint="Use its base.")
     columns = record.ready_columns
     # Those without a default come first, as in any function.
     given = sorted((column for column in columns if not column.is_computed), key=lambda column: column.type.nullable)

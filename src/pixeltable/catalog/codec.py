@@ -121,14 +121,21 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
         "where": None if view.where is None else codec.encode(view.where),
         "inherits": view.inherits,
         "explode": None if view.explode is None else codec.encode(view.explode),
-        "outputs": list(view.outputs),
+        "outputs": [list(output) for output in view.outputs],
         "status": view.status,
     }
 
 
 def _decode_view(data: dict[str, Any]) -> ViewRecord:
     where, explode = (data[name] and codec.decode(data[name]) for name in ("where", "explode"))
-    return ViewRecord(**{**data, "where": where, "explode": explode, "outputs": tuple(data["outputs"])})
+    return ViewRecord(
+        **{
+            **data,
+            "where": where,
+            "explode": explode,
+            "outputs": tuple((column, key) for column, key in data["outputs"]),
+        }
+    )
 
 
 def decode_table(

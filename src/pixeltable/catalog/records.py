@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pixeltable.exceptions import UnknownColumn, UnknownIndex
+from pixeltable.exceptions import UnknownColumn, UnknownIndex, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.leaves import Literal as LiteralExpr
@@ -103,8 +103,8 @@ class ViewRecord:
     where: Expr | None = None
     inherits: bool = True
     explode: Expr | None = None
-    outputs: tuple[int, ...] = ()
-    """The columns that come from the items of the list: first that for their place in it."""
+    outputs: tuple[tuple[int, str], ...] = ()
+    """The columns that come from the items of the list, and what these call them: first that for their place in it."""
 
     status: Literal["ready", "filling"] = "ready"
 
@@ -112,6 +112,10 @@ class ViewRecord:
     def exprs(self) -> tuple[Expr, ...]:
         """What decides which rows there are."""
         return tuple(expr for expr in (self.where, self.explode) if expr is not None)
+
+    def makes(self, column_id: int) -> bool:
+        """Whether a column comes from the items of the list."""
+        return any(column_id == output for output, _ in self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,35 @@ class TableRecord:
             if column.name == name:
                 return column
         raise UnknownColumn(name, table=self.path, known=[column.name for column in self.ready_columns])
+
+    def own_column(self, name: str) -> ColumnRecord:
+        """The column users call `name`, if it is one of this very table, which can change it.
+
+        Raises:
+            UnknownColumn: there is none.
+            Unsupported: it is one of the base of the view.
+        """
+        column = self.column(name)
+        self.check_own(column)
+        return column
+
+    def check_own(self, column: ColumnRecord) -> None:
+        """Check that a column is one of this very table.
+
+        Raises:
+            Unsupported: it is one of the base of the view.
+        """
+        if all(own.id != column.id for own in self.columns):
+            owner = next(table for table in self.lineage if any(own.id == column.id for own in table.columns))
+            raise Unsupported(
+                f"column {column.name!r} of view {self.path!r} comes from its base", hint=f"Use {owner.path!r}."
+            )
+
+    @property
+    def definitions(self) -> tuple[Expr, ...]:
+        """All expressions that its rows and cells are made by."""
+        made_by = () if self.view is None else self.view.exprs
+        return (*made_by, *(column.expr for column in self.columns if column.expr is not None))
 
     def column_by_id(self, column_id: int) -> ColumnRecord | None:
         """The column of that id, whatever its status."""

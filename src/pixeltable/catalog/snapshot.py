@@ -17,6 +17,12 @@ class Catalog:
     tables: dict[int, TableRecord] = field(default_factory=dict)
     dir_ids: dict[str, int] = field(default_factory=dict)
     table_ids: dict[str, int] = field(default_factory=dict)
+    view_ids: tuple[int, ...] = field(init=False)
+    """Ascending, so that a view comes after its base, which is older."""
+
+    def __post_init__(self) -> None:
+        views = sorted(table.id for table in self.tables.values() if table.view is not None)
+        object.__setattr__(self, "view_ids", tuple(views))
 
     def with_table(self, table: TableRecord) -> "Catalog":
         """The catalog after one change, that of a table which keeps its path."""
@@ -47,10 +53,11 @@ class Catalog:
         """The views over a table, and those over them, each after its base."""
         reached = {table_id}
         found = []
-        for table in sorted(self.tables.values(), key=lambda table: table.id):  # a view is younger than its base
-            if table.view is not None and table.view.base in reached:
-                reached.add(table.id)
-                found.append(self.table(table.id, name=table.path))
+        for view_id in self.view_ids:
+            view = self.tables[view_id]
+            if view.view is not None and view.view.base in reached:
+                reached.add(view_id)
+                found.append(self.table(view_id, name=view.path))
         return found
 
     def table(self, table_id: int, *, name: str) -> TableRecord:

@@ -96,21 +96,13 @@ class Batch:
         return sum(_size_bytes(values) for values in lists.values())
 
     def take(self, rows: Sequence[int]) -> "Batch":
-        """The batch of some rows, in the order given."""
+        """The batch of some rows, in the order given; a row may come more than once."""
         taken = Batch(len(rows))
-        places = {row: place for place, row in enumerate(rows)}
         for key, column in self._columns.items():
-            failures = {places[row]: failure for row, failure in column.failures.items() if row in places}
+            failed = column.failures
+            failures = {place: failed[row] for place, row in enumerate(rows) if row in failed} if failed else {}
             taken._columns[key] = Column([column.values[row] for row in rows], failures)
         return taken
-
-    def spread(self, rows: Sequence[int]) -> "Batch":
-        """As `take`, of rows that may come more than once."""
-        spread = Batch(len(rows), first=self.first)
-        for key, column in self._columns.items():
-            failures = {place: column.failures[row] for place, row in enumerate(rows) if row in column.failures}
-            spread._columns[key] = Column([column.values[row] for row in rows], failures if column.failures else {})
-        return spread
 
 
 def joined_batch(batches: Sequence[Batch]) -> Batch:

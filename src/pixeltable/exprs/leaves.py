@@ -1,11 +1,11 @@
 """The nodes without children: literals and references to columns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixeltable.exceptions import InvalidExpression
-from pixeltable.exprs.expr import ADDED_LATER, Expr, Method
+from pixeltable.exprs.expr import ADDED_LATER, Expr, Method, rebuild, structure
 from pixeltable.lazy import np
 from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.types.literals import literal_type, plain
@@ -51,6 +51,17 @@ class ColumnRef(Expr):
 
     def __str__(self) -> str:
         return self.ref_name if self.ref_alias is None else f"{self.ref_alias}.{self.ref_name}"
+
+
+def by_ids(expr: Expr) -> Any:
+    """What is equal for expressions over the same columns, whatever these are called, null or not."""
+
+    def nameless(node: Expr) -> Expr | None:
+        if isinstance(node, ColumnRef):
+            return replace(node, ref_name="", ref_type=node.ref_type.with_nullable(True))
+        return None
+
+    return structure(rebuild(expr, nameless))
 
 
 def as_expr(value: Any) -> Expr:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from pixeltable.catalog.records import BtreeRecord, TableRecord
-from pixeltable.exprs.expr import Expr, rebuild, structure
-from pixeltable.exprs.leaves import ColumnRef, Literal
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import Literal, by_ids
 from pixeltable.exprs.membership import IsIn
 from pixeltable.exprs.operators import Comparison
 from pixeltable.plan import json_sql
@@ -118,20 +117,9 @@ def implied(predicate: Expr, scope: Scope) -> list[Sql]:
 
 def _is_key(expr: Expr, table: TableRecord, *, leading: bool = False) -> bool:
     """Whether an index in use, whose strings are cut, has an expression as a key, or as its first one."""
-    sought = _identity(expr)
+    sought = by_ids(expr)
     indexes = [index for index in table.btrees if index.status == "ready" and not index.unique]
-    return any(_identity(key) == sought for index in indexes for key in index.keys[: 1 if leading else None])
-
-
-def _identity(expr: Expr) -> Any:
-    """What is equal for expressions over the same columns, whatever these are called, null or not."""
-
-    def nameless(node: Expr) -> Expr | None:
-        if isinstance(node, ColumnRef):
-            return replace(node, ref_name="", ref_type=node.ref_type.with_nullable(True))
-        return None
-
-    return structure(rebuild(expr, nameless))
+    return any(by_ids(key) == sought for index in indexes for key in index.keys[: 1 if leading else None])
 
 
 def _implied(key: Expr, value: Any, compare: _Compare, scope: Scope) -> list[Sql]:

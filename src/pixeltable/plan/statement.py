@@ -1,16 +1,18 @@
 """A user's SELECT over tables by path, as a statement over their heaps: text and catalog in, text out."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidPath, InvalidSql, RefusedSql, UnknownPath
+from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path, parse_path
 from pixeltable.lazy import sqlglot
 from pixeltable.plan.statement_rules import check_tree
 from pixeltable.plan.statement_syntax import parsed, written
+from pixeltable.storage.heaps import BASE_ROW
 from pixeltable.types.column_type import ArrayType, ColumnType
 
 _SYSTEM = ("pg_catalog", "information_schema", "pg_toast", "pixeltable")
@@ -126,11 +128,18 @@ class _Rewriting:
 
     def _rows_of(self, table: TableRecord) -> str:
         """All that users can see of a table; heaps of which nothing is used PostgreSQL leaves out by itself."""
-        first = table.row_heap.current
         columns = [f'{_stored_name(table, column)} AS "{self._short(column.name)}"' for column in _stored(table)]
-        heaps = dict.fromkeys(_stored_name(table, column).rpartition(".")[0] for column in _stored(table))
-        joins = [f" LEFT JOIN {heap} ON {heap}.row = {first}.row" for heap in heaps if heap != first]
-        return f"SELECT {', '.join(columns)} FROM {first}{''.join(joins)}"
+        used = {_stored_name(table, column).rpartition(".")[0] for column in _stored(table)}
+        first = table.row_heap.current
+        row, joins = f"{first}.row", ""
+        for source in table.lineage:
+            for heap in source.heaps:
+                leads_on = source.is_exploded and heap == source.row_heap
+                if heap.current != first and (heap.current in used or leads_on):
+                    joins += f" LEFT JOIN {heap.current} ON {heap.current}.row = {row}"
+            if source.is_exploded:
+                row = f"{source.row_heap.current}.{BASE_ROW}"
+        return f"SELECT {', '.join(columns)} FROM {first}{joins}"
 
     def _names_arrays(self, tree: Any) -> bool:
         exp = sqlglot.exp
@@ -222,7 +231,15 @@ def _shorten_qualifier(column: Any, tables: list[TableRecord]) -> None:
 
 
 def _stored(table: TableRecord) -> list[ColumnRecord]:
-    return [column for column in table.ready_columns if column.heap is not None]
+    """What users see of a table that is stored; a view's name for a column of its base is that, under this name."""
+    found = []
+    for column in table.ready_columns:
+        stored: ColumnRecord | None = column
+        while stored is not None and stored.heap is None and isinstance(stored.expr, ColumnRef):
+            stored = table.column_by_id(stored.expr.ref_column)
+        if stored is not None and stored.heap is not None:
+            found.append(replace(stored, name=column.name))
+    return found
 
 
 def _stored_name(table: TableRecord, column: ColumnRecord) -> str:

@@ -1,7 +1,6 @@
 """Adding and dropping b-tree indexes, while readers and writers go on; what they are in SQL is in `plan.btrees`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog import store
@@ -23,27 +22,16 @@ from pixeltable.exprs.shift import Shift
 from pixeltable.lazy import psycopg
 from pixeltable.plan import btrees
 from pixeltable.plan.bind import bind
+from pixeltable.plan.sql import IN_SQL
+from pixeltable.session.claims import claimed_id, is_unclaimed
 from pixeltable.session.refused_keys import repeated_text, too_long
 from pixeltable.session.session import Session
 from pixeltable.session.turns import after_others
 from pixeltable.session.upkeep import analyse_soon
 from pixeltable.storage.database import Connection
 from pixeltable.storage.writes import next_op
-from pixeltable.types.column_type import (
-    BoolType,
-    ColumnType,
-    DateType,
-    FloatType,
-    IntType,
-    JsonType,
-    StringType,
-    TimestampType,
-    UUIDType,
-)
+from pixeltable.types.column_type import BoolType, JsonType
 
-_LOCK_SPACE = 0x62747265
-_ORDERED: tuple[type[ColumnType], ...] = (StringType, IntType, FloatType, BoolType, TimestampType, DateType, UUIDType)
-_DEFAULT: tuple[type[ColumnType], ...] = (StringType, IntType, FloatType, TimestampType, DateType, UUIDType)
 _MAY_FAIL: tuple[type[Expr], ...] = (Arithmetic, Cast, Negate, Shift)
 """What fails for some values; in an index it would refuse their rows."""
 
@@ -67,7 +55,7 @@ def add_btree(session: Session, table_id: int, name: str, new: NewBtree, *, if_e
 
 
 def _add(session: Session, table_id: int, name: str, new: NewBtree, if_exists: str) -> None:
-    with _own_id(session) as (connection, index_id):
+    with claimed_id(session) as (connection, index_id):
         index = session.change_schema(
             lambda connection, catalog: _register(
                 connection, catalog.table(table_id, name=name), new, index_id, if_exists=if_exists
@@ -84,18 +72,6 @@ def _add(session: Session, table_id: int, name: str, new: NewBtree, if_exists: s
             _withdraw(session, table_id, name, index)
             raise
     analyse_soon(session, session.table(table_id, name).heap(index.heap))
-
-
-@contextmanager
-def _own_id(session: Session) -> Iterator[tuple[Connection, int]]:
-    """An id for an index, and a connection that tells others, as long as it lives, that somebody is at work on it."""
-    connection = session.database.dedicated()
-    try:
-        (index_id,) = store.new_ids(connection, 1)
-        connection.execute("SELECT pg_advisory_lock(%s, %s)", (_LOCK_SPACE, index_id))
-        yield connection, index_id
-    finally:
-        session.database.release(connection)
 
 
 def _register(
@@ -147,7 +123,7 @@ def _not_in_sql(keys: Sequence[Expr]) -> Unsupported:
 def _bound_key(key: Expr, table: TableRecord) -> Expr:
     bound = bind(key, table, role="add_btree_index()")
     is_column = isinstance(bound, ColumnRef)
-    if not isinstance(bound.type, _ORDERED) and (is_column or not isinstance(bound.type, JsonType)):
+    if not isinstance(bound.type, IN_SQL) and (is_column or not isinstance(bound.type, JsonType)):
         raise TypeMismatch(
             f"a b-tree index cannot hold `{key}`, which has type `{bound.type}`",
             hint="It holds strings, numbers, times, dates, UUIDs, and what a path into Json leads to.",
@@ -212,16 +188,10 @@ def _without_btree(table: TableRecord, index: BtreeRecord) -> TableRecord:
 def _without_abandoned(connection: Connection, table: TableRecord) -> TableRecord:
     """The table without indexes that a process died over while it built them."""
     for index in table.btrees:
-        if index.status == "building" and _is_free(connection, index):
+        if index.status == "building" and is_unclaimed(connection, index.id):
             _drop(connection, index)
             table = store.save_schema(connection, _without_btree(table, index))
     return table
-
-
-def _is_free(connection: Connection, index: BtreeRecord) -> bool:
-    """Whether nobody is building an index; nobody begins to until the caller's transaction ends."""
-    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, index.id)).fetchone()
-    return bool(row and row[0])
 
 
 def _build(connection: Connection, table: TableRecord, index: BtreeRecord) -> None:
@@ -287,7 +257,7 @@ def drop_btree(connection: Connection, table: TableRecord, index: BtreeRecord) -
     Raises:
         InvalidState: somebody is building it.
     """
-    if index.status == "building" and not _is_free(connection, index):
+    if index.status == "building" and not is_unclaimed(connection, index.id):
         raise InvalidState(f"index {index.name!r} is being built by another process", hint="Wait until it is done.")
     _drop(connection, index)
     saved = store.save_schema(connection, _without_btree(table, index))
@@ -335,7 +305,8 @@ def without_column_indexes(table: TableRecord, column: ColumnRecord) -> TableRec
 def with_default_btrees(connection: Connection, table: TableRecord) -> TableRecord:
     """A new table with an index for each column that can have one, as `has_default_idxs` says."""
     for column in table.columns:
-        if column.heap is not None and not column.is_computed and isinstance(column.type, _DEFAULT):
+        has_order = isinstance(column.type, IN_SQL) and not isinstance(column.type, BoolType)
+        if column.heap is not None and not column.is_computed and has_order:
             (index_id,) = store.new_ids(connection, 1)
             index = BtreeRecord(index_id, free_name(table), (table.ref(column),), column.heap)
             create_btree(connection, table, index)

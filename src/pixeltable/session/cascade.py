@@ -9,7 +9,7 @@ from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.session import Session
-from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of
+from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, views_over
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.spool import Spool
 from pixeltable.storage.writes import Entries, Piece, ViewPiece, ViewTarget
@@ -76,10 +76,6 @@ def cascade_of(session: Session, table: TableRecord, context: Context, spool: Sp
     Raises:
         InvalidColumn, ForeignPickle: one of them needs a function that is not to be had here.
     """
-    views = session.catalog.views_of(table.id)
-    numbers: dict[int, int | None] = {table.id: None}
-    for number, view in enumerate(views):
-        numbers[view.id] = number
-    parents = [numbers[view.view.base] for view in views if view.view is not None]
-    derivations = [derivation_of(view, context, abort=abort) for view in views]
-    return Cascade(derivations, parents, spool, [0] * len(views), [0] * len(views))
+    views = views_over(session, table)
+    derivations = [derivation_of(view, context, abort=abort) for view, _ in views]
+    return Cascade(derivations, [parent for _, parent in views], spool, [0] * len(views), [0] * len(views))

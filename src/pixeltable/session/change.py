@@ -127,8 +127,9 @@ def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value
         )
     if column.primary_key:
         raise Unsupported(f"column {column.name!r} is part of the primary key and cannot be updated")
-    if column not in table.columns or (table.view is not None and column.id in table.view.outputs):
-        raise Unsupported(f"column {column.name!r} of view {table.path!r} comes from its base", hint="Update the base.")
+    table.check_own(column)
+    if table.view is not None and table.view.makes(column.id):
+        raise Unsupported(f"column {column.name!r} is made by the iterator of the view and cannot be updated")
     expr = as_expr(value)
     if isinstance(expr, Literal):
         try:

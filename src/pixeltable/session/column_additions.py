@@ -238,7 +238,7 @@ class _Addition:
                 refuse_unfinished(table, spec.name)
                 continue
             check_computed(table, _new_column(spec))
-            if not {column.id for column in rest.columns} >= referred_columns(spec.expr):
+            if not {column.id for column in rest.known_columns} >= referred_columns(spec.expr):
                 raise InvalidExpression(f"column {spec.name!r} is computed from a column that the call replaces")
         self._refuse_null(connection, table, wanted)
 

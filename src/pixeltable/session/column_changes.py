@@ -30,15 +30,25 @@ def rename_column(session: Session, table_id: int, name: str, old: str, new: str
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(table_id, name=name)
-        column = table.column(old)
+        column = table.own_column(old)
         taken = namesake(table, new)
         if taken is not None and (taken.id != column.id or new == old):
             raise ColumnTaken(new, table=table.path)
         refuse_unfinished(table, new)
         saved = store.save_schema(connection, with_present_refs(table.with_column(replace(column, name=new))))
+        _rename_in_views(connection, catalog, saved)
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Renamed: {old} to {new}")
 
     session.change_schema(work)
+
+
+def _rename_in_views(connection: Connection, catalog: Catalog, table: TableRecord) -> None:
+    """Have the views over a table show its columns by the names they have now."""
+    present = {table.id: table}
+    for view in catalog.views_of(table.id):
+        assert view.view is not None
+        based = replace(view, base=present[view.view.base])
+        present[view.id] = store.save_schema(connection, with_present_refs(based))
 
 
 def with_present_refs(table: TableRecord) -> TableRecord:
@@ -49,7 +59,11 @@ def with_present_refs(table: TableRecord) -> TableRecord:
         for index in table.indexes
     )
     btrees = (replace(index, keys=tuple(renewed(key, table) for key in index.keys)) for index in table.btrees)
-    return replace(table, columns=tuple(columns), indexes=tuple(indexes), btrees=tuple(btrees))
+    view = table.view
+    if view is not None:
+        where, explode = (None if expr is None else renewed(expr, table) for expr in (view.where, view.explode))
+        view = replace(view, where=where, explode=explode)
+    return replace(table, columns=tuple(columns), indexes=tuple(indexes), btrees=tuple(btrees), view=view)
 
 
 _DIGITS = "(CASE WHEN scale({0}) = 0 THEN {0}::text || '.0' ELSE {0}::text END)::jsonb"
@@ -98,7 +112,7 @@ def alter_column(session: Session, table_id: int, name: str, column_name: str, n
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(table_id, name=name)
-        column = table.column(column_name)
+        column = table.own_column(column_name)
         if new_type == column.type:
             return
         _refuse(table, column)
@@ -125,6 +139,8 @@ def _refuse(table: TableRecord, column: ColumnRecord) -> None:
             f"column {column.name!r} is computed, so its type is that of its expression",
             hint="Use alter_computed_column().",
         )
+    if table.view is not None and table.view.makes(column.id):
+        raise Unsupported(f"column {column.name!r} is made by the iterator of the view, so its type cannot be altered")
     if column.primary_key:
         raise Unsupported(f"column {column.name!r} is part of the primary key, so its type cannot be altered")
     users = [

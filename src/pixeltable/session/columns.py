@@ -37,7 +37,6 @@ from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import refuse_applied, store_functions
 from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning, withdraw
 from pixeltable.session.turns import after_others
-from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
 from pixeltable.storage.writes import next_op
@@ -376,11 +375,6 @@ def drop_column(session: Session, table_id: int, name: str, column_name: str, *,
         if if_not_exists == "ignore" and all(column.name != column_name for column in table.ready_columns):
             return
         column = table.column(column_name)
-        if column not in table.columns:
-            raise Unsupported(
-                f"column {column.name!r} of view {table.path!r} comes from its base", hint="Drop it there."
-            )
-        check_no_view_needs(catalog.views_of(table.id), table, [column])
         saved = store.save_schema(connection, without_column(table, column))
         follow(connection, table, saved)
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted: {column.name}")
@@ -407,7 +401,11 @@ def without_column(table: TableRecord, column: ColumnRecord) -> TableRecord:
 
     Raises:
         ConstraintViolation: something else depends on the column.
+        Unsupported: it is one of the base of the view.
     """
+    table.check_own(column)
+    if table.view is not None and table.view.makes(column.id):
+        raise ConstraintViolation(f"column {column.name!r} is made by the iterator of the view and cannot be dropped")
     users = [
         other.name for other in table.columns if other.expr is not None and column.id in referred_columns(other.expr)
     ]

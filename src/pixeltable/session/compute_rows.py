@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.exceptions import Unsupported
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.context import Context
 from pixeltable.exec.pace import Pace
@@ -50,6 +51,8 @@ def compute_rows(
 
     def attempt() -> ComputedRows:
         table = session.table(table_id, name)
+        if table.view is not None:
+            raise Unsupported(f"{table.path!r} is a view: compute() takes rows of a table", hint="Call it on the base.")
         wanted = table.ready_columns if outputs is None else tuple(table.column(output) for output in outputs)
         values = gather(session, table, rows)
         goals = _goals(table, wanted, session.context.counting(tally), abort=on_error == "abort")

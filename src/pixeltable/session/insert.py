@@ -53,6 +53,7 @@ def insert(
     rows = as_rows(source)
     tally.total = len(rows)
     held: list[Batch] = []  # they outlive a try that met a schema change: what is in them is not computed again
+    defined: list[tuple[int, ...]] = []
 
     def attempt() -> UpdateStatus:
         table = session.table(table_id, name)
@@ -63,6 +64,7 @@ def insert(
         context = session.context.counting(tally)
         computation = plan_computation(table, table.columns, table.indexes, context, abort=on_error == "abort")
         with Spool(session.settings.memory_mb * 2**20) as spool:
+            _forget_redefined(held, defined, [table, *session.catalog.views_of(table.id)])
             cascade = cascade_of(session, table, context, spool, abort=on_error == "abort")
             work = _Insert(table, computation, len(rows), values, spool, held, cascade, keep=return_rows)
             pieces = work.prepare(session, tally)
@@ -77,6 +79,14 @@ def insert(
             )  # fmt: skip
 
     return session.replanning(attempt)
+
+
+def _forget_redefined(held: list[Batch], defined: list[tuple[int, ...]], tables: Sequence[TableRecord]) -> None:
+    """Give up what was computed, if a column has got another definition since."""
+    now = tuple(column.redefined for table in tables for column in table.columns if column.redefined)
+    if defined and defined[-1] != now:
+        held.clear()
+    defined.append(now)
 
 
 def _check_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:

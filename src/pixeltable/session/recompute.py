@@ -245,11 +245,9 @@ def check_selection(table: TableRecord, selection: Selection) -> tuple[ColumnRec
 
 
 def _computed_column(table: TableRecord, name: str) -> ColumnRecord:
-    column = table.column(name)
+    column = table.own_column(name)
     if column.expr is None:
         raise Unsupported(f"column {name!r} is not computed, so it cannot be recomputed", hint="Use update().")
-    if column not in table.columns:
-        raise Unsupported(f"column {name!r} of view {table.path!r} comes from its base", hint="Recompute it there.")
     if column.heap is None:
         raise Unsupported(f"column {name!r} is not stored: it is computed whenever it is read")
     return column

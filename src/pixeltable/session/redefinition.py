@@ -31,7 +31,7 @@ def redefine_column(session: Session, table_id: int, name: str, column_name: str
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(table_id, name=name)
-        column = table.column(column_name)
+        column = table.own_column(column_name)
         if column.expr is None:
             raise Unsupported(f"column {column.name!r} is not computed", hint="Use update() for its cells.")
         check_computed(table, NewColumn(column.name, expr))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pixeltable.catalog import loading, store
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
+from pixeltable.catalog.view_needs import check_views
 from pixeltable.exceptions import (
     ForeignPickle,
     InvalidColumn,
@@ -183,6 +184,8 @@ class Session:
     ) -> Result:
         """Run `work` in a transaction in which no other schema change happens, on the catalog as it is now.
 
+        It is undone where it takes from a view what that is made of.
+
         `after` says what the catalog is then, where that is known; else what changed is read.
         """
 
@@ -195,6 +198,7 @@ class Session:
                 results[:] = [work(connection, before)]
                 store.record_change(connection, token)
                 changed = loading.load_locked(connection, before) if after is None else after(before, results[0])
+                check_views(before, changed)
             self.adopt(changed)
             return results
 

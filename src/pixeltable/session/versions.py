@@ -13,7 +13,6 @@ from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
-from pixeltable.session.view_changes import check_no_view_needs
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import undo_operation
@@ -102,8 +101,6 @@ def revert(session: Session, table_id: int, name: str) -> None:
                 drop_reverted(connection, table, job, op)
         _forget_version(connection, table)
         restored = _recorded_schema(connection, table) if kind == "schema" else table
-        gone = [column for column in table.columns if restored.column_by_id(column.id) is None]
-        check_no_view_needs(views, table, gone)
         drop_gone(connection, table, restored)
         for heap in table.heaps:
             undo_operation(connection, heap, op)

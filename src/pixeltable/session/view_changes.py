@@ -4,18 +4,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
-from pixeltable.exceptions import ConstraintViolation
 from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
-from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.session import Session
-from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of
+from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, inputs_of, views_over
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Change, Counts, Entering, Piece, ViewChange, ViewPiece, ViewTarget
 from pixeltable.types.status import RowCountStats
@@ -23,54 +21,16 @@ from pixeltable.types.status import RowCountStats
 
 def views_alone(session: Session, table: TableRecord) -> list[ViewChange]:
     """The views over a table whose rows are deleted: what is of them leaves, nothing else changes."""
-    views, parents = _views(session, table)
     return [
         ViewChange(ViewTarget(view.target, view.heaps, parent, view.is_exploded))
-        for view, parent in zip(views, parents, strict=True)
+        for view, parent in views_over(session, table)
     ]
-
-
-def _views(session: Session, table: TableRecord) -> tuple[list[TableRecord], list[int | None]]:
-    views = session.catalog.views_of(table.id)
-    numbers: dict[int, int | None] = {table.id: None}
-    for number, view in enumerate(views):
-        numbers[view.id] = number
-    return views, [numbers[view.view.base] for view in views if view.view is not None]
 
 
 def inputs_of_views(session: Session, table: TableRecord) -> set[int]:
     """The stored columns of a table, and of its bases, that rows of the views over it are made of."""
-    found: set[int] = set()
-    for view in session.catalog.views_of(table.id):
-        for expr in _definitions(view):
-            found |= referred_columns(bind(expr, view, role=f"view {view.path!r}"))
-        found |= {index.column for index in view.indexes}
-    return found & {column.id for column in table.known_columns if column.heap is not None}
-
-
-def _definitions(view: TableRecord) -> Iterator[Expr]:
-    assert view.view is not None
-    yield from view.view.exprs
-    yield from (column.expr for column in view.columns if column.expr is not None)
-
-
-def check_no_view_needs(views: Sequence[TableRecord], table: TableRecord, columns: Collection[ColumnRecord]) -> None:
-    """Check that columns can go: no view over their table is made of them.
-
-    Raises:
-        ConstraintViolation: one is.
-    """
-    ids = {column.id for column in columns}
-    for view in views:
-        used = {index.column for index in view.indexes}
-        for expr in _definitions(view):
-            used |= referred_columns(expr) | referred_columns(bind(expr, view, role=f"view {view.path!r}"))
-        names = [column.name for column in columns if column.id in used & ids]
-        if names:
-            raise ConstraintViolation(
-                f"column {names[0]!r} of table {table.path!r} cannot go: view {view.path!r} depends on it",
-                hint="Drop the view first.",
-            )
+    known = {column.id for column in table.known_columns}
+    return {column for view in session.catalog.views_of(table.id) for column in inputs_of(view)} & known
 
 
 def cascaded(done: Sequence[Counts]) -> RowCountStats:
@@ -101,11 +61,10 @@ def view_changes(
 
     `batch` has them, and all that `inputs_of_views` names.
     """
-    views, parents = _views(session, table)
     states: list[_State] = []
     changes = []
     start = _State(rows, batch, frozenset(touched))
-    for view, parent in zip(views, parents, strict=True):
+    for view, parent in views_over(session, table):
         derivation = derivation_of(view, context, abort=False)
         base = start if parent is None else states[parent]
         change, state = _ViewWork(session, derivation, parent, base).run()
@@ -187,8 +146,8 @@ class _ViewWork:
     def _kept(self, members: FoundRows, staying: list[int]) -> tuple[Change | None, _State, Computation | None]:
         """What changes of the rows that stay."""
         places = self._places_in_base(members)
-        batch = self.base.batch.spread([places[place] for place in staying])
-        batch.include(members.batch.spread(staying))
+        batch = self.base.batch.take([places[place] for place in staying])
+        batch.include(members.batch.take(staying))
         dependents = self._dependents()
         touched = self.base.touched | {column.id for column in dependents}
         rows = [members.rows[place] for place in staying]
@@ -219,7 +178,7 @@ class _ViewWork:
         yield self._entering_of(made, [bases[place] for place in places]), made
 
     def _among(self, batch: Batch, places: Sequence[int]) -> tuple[Batch, list[int]]:
-        chosen = batch.spread(places)
+        chosen = batch.take(places)
         if self.view.is_exploded:
             return self.derivation.members(chosen)
         return chosen, list(range(chosen.count))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exec.batch import Batch, Column, Failure, failure_of
 from pixeltable.exec.context import Context
@@ -15,6 +15,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import failure_count
+from pixeltable.session.session import Session
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries
 from pixeltable.types.conform import CellRejected, conform
@@ -42,7 +43,7 @@ class Derivation:
     def outputs(self) -> list[ColumnRecord]:
         """The columns that come from the items of a list."""
         assert self.view.view is not None
-        return [column for column in self.view.columns if column.id in self.view.view.outputs]
+        return [column for column in self.view.columns if self.view.view.makes(column.id)]
 
     @property
     def _plain(self) -> list[ColumnRecord]:
@@ -85,13 +86,12 @@ class Derivation:
 
     def _truth(self, condition: Expr, batch: Batch) -> list[Any]:
         column = column_of(condition, batch, self.context)
-        self._check(condition, column, batch)
+        self._check(condition, column)
         return column.values
 
-    def _check(self, expr: Expr, column: Column, batch: Batch) -> None:
+    def _check(self, expr: Expr, column: Column) -> None:
         if self.abort and column.failures:
-            row = min(column.failures)
-            raise _failed(self.view, expr, batch.first + row, column.failures[row])
+            raise _failed(self.view, expr, column.failures[min(column.failures)])
 
     def _exploded(self, base: Batch) -> tuple[Batch, list[int], int]:
         """A row for each item, the rows of the base they are of, and how many lists or cells failed."""
@@ -99,17 +99,18 @@ class Derivation:
         assert self.view.view.explode is not None
         expr = bind(self.view.view.explode, self.view, role="the view's iterator")
         lists = column_of(expr, base, self.context)
-        self._check(expr, lists, base)
+        self._check(expr, lists)
         rows = [row for row, items in enumerate(lists.values) for _ in items or ()]
-        batch = base.spread(rows)
+        batch = base.take(rows)
         items = [item for found in lists.values for item in found or ()]
+        keys = dict(self.view.view.outputs)
         places, *others = self.outputs
         numbers = [place for found in lists.values for place in range(len(found or ()))]
         batch.put(self.view.ref(places), Column(numbers))
         failed = len(lists.failures)
         for column in others:
-            cells = self._cells(column, [item.get(column.name) for item in items])
-            self._check(self.view.ref(column), cells, batch)
+            cells = self._cells(column, [item.get(keys[column.id]) for item in items])
+            self._check(self.view.ref(column), cells)
             failed += len(cells.failures)
             batch.put(self.view.ref(column), cells)
         return batch, rows, failed
@@ -134,14 +135,32 @@ class Derivation:
         return self.computation.row_entries(batch, heap, self.outputs)
 
 
-def _failed(view: TableRecord, expr: Expr, row: int, failure: Failure) -> InvalidExpression:
+def _failed(view: TableRecord, expr: Expr, failure: Failure) -> InvalidExpression:
     error = InvalidExpression(
-        f"`{expr}` of view {view.path!r} failed in row {row}: {failure.error.type}: {failure.error.message}. "
+        f"`{expr}` of view {view.path!r} failed: {failure.error.type}: {failure.error.message}. "
         f"Inputs: {failure.inputs or 'none'}",
         hint="With on_error='ignore' the row stays, without rows in the view.",
     )
     error.__cause__ = failure.exception
     return error
+
+
+def views_over(session: Session, table: TableRecord) -> list[tuple[TableRecord, int | None]]:
+    """The views over a table, each after its base, and the place of that in the list; None: it is the table."""
+    views = session.catalog.views_of(table.id)
+    places: dict[int, int | None] = {table.id: None}
+    for place, view in enumerate(views):
+        places[view.id] = place
+    return [(view, places[view.view.base]) for view in views if view.view is not None]
+
+
+def inputs_of(view: TableRecord) -> set[int]:
+    """The stored columns of its bases that the rows of a view are made of."""
+    found = {index.column for index in view.indexes}
+    for expr in view.definitions:
+        found |= referred_columns(bind(expr, view, role=f"view {view.path!r}"))
+    own = {column.id for column in view.columns}
+    return {column.id for column in view.known_columns if column.heap is not None and column.id in found - own}
 
 
 def derivation_of(view: TableRecord, context: Context, *, abort: bool) -> Derivation:

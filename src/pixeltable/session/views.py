@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 from pixeltable.catalog import store
-from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord, referred_columns
+from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidSchema, InvalidState, PathTaken, SchemaChanged, Unsupported
 from pixeltable.exec.pace import Pace
@@ -16,6 +15,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path
 from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.session.claims import claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.heads import Head, lock_head, read_head
@@ -23,7 +23,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
 from pixeltable.session.upkeep import look_after
-from pixeltable.session.view_rows import Derivation, derivation_of
+from pixeltable.session.view_rows import Derivation, derivation_of, inputs_of
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
 from pixeltable.storage.writes import (
@@ -32,12 +32,13 @@ from pixeltable.storage.writes import (
     ViewPiece,
     ViewTarget,
     append_to_view,
+    appended,
     expect_as_seen,
+    new_rows,
     next_op,
 )
 from pixeltable.types.column_type import ColumnType, IntType
 
-_LOCK_SPACE = 0x76696577
 _FIRST_PAGE = 256
 
 
@@ -66,7 +67,7 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
         PathTaken, UnknownDirectory, InvalidSchema, Unsupported: see `pxt.create_view`.
         CellFailure, InvalidExpression: the filter, or what is exploded, failed in a row; there is no view then.
     """
-    with _own_id(session) as view_id:
+    with claimed_id(session) as (_, view_id):
         registered = session.change_schema(
             lambda connection, catalog: _register(session, connection, catalog, new, view_id, if_exists=if_exists)
         )
@@ -92,18 +93,6 @@ class _Registered:
     op: int = 0
 
 
-@contextmanager
-def _own_id(session: Session) -> Iterator[int]:
-    """An id for a view; as long as this process is at work on it, others can tell."""
-    connection = session.database.dedicated()
-    try:
-        (view_id,) = store.new_ids(connection, 1)
-        connection.execute("SELECT pg_advisory_lock(%s, %s)", (_LOCK_SPACE, view_id))
-        yield view_id
-    finally:
-        session.database.release(connection)
-
-
 def _register(
     session: Session, connection: Connection, catalog: Catalog, new: NewView, view_id: int, *, if_exists: str
 ) -> _Registered:
@@ -119,25 +108,25 @@ def _register(
     heap = Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored) if new.explode is not None else stored)
     where = None if new.where is None else bind_predicate(new.where, base)
     explode = None if new.explode is None else bind(new.explode, base, role="iterator")
-    outputs = tuple(column.id for column in columns[: len(new.outputs) + 1]) if explode is not None else ()
+    outputs = tuple(
+        (column.id, column.name) for column in columns[: len(new.outputs) + 1 if explode is not None else 0]
+    )
     view = TableRecord(
         view_id, catalog.dir_id(new.path.parent), new.path.name, str(new.path), columns, (heap,),
         comment=new.options.comment, custom_metadata=new.options.custom_metadata,
         media_validation=new.options.media_validation,
         view=ViewRecord(base.id, where, new.items is None, explode, outputs, "filling"), base=base,
     )  # fmt: skip
-    for expr in (*view.view.exprs, *(column.expr for column in columns)) if view.view else ():
-        if expr is not None:
-            bind(expr, view, role=f"view {view.path!r}")
-            store_functions(session, connection, expr)
+    for expr in view.definitions:
+        bind(expr, view, role=f"view {view.path!r}")
+        store_functions(session, connection, expr)
     create_heap(connection, heap)
     op = next_op(connection)
     store.insert_table(connection, view, op=op)
     for table in base.lineage:  # whoever inserts into them has to plan with this view from now on
         store.save_schema(connection, table)
-    row = connection.execute("SELECT nextval('pixeltable.row_seq') << 16").fetchone()
-    assert row is not None
-    return _Registered(view, row[0], op)
+    (below,) = new_rows(connection, 1)
+    return _Registered(view, below, op)
 
 
 def _existing(connection: Connection, catalog: Catalog, path: Path, if_exists: str) -> TableRecord | None:
@@ -150,8 +139,7 @@ def _existing(connection: Connection, catalog: Catalog, path: Path, if_exists: s
     if found.view is None:
         raise PathTaken(str(path), kind="table")
     if found.view.status == "filling":
-        row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, found.id)).fetchone()
-        if not (row and row[0]):
+        if not is_unclaimed(connection, found.id):
             raise InvalidState(f"view {found.path!r} is being made by another process", hint="Wait until it is done.")
     elif if_exists == "error":
         raise PathTaken(str(path), kind="view")
@@ -227,7 +215,8 @@ def _fill_page(
     base = view.base
     assert base is not None
     assert view.view is not None
-    inputs = [base.ref(column) for column in _inputs(view)]
+    made_of = inputs_of(view)
+    inputs = [base.ref(column) for column in base.known_columns if column.id in made_of]
     heads = _heads(session, view)
     found = matching_rows(session, base, inputs, where=view.view.where, after=after, limit=limit)
     if found.last is None or (found.rows and found.rows[0] >= registered.below):
@@ -254,7 +243,7 @@ def _append(
     heads: Sequence[Head],
 ) -> int:
     view, rows = derivation.view, [found.rows[place] for place in places]
-    made = derivation.rows_of_members(found.batch.spread(places), list(range(len(places))))
+    made = derivation.rows_of_members(found.batch.take(places), list(range(len(places))))
     seen = [entries.only(places) for entries in found.seen]
     stamp = stamp_of(session, view, derivation.computation.columns, derivation.computation.indexes)
     target = ViewTarget(view.target, view.heaps, None, view.is_exploded, made.failed, stamp)
@@ -270,27 +259,12 @@ def _append(
                 expect_as_seen(connection, target, seen, rows)
             return append_to_view(connection, target, piece, rows, op=registered.op)
 
-    return session.database.attempt(append, recall=lambda _: None)  # if it was written, its rows are found to be there
+    return session.database.attempt(append, recall=partial(appended, view=target, rows=rows, op=registered.op))
 
 
 def _heads(session: Session, view: TableRecord) -> list[Head]:
     """The heads of a view and of its bases; what is read after them is as it was then while they stay the same."""
     return session.database.read(lambda connection: [read_head(connection, table) for table in view.lineage])
-
-
-def _inputs(view: TableRecord) -> list[ColumnRecord]:
-    """The stored columns of its base, and of the bases of that, which a view's rows are made of."""
-    assert view.view is not None
-    exprs = [*view.view.exprs, *(column.expr for column in view.columns if column.expr is not None)]
-    own = {column.id for column in view.columns}
-    wanted: dict[int, Any] = {}
-    for expr in exprs:
-        for column_id in sorted(referred_columns(bind(expr, view, role=f"view {view.path!r}")) - own):
-            wanted[column_id] = view.column_by_id(column_id)
-    for index in view.indexes:
-        if index.column not in own:
-            wanted[index.column] = view.column_by_id(index.column)
-    return [column for column in wanted.values() if column is not None and column.heap is not None]
 
 
 def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -> set[int]:

@@ -303,6 +303,15 @@ def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, ro
     return len(ids)
 
 
+def appended(connection: Connection, *, view: ViewTarget, rows: Sequence[int], op: int) -> int | None:
+    """How many rows of a view `append_to_view` wrote for these of its base; None if it wrote none."""
+    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
+    found = connection.execute(
+        f"SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s) AND op_in = %s", (list(rows), op)
+    ).fetchone()
+    return int(found[0]) or None if found else None
+
+
 def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen], rows: Sequence[int]) -> None:
     """Check that what rows of a view are to be made of is still there, and that it has none of them yet.
 

@@ -1,0 +1,29 @@
+"""Claims: who is at work on something new tells others so, by its id, for as long as the connection lives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pixeltable.catalog import store
+from pixeltable.session.session import Session
+from pixeltable.storage.database import Connection
+
+_SPACE = 1_667_522_925
+"""First number of the advisory lock; any constant of ours does."""
+
+
+@contextmanager
+def claimed_id(session: Session) -> Iterator[tuple[Connection, int]]:
+    """A new id, and the connection that claims it; if this process dies, the database lets go of the claim."""
+    connection = session.database.dedicated()
+    try:
+        (claimed,) = store.new_ids(connection, 1)
+        connection.execute("SELECT pg_advisory_lock(%s, %s)", (_SPACE, claimed))
+        yield connection, claimed
+    finally:
+        session.database.release(connection)
+
+
+def is_unclaimed(connection: Connection, claimed: int) -> bool:
+    """Whether nobody is at work on what has that id; nobody begins to until the caller's transaction ends."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_SPACE, claimed)).fetchone()
+    return bool(row and row[0])
