@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+import pixeltable as pxt
 from pixeltable.api.arrow import TYPE_KEY
 from pixeltable.api.results import ResultSet
 from pixeltable.exceptions import InvalidConfiguration, Unsupported
@@ -192,3 +193,15 @@ def test_elements_are_in_the_order_of_their_indexes(order: Any) -> None:
 )
 def test_json_is_text(value: Any, text: str) -> None:
     assert one_column(JsonType(), value).to_pylist() == [text]
+
+
+def test_a_query_is_read_as_its_result_is(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String | None})
+    t.insert([{"n": 1, "s": "a"}, {"n": 2}])
+    query = t.where(t.n > 0).select(t.n, t.s)
+    expected = query.collect()
+    assert query.to_arrow().equals(expected.to_arrow())
+    assert pa.table(query).equals(expected.to_arrow())
+    assert query.to_pandas().equals(expected.to_pandas())
+    polars = pytest.importorskip("polars")
+    assert polars.DataFrame(query).equals(query.to_polars())

@@ -6,6 +6,7 @@ from typing import Any, Self
 from pixeltable.api.clauses import sample_of
 from pixeltable.api.cursor import ResultCursor
 from pixeltable.api.query_changes import QueryChanges
+from pixeltable.api.query_results import QueryResults
 from pixeltable.api.query_sources import QuerySources
 from pixeltable.api.results import ResultSet
 from pixeltable.catalog.records import TableRecord
@@ -30,7 +31,7 @@ from pixeltable.session.streams import RowStream
 from pixeltable.types.column_type import WILDCARD, ArrayType, ColumnType, IntType, MediaType
 
 
-class Query(QueryChanges, QuerySources):
+class Query(QueryChanges, QueryResults, QuerySources):
     """A query over a table, or several. Nothing runs until `collect`, `head`, `tail`, `show` or `count`."""
 
     def __init__(self, session: Session, spec: QuerySpec, name: str) -> None:

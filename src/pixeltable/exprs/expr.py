@@ -65,7 +65,7 @@ class Expr:
     Nodes are compared with `equals()`: `==` builds a comparison.
     """
 
-    __slots__ = ()
+    __slots__ = ("_structure",)
 
     __array_ufunc__ = None
     """Tells numpy that `np.float64(2) * t.x` is for this class to answer."""
@@ -162,16 +162,23 @@ class Expr:
         """Whether both nodes are built alike, down to the leaves."""
         return bool(structure(self) == structure(other))
 
-    def children(self) -> Iterator["Expr"]:
+    def children(self) -> list["Expr"]:
         """The nodes directly below this one, in the order they were written."""
+        found: list[Expr] = []
         for value in field_values(self):
-            yield from _exprs_in(value)
+            if isinstance(value, Expr):
+                found.append(value)
+            elif type(value) is tuple:
+                found += _exprs_in(value)
+        return found
 
     def walk(self) -> Iterator["Expr"]:
         """This node and all below it, parents first."""
-        yield self
-        for child in self.children():
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += reversed(node.children())
 
     def walk_records(self) -> Iterator["Expr"]:
         """As `walk`, and the nodes in the records they hold."""
@@ -225,9 +232,14 @@ class Method(functools.partial[Any]):
         return BUILDERS["item"](self.args[0], self.func.__name__) if self._is_of_json() else self.refuse()
 
 
-def field_values(node: Expr) -> Iterator[Any]:
-    """The values of a node's fields, in order of declaration."""
-    return (getattr(node, field.name) for field in fields(node))  # type: ignore[arg-type]  # every node is a dataclass
+def field_values(node: Any) -> list[Any]:
+    """The values of the fields of a node or a record, in order of declaration."""
+    return [getattr(node, name) for name in _field_names(type(node))]  # type: ignore[arg-type]  # mypy takes no class for hashable
+
+
+@functools.cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _exprs_in(value: Any) -> Iterator[Expr]:
@@ -241,8 +253,7 @@ def _exprs_in(value: Any) -> Iterator[Expr]:
 def exprs_in_record(value: Any) -> Iterator[Expr]:
     """The nodes at the top of a record, in order; of what is none, the nodes in the records within it."""
     if is_record(value):
-        for field in fields(value):
-            inner = getattr(value, field.name)
+        for inner in field_values(value):
             yield from _exprs_in(inner)
             yield from exprs_in_record(inner)
     elif type(value) is tuple:
@@ -264,7 +275,7 @@ def operand_text(child: Expr, parent: int, *, right: bool = False) -> str:
 def structure(value: Any) -> Any:
     """A hashable value that is equal for nodes built alike."""
     if isinstance(value, Expr):
-        return (type(value).__name__, *(structure(item) for item in field_values(value)))
+        return _structure_of_node(value)
     if type(value) in (tuple, list):
         return (type(value).__name__, *(structure(item) for item in value))
     if type(value) is dict:
@@ -274,8 +285,21 @@ def structure(value: Any) -> Any:
     if isinstance(value, np.ndarray):  # whole: its repr() leaves out digits, and the middle of a long one
         return ("array", value.dtype.str, value.shape, value.tobytes())
     if is_record(value):
-        return (type(value).__name__, *(structure(getattr(value, field.name)) for field in fields(value)))
+        return (type(value).__name__, *map(structure, field_values(value)))
     return _scalar_structure(value)
+
+
+def _structure_of_node(node: Expr) -> Any:
+    try:
+        return _known_structure(node)
+    except AttributeError:
+        found = (type(node).__name__, *map(structure, field_values(node)))
+        object.__setattr__(node, "_structure", found)
+        return found
+
+
+_known_structure = Expr.__dict__["_structure"].__get__
+"""What was found before: a node never changes. Not by its name, since names of nodes may be keys of Json."""
 
 
 def _scalar_structure(value: Any) -> Any:
@@ -296,7 +320,7 @@ def rebuild(node: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     replaced = change(node)
     if replaced is not None:
         return replaced
-    before = list(field_values(node))
+    before = field_values(node)
     after = [_rebuild_value(value, change) for value in before]
     same = all(new is old for new, old in zip(after, before, strict=True))
     return node if same else type(node)(*after)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.expr import Expr, Method, rebuild, structure
+from pixeltable.exprs.expr import Expr, Method, rebuild
 from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.plan.query import is_past
@@ -39,9 +39,10 @@ def _present(node: Expr, table: TableRecord, *, own: bool = False) -> Expr | Non
     record = table.column_by_id(node.ref_column)
     if record is None:
         return None
-    present = replace(node, ref_name=record.name, ref_type=record.type)
-    present = replace(present, ref_table=table.ref(record).ref_table) if own else present
-    return None if structure(present) == structure(node) else present
+    owner = table.ref(record).ref_table if own else node.ref_table
+    if (node.ref_name, node.ref_type, node.ref_table) == (record.name, record.type, owner):
+        return None
+    return replace(node, ref_name=record.name, ref_type=record.type, ref_table=owner)
 
 
 def refuse_aggregates(expr: Expr, *, role: str) -> None:

@@ -93,7 +93,7 @@ def _all(nodes: Sequence[Expr], scope: Scope) -> list[Sql] | None:
 def _(node: Literal, scope: Scope) -> Sql | None:
     if node.value is None:
         return sa.null()
-    if not _has_sql(node):
+    if not has_sql(node):
         return None
     if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
         return earlier_on_the_clock(sa.literal(node.value, sa.DateTime())) if scope.clocks_agree() else None
@@ -105,7 +105,7 @@ def _(node: Variable, scope: Scope) -> Sql | None:
     return scope.variables.get(node.variable_name)
 
 
-def _has_sql(node: Literal) -> bool:
+def has_sql(node: Literal) -> bool:
     """Whether SQL has the value: not an int beyond 64 bits, nor text that holds NUL or a lone surrogate."""
     if not isinstance(node.type, IN_SQL):
         return False
@@ -310,7 +310,7 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
         return json_sql.is_any_of(operand, [value.value for value in node.values])
     if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
-    if any(type(value.type) is not type(node.operand.type) or not _has_sql(value) for value in node.values):
+    if any(type(value.type) is not type(node.operand.type) or not has_sql(value) for value in node.values):
         return None
     kind = sa_type(node.operand.type)
     return operand == sa.func.any(sa.literal([value.value for value in node.values], sa.ARRAY(kind)))

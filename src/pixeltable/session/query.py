@@ -56,11 +56,17 @@ def collect(session: Session, spec: QuerySpec, name: str) -> Answer:
     def run(relation: Relation, pushdown: Pushdown | None) -> Answer:
         if spec.union is not None:
             return _collect_union(session, spec, relation, pushdown)
-        resolved = resolved_spec(session, spec, relation)
-        plan = plan_select(resolved, relation.record, pushdown=pushdown)
+        plan = _plan(session, spec, relation, pushdown)
         return finished(session, plan, _fetch(session, relation, plan))
 
     return on_current_schema(session, spec, name, run)
+
+
+def _plan(session: Session, spec: QuerySpec, relation: Relation, pushdown: Pushdown | None) -> QueryPlan:
+    known = session.plans.plan(spec, relation.record, pushdown=pushdown)
+    if known is not None:
+        return known
+    return plan_select(resolved_spec(session, spec, relation), relation.record, pushdown=pushdown)
 
 
 def explained(session: Session, spec: QuerySpec, name: str) -> str:

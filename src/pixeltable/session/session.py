@@ -27,6 +27,7 @@ from pixeltable.exprs.call import FunctionSpec
 from pixeltable.lazy import load_beside
 from pixeltable.models.cache import MODELS, ModelLimits
 from pixeltable.plan.scope import Pushdown
+from pixeltable.plan.shapes import KnownPlans
 from pixeltable.providers.clients import Clients
 from pixeltable.providers.mcp_functions import SCHEME, recorded_function
 from pixeltable.providers.pools import Pools
@@ -85,6 +86,7 @@ class Session:
         self._run_query = functools.partial(run_query, self)
         self._clocks_agree: bool | None = None
         self._texts_agree: bool | None = None
+        self.plans = KnownPlans()
         self.stamps: dict[tuple[int, ...], KnownStamp] = {}
         self.last_page: Any = None
         """What `pages` keeps for the next column that is added."""

@@ -1,7 +1,6 @@
 """Connections: a pool, and running work on them so that a lost server costs a wait, not an error."""
 
 import json
-import re
 import threading
 import time
 from collections import deque
@@ -223,16 +222,17 @@ def jsonb(value: object) -> object:
 
 def loaded_json(data: str | bytes) -> Any:
     """The value of a Json cell as the database sends it."""
-    text = data if isinstance(data, str) else data.decode()
+    text = data.encode() if isinstance(data, str) else data
     return json.loads(text) if has_long_number(text) else orjson.loads(text)
 
 
-def has_long_number(text: str) -> bool:
+def has_long_number(text: bytes) -> bool:
     """Whether JSON may hold an integer beyond 64 bits, of which orjson would make a float."""
-    return _LONG_NUMBER.search(text) is not None
+    return _LONG in text.translate(_DIGITS_ALIKE)  # a pattern takes ten times as long
 
 
-_LONG_NUMBER = re.compile(r"[0-9]{19}")
+_LONG = b"0" * 19
+_DIGITS_ALIKE = bytes(ord("0") if chr(code).isdecimal() and code < 128 else code for code in range(256))
 
 
 def _is_lost(error: "psycopg.OperationalError") -> bool:

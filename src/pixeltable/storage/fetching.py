@@ -45,10 +45,10 @@ def columns_of(
 
 def _json_cells(texts: Sequence[str | None]) -> list[Any]:
     """The values of Json cells, parsed as one list: the way to the parser and back is longer than it needs for one."""
-    joined = ",".join(["null" if text is None else text for text in texts])
+    joined = f"[{','.join(['null' if text is None else text for text in texts])}]".encode()
     if not has_long_number(joined):
         with suppress(orjson.JSONDecodeError):  # nested as deep as it can be, and that is one level more
-            return list(orjson.loads(f"[{joined}]"))
+            return list(orjson.loads(joined))
     return [None if text is None else loaded_json(text) for text in texts]
 
 
@@ -89,6 +89,9 @@ class _Rest:
             with self._lock:
                 self._takers -= 1
                 if not self._takers and self._was_on:
+                    if not gc.get_freeze_count():  # else some of the program's objects are to be left alone
+                        gc.freeze()
+                        gc.unfreeze()  # all are old objects now, without having been searched
                     gc.enable()
 
 
