@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         move,
     )
     from pixeltable.api.cursor import ResultCursor
+    from pixeltable.api.job import Job, job, jobs
     from pixeltable.api.mcp_functions import mcp_udfs
     from pixeltable.api.memo import clear_memo, memo_stats
     from pixeltable.api.query import Query
@@ -80,6 +81,7 @@ _HOMES = {
         "create_dir create_table drop_dir drop_table get_dir_contents get_dir_tree get_table home init list_dirs "
         "list_tables ls move"
     ),
+    "api.job": "Job job jobs",
     "api.mcp_functions": "mcp_udfs",
     "api.memo": "clear_memo memo_stats",
     "api.query": "Query",
@@ -133,6 +135,7 @@ __all__ = [
     "Image",
     "InsertableTable",
     "Int",
+    "Job",
     "Json",
     "NotFoundError",
     "PixeltableWarning",
@@ -174,6 +177,8 @@ __all__ = [
     "home",
     "init",
     "iterator",
+    "job",
+    "jobs",
     "list_dirs",
     "list_tables",
     "ls",

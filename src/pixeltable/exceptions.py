@@ -2,13 +2,13 @@
 
     Error
     ├── NotFoundError            UnknownPath UnknownVersion UnknownTable UnknownDirectory UnknownColumn UnknownIndex
-    │                            UnknownFunction
+    │                            UnknownFunction UnknownJob
     ├── AlreadyExistsError       PathTaken ColumnTaken TagTaken IndexTaken
     ├── RequestError             InvalidName InvalidPath InvalidExpression InvalidType InvalidSchema InvalidArgument
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
     │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
-    │                            UnknownMethod NotCalled NoValueYet FixedVersion
+    │                            UnknownMethod NotCalled NoValueYet FixedVersion JobCancelled
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
@@ -239,6 +239,13 @@ class UnknownPath(_Coded, NotFoundError):
         super().__init__(f"path {path!r} does not exist", hint=_hint(path, known, what="Existing"))
 
 
+class UnknownJob(_Coded, NotFoundError):
+    code = ErrorCode.ROW_NOT_FOUND
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"there is no job {job_id!r}", hint="pxt.jobs() lists those there are.")
+
+
 class UnknownVersion(_Coded, NotFoundError):
     """`asked` is what it was named by: `version 7`, `tag 'v1'`."""
 
@@ -441,6 +448,13 @@ class BeingAdded(InvalidState):
             f"{kind} {name!r} is being added by another process",
             hint="Wait until it is done; a call with if_exists='ignore' does.",
         )
+
+
+class JobCancelled(InvalidState):
+    """What a call raises that was asked to stop."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f"{title}: stopped before it was done", hint="Its work is kept: resume() goes on with it.")
 
 
 class InvalidColumn(InvalidState):

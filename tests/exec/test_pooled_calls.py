@@ -44,6 +44,7 @@ class Recording:
         self.admitted: list[tuple[str, dict[str, int]]] = []
         self.ended: Counter[tuple[str, str]] = Counter()
         self.shut: set[str] = set()
+        self.patient: set[bool] = set()
 
     def pool(self, name: str) -> "_Pool":
         return _Pool(self, name)
@@ -53,7 +54,8 @@ class _Pool:
     def __init__(self, pools: Recording, name: str) -> None:
         self._pools, self._name = pools, name
 
-    async def admit(self, estimate: Mapping[str, int]) -> Lease:
+    async def admit(self, estimate: Mapping[str, int], *, patient: bool) -> Lease:
+        self._pools.patient.add(patient)
         while self._name in self._pools.shut:  # noqa: ASYNC110  # opened by another call
             await asyncio.sleep(0.001)
         self._pools.admitted.append((self._name, dict(estimate)))
@@ -73,9 +75,14 @@ def engine() -> Iterator[Engine]:
 
 
 def computed(
-    functions: list[Function], values: list[int | None], engine: Engine, pools: Any, tally: Tally | None = None
+    functions: list[Function],
+    values: list[int | None],
+    engine: Engine,
+    pools: Any,
+    tally: Tally | None = None,
+    job: str | None = None,
 ) -> list[Column]:
-    within = replace(context(*functions), engine=engine, pools=pools, tally=tally or Tally())
+    within = replace(context(*functions), engine=engine, pools=pools, tally=tally or Tally(), job=job)
     batch = Batch(len(values))
     batch.put(X, Column(values))
     exprs = [function(X) for function in functions]
@@ -98,6 +105,12 @@ def test_each_call_is_admitted(engine: Engine, pools: Recording) -> None:
     computed([asked], [1, 2, None, 3], engine, pools)
     assert pools.admitted == [("request-rate:acme", {})] * 3
     assert pools.ended == {("request-rate:acme", "settled"): 3}
+
+
+@pytest.mark.parametrize("job", [None, "job 1"])
+def test_calls_of_a_job_are_patient(engine: Engine, pools: Recording, job: str | None) -> None:
+    computed([asked], [1, 2], engine, pools, job=job)
+    assert pools.patient == {job is not None}
 
 
 @pytest.mark.parametrize(("rows", "calls"), [(8, 2), (9, 3), (3, 1), (1, 1)])

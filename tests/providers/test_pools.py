@@ -138,6 +138,24 @@ def test_calls_are_admitted_in_the_order_in_which_they_ask() -> None:
     assert [admission.call for admission in run(make_all(pool_with({"tokens": 60_000}), calls))] == calls
 
 
+def test_calls_of_jobs_let_others_go_first_but_now_and_then() -> None:
+    async def main() -> list[str]:
+        pool, admitted = pool_with(6000), list[str]()
+        await pool.admit({})
+
+        async def call(name: str, *, patient: bool) -> None:
+            await pool.admit({}, patient=patient)
+            admitted.append(name)
+
+        jobs = [asyncio.ensure_future(call("job", patient=True)) for _ in range(6)]
+        await asyncio.sleep(0.001)
+        users = [asyncio.ensure_future(call("user", patient=False)) for _ in range(6)]
+        await asyncio.gather(*jobs, *users)
+        return admitted
+
+    assert run(main()) == ["user", "user", "user", "job", "user", "user", "user", *["job"] * 5]
+
+
 def test_cancelled_waiter_gives_its_place_to_the_next() -> None:
     async def main() -> float:
         pool = pool_with(60)

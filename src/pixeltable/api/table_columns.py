@@ -1,10 +1,11 @@
 """The columns of a table: adding, renaming, altering and dropping them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, overload
 
 from pixeltable.api.arguments import name_of, one_of
 from pixeltable.api.extension import PLANNED_METHODS, reserved_names
+from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
@@ -17,6 +18,7 @@ from pixeltable.session.column_additions import add_columns, addition_specs
 from pixeltable.session.column_changes import alter_column, rename_column
 from pixeltable.session.redefinition import recompute_redefined, redefine_column
 from pixeltable.session.tables import ColumnSpec
+from pixeltable.session.tasks import AddColumns, AddComputedColumn, AlterComputedColumn, Task
 from pixeltable.types.hints import type_from_form
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.retry import Policy, Retry
@@ -27,7 +29,13 @@ _ADDING = ("error", "ignore", "replace", "replace_force")
 class TableColumns(QueryStart):
     """Something whose columns can be changed: a table, known by its id."""
 
-    def add_column(self, *, if_exists: str = "error", **kwargs: Any) -> UpdateStatus:
+    @overload
+    def add_column(self, *, background: Literal[True], **kwargs: Any) -> Job: ...
+
+    @overload
+    def add_column(self, *, background: Literal[False] = False, **kwargs: Any) -> UpdateStatus: ...
+
+    def add_column(self, *, if_exists: str = "error", background: bool = False, **kwargs: Any) -> UpdateStatus | Job:
         """Add a column `name=spec`, with a spec as in `create_table`: a type, an expression, or a dict.
 
         Rows that are there have null in it, or its default: `add_column(n={'type': pxt.Int, 'default': 0})`. What is
@@ -42,22 +50,38 @@ class TableColumns(QueryStart):
             raise InvalidArgument(
                 "add_column() takes exactly one column", hint="Write name=spec, or use add_columns()."
             )
-        return self.add_columns(kwargs, if_exists)
+        return self._add_columns(kwargs, if_exists, background=background)
 
-    def add_columns(self, schema: Mapping[str, Any], if_exists: str = "error") -> UpdateStatus:
+    @overload
+    def add_columns(self, schema: Mapping[str, Any], if_exists: str = "error", *, background: Literal[True]) -> Job: ...
+
+    @overload
+    def add_columns(
+        self, schema: Mapping[str, Any], if_exists: str = "error", *, background: Literal[False] = False
+    ) -> UpdateStatus: ...
+
+    def add_columns(
+        self, schema: Mapping[str, Any], if_exists: str = "error", *, background: bool = False
+    ) -> UpdateStatus | Job:
         """Add columns, `{name: spec, ...}`, as `add_column` does: all of them, in one version, or none.
 
         Args:
             schema: specs as in `create_table`; an expression may refer to the columns there are.
             if_exists: with 'ignore' columns that exist are left as they are; with 'replace' they are dropped first.
+            background: return a `Job` as soon as the call is checked; the columns are there when that is done.
 
         Raises:
             AlreadyExistsError: a column exists and `if_exists` is 'error'.
             CellFailure: a cell could not be computed; the same call later computes only what is missing.
             RequestError: see `add_column`.
         """
+        return self._add_columns(schema, if_exists, background=background)
+
+    def _add_columns(self, schema: Mapping[str, Any], if_exists: str, *, background: bool) -> UpdateStatus | Job:
         specs = addition_specs(schema, reserved=self._reserved_names)
         choice = one_of("if_exists", if_exists, _ADDING)
+        if background:
+            return started(self._session, self._adding(specs, choice))
         with watched(self._session, f"Adding columns to {self._path}") as tally:
             if len(specs) == 1 and specs[0].expr is not None:
                 status = columns.add_computed_column(
@@ -68,6 +92,18 @@ class TableColumns(QueryStart):
                 status = add_columns(self._session, self._id, self._path, specs, if_exists=choice, tally=tally)
         announce(self._session, status)
         return status
+
+    def _adding(self, specs: list[ColumnSpec], if_exists: str) -> Task:
+        if len(specs) == 1 and specs[0].expr is not None:
+            new = _computed(specs[0])
+            return AddComputedColumn.of(self._id, self._path, new, on_error="abort", if_exists=if_exists)
+        return AddColumns(self._id, self._path, tuple(specs), if_exists)
+
+    @overload
+    def add_computed_column(self, *, background: Literal[True], **kwargs: Any) -> Job: ...
+
+    @overload
+    def add_computed_column(self, *, background: Literal[False] = False, **kwargs: Any) -> UpdateStatus: ...
 
     def add_computed_column(
         self,
@@ -80,14 +116,16 @@ class TableColumns(QueryStart):
         if_exists: str = "error",
         retry: Retry | None = None,
         timeout_s: float | None = None,
+        background: bool = False,
         **kwargs: Any,
-    ) -> UpdateStatus:
+    ) -> UpdateStatus | Job:
         """Add a column `name=expression`, computed for all rows there are and, from now on, for those that come.
 
         Readers and writers of the table go on meanwhile. With `stored=False` it is evaluated whenever it is read.
         With `on_error='abort'` a failing cell takes the column back; what was computed is kept, and the same call
         computes only what is missing. `retry` and `timeout_s` hold for the calls in the expression, over what their
-        functions say.
+        functions say. With `background=True` it returns a `Job` as soon as the call is checked, and the column is there
+        when that is done.
 
         Raises:
             CellFailure: a cell failed and `on_error` is 'abort'.
@@ -104,6 +142,9 @@ class TableColumns(QueryStart):
         )  # fmt: skip
         mode = one_of("on_error", on_error, ("abort", "ignore"))
         choice = one_of("if_exists", if_exists, _ADDING)
+        if background:
+            task = AddComputedColumn.of(self._id, self._path, new, on_error=mode, if_exists=choice)
+            return started(self._session, task)
         with watched(self._session, f"Computing {self._path}.{name}", by_column=print_stats) as tally:
             status = columns.add_computed_column(
                 self._session, self._id, self._path, new, on_error=mode, if_exists=choice, tally=tally
@@ -124,7 +165,15 @@ class TableColumns(QueryStart):
             if_not_exists=one_of("if_not_exists", if_not_exists, ("error", "ignore")),
         )  # fmt: skip
 
-    def alter_computed_column(self, *, recompute: bool = True, cascade: bool = True, **kwargs: Any) -> UpdateStatus:
+    @overload
+    def alter_computed_column(self, *, background: Literal[True], **kwargs: Any) -> Job: ...
+
+    @overload
+    def alter_computed_column(self, *, background: Literal[False] = False, **kwargs: Any) -> UpdateStatus: ...
+
+    def alter_computed_column(
+        self, *, recompute: bool = True, cascade: bool = True, background: bool = False, **kwargs: Any
+    ) -> UpdateStatus | Job:
         """Give a computed column another definition, `name=expression`, of a type that fits it.
 
         It keeps its name, its indexes and what depends on it; if it is computed from a later column it moves behind
@@ -136,6 +185,7 @@ class TableColumns(QueryStart):
             recompute: if False, cells stay as they are; `stale()` lists the column, and
                 `recompute_columns(stale_only=True)` computes them.
             cascade: also compute what depends on the column.
+            background: return a `Job` when the definition is in force; cells are computed by that.
 
         Raises:
             NotFoundError: there is no such column.
@@ -144,6 +194,8 @@ class TableColumns(QueryStart):
         if len(kwargs) != 1:
             raise InvalidArgument("alter_computed_column() takes exactly one column", hint="Write name=expression.")
         ((name, value),) = kwargs.items()
+        if background and recompute:
+            return started(self._session, AlterComputedColumn(self._id, self._path, name, as_expr(value), cascade))
         redefine_column(self._session, self._id, self._path, name, as_expr(value))
         if not recompute:
             return UpdateStatus()

@@ -1,9 +1,10 @@
 """The indexes of a table: adding and dropping them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 from pixeltable.api.arguments import name_of, one_of
+from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
@@ -11,6 +12,7 @@ from pixeltable.exceptions import InvalidArgument
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session import btrees, indexes
+from pixeltable.session.tasks import AddEmbeddingIndex
 from pixeltable.types.column_type import AudioType, DocumentType, ImageType, StringType, VideoType
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.function import BoundFunction, Function
@@ -23,6 +25,7 @@ _MODALITY = {
 class TableIndexes(QueryStart):
     """Something that can have indexes: a table, known by its id."""
 
+    @overload
     def add_embedding_index(
         self,
         column: str | ColumnRef,
@@ -33,13 +36,42 @@ class TableIndexes(QueryStart):
         metric: str = "cosine",
         precision: str = "fp16",
         if_exists: str = "error",
-    ) -> UpdateStatus:
+        background: Literal[True],
+    ) -> Job: ...
+
+    @overload
+    def add_embedding_index(
+        self,
+        column: str | ColumnRef,
+        *,
+        idx_name: str | None = None,
+        embedding: Any = None,
+        string_embed: Any = None,
+        metric: str = "cosine",
+        precision: str = "fp16",
+        if_exists: str = "error",
+        background: Literal[False] = False,
+    ) -> UpdateStatus: ...
+
+    def add_embedding_index(
+        self,
+        column: str | ColumnRef,
+        *,
+        idx_name: str | None = None,
+        embedding: Any = None,
+        string_embed: Any = None,
+        metric: str = "cosine",
+        precision: str = "fp16",
+        if_exists: str = "error",
+        background: bool = False,
+    ) -> UpdateStatus | Job:
         """Index a column by the vectors of its values, for `t.column.similarity(string=...)`.
 
         `embedding` or `string_embed` is a function of one text that returns a vector of fixed length, such as
         `wordllama.embed`; bind further parameters with `.using(...)`. A column of type `pxt.Array[(n,), pxt.Float]`
         needs none. `metric` is cosine, ip or l2; `precision` fp16 (at most 4000 dimensions) or fp32 (at most 2000).
-        The index is kept in step with every insert, update and delete.
+        The index is kept in step with every insert, update and delete. With `background=True` it returns a `Job` as
+        soon as the call is checked, and the index is there when that is done.
 
         Raises:
             AlreadyExistsError: the index exists and `if_exists` is 'error'.
@@ -59,6 +91,8 @@ class TableIndexes(QueryStart):
         new = indexes.NewIndex(idx_name, name, embeddings, metric, precision)
         choices = ("error", "ignore", "replace", "replace_force")
         choice = one_of("if_exists", if_exists, choices)
+        if background:
+            return started(self._session, AddEmbeddingIndex(self._id, self._path, new, choice))
         with watched(self._session, f"Indexing {self._path}.{name}") as tally:
             status = indexes.add_index(self._session, self._id, self._path, new, if_exists=choice, tally=tally)
         announce(self._session, status)

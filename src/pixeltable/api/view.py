@@ -1,8 +1,9 @@
 """`View` and `create_view`: tables whose rows are those of another, or are made of them."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 from pixeltable.api.arguments import one_of
+from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query import Query, clauses_of
 from pixeltable.api.table import RESERVED_NAMES, Table
@@ -18,6 +19,7 @@ from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.current import current_session
 from pixeltable.session.session import Session
 from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
+from pixeltable.session.tasks import CreateView
 from pixeltable.udfs.iterators import IteratorCall
 
 
@@ -30,6 +32,7 @@ def handle_of(session: Session, record: TableRecord) -> Table:
     return Table(session, record) if record.view is None else View(session, record)
 
 
+@overload
 def create_view(
     path: str,
     base: Table | Query,
@@ -40,7 +43,37 @@ def create_view(
     custom_metadata: Any = None,
     media_validation: str = "on_write",
     if_exists: str = "error",
-) -> Table:
+    background: Literal[True],
+) -> Job: ...
+
+
+@overload
+def create_view(
+    path: str,
+    base: Table | Query,
+    *,
+    additional_columns: dict[str, Any] | None = None,
+    iterator: IteratorCall | None = None,
+    comment: str | None = None,
+    custom_metadata: Any = None,
+    media_validation: str = "on_write",
+    if_exists: str = "error",
+    background: Literal[False] = False,
+) -> Table: ...
+
+
+def create_view(
+    path: str,
+    base: Table | Query,
+    *,
+    additional_columns: dict[str, Any] | None = None,
+    iterator: IteratorCall | None = None,
+    comment: str | None = None,
+    custom_metadata: Any = None,
+    media_validation: str = "on_write",
+    if_exists: str = "error",
+    background: bool = False,
+) -> Table | Job:
     """Create a view: the rows of a table, or those that a query keeps, with further columns of its own.
 
     With an `iterator` it has several rows for one of its base, or none: the items that the iterator yields, in their
@@ -56,6 +89,7 @@ def create_view(
         additional_columns: as the schema of a table; columns that are not computed have to be nullable.
         iterator: a call of a function declared with `@pxt.iterator`, over columns of the base.
         if_exists: 'error', 'ignore' (return the view that is there), 'replace' or 'replace_force' (drop it first).
+        background: return a `Job` as soon as the view is known to be possible; it is there when that is done.
 
     Raises:
         AlreadyExistsError: the path is taken.
@@ -84,8 +118,10 @@ def create_view(
         check_column_name(column, reserved=RESERVED_NAMES)
     new = views.NewView(parse_path(path), spec.table, name, spec.where, spec.select, explode, outputs, specs, options)
     choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
+    if background:
+        return started(session, CreateView.of(new, if_exists=choice))
     with watched(session, f"Creating view {path}") as tally:
-        return handle_of(session, views.create_view(session, new, if_exists=choice, tally=tally))
+        return handle_of(session, views.create_view(session, new, if_exists=choice, tally=tally)[0])
 
 
 def _check_clauses(spec: QuerySpec) -> None:

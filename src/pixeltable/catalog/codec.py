@@ -54,13 +54,14 @@ def encode_column(column: ColumnRecord) -> dict[str, Any]:
         "version_added": column.version_added,
         "comment": column.comment,
         "custom_metadata": column.custom_metadata,
-        "policy": column.policy and _encode_policy(column.policy),
+        "policy": column.policy and encode_policy(column.policy),
         "default": None if column.default is None else codec.encode(column.default),
         "redefined": column.redefined,
     }
 
 
-def _encode_policy(policy: Policy) -> dict[str, Any]:
+def encode_policy(policy: Policy) -> dict[str, Any]:
+    """The policy as JSON-ready data."""
     retry = policy.retry and {
         "on": [_encode_class(kind) for kind in policy.retry.on],
         "times": policy.retry.times,
@@ -177,13 +178,14 @@ def decode_table(
 def decode_column(data: dict[str, Any]) -> ColumnRecord:
     """The record that `encode_column` described."""
     expr = codec.decode(data["expr"]) if data["expr"] else None
-    policy = _decode_policy(data["policy"]) if data.get("policy") else None
+    policy = decode_policy(data["policy"]) if data.get("policy") else None
     default = codec.decode(data["default"]) if data.get("default") else None
     found = {"type": decode_type(data["type"]), "expr": expr, "policy": policy, "default": default}
     return ColumnRecord(**{**data, **found})
 
 
-def _decode_policy(data: dict[str, Any]) -> Policy:
+def decode_policy(data: dict[str, Any]) -> Policy:
+    """The policy that `encode_policy` described."""
     retry = None
     if data["retry"]:
         kinds = [_found_class(path) for path in data["retry"]["on"]]

@@ -62,9 +62,53 @@ def delete_job(connection: Connection, job_id: int) -> None:
 def jobs_of(connection: Connection, table_id: int) -> list[JobRecord]:
     """The jobs of a table."""
     rows = connection.execute(
-        "SELECT id, table_id, status, op, record FROM pixeltable.jobs WHERE table_id = %s ORDER BY id", (table_id,)
+        "SELECT id, table_id, status, op, record FROM pixeltable.jobs WHERE table_id = %s AND kind <> %s ORDER BY id",
+        (table_id, _VIEW),
     ).fetchall()
     return [_decode(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewJob:
+    """The making of a view: the operation `op` gives it what its base had in rows `below` a certain one.
+
+    It has got those up to `after`, and `inserted` rows of its own from them.
+    """
+
+    view_id: int
+    op: int
+    below: int
+    after: int = -1
+    inserted: int = 0
+
+
+_VIEW = "view"
+
+
+def insert_view_job(connection: Connection, job: ViewJob, *, name: str) -> None:
+    """Record that a view is being made."""
+    connection.execute(
+        "INSERT INTO pixeltable.jobs (id, table_id, kind, target, status, op, record) "
+        "VALUES (%s, %s, %s, %s, 'running', %s, %s)",
+        (job.view_id, job.view_id, _VIEW, name, job.op, jsonb({"below": job.below, "after": -1, "inserted": 0})),
+    )
+
+
+def advance_view_job(connection: Connection, view_id: int, *, after: int, inserted: int) -> None:
+    """Record up to which row of its base a view has got its own, and that it has so many more."""
+    connection.execute(
+        "UPDATE pixeltable.jobs SET record = jsonb_build_object('below', record -> 'below', 'after', %s::bigint, "
+        "'inserted', (record ->> 'inserted')::bigint + %s) WHERE id = %s",
+        (after, inserted, view_id),
+    )
+
+
+def view_job(connection: Connection, view_id: int) -> ViewJob | None:
+    """The making of a view; None if that is done."""
+    row = connection.execute(
+        "SELECT id, op, record FROM pixeltable.jobs WHERE id = %s AND kind = %s", (view_id, _VIEW)
+    ).fetchone()
+    return None if row is None else ViewJob(row[0], row[1], **row[2])
 
 
 def _encode(job: JobRecord) -> dict[str, Any]:

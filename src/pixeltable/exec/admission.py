@@ -31,8 +31,9 @@ def _rule(hook: Callable[..., Any] | None, calling: Calling) -> _Rule | None:
 class Admission:
     """Finds the pool of each call of one function, and waits there."""
 
-    def __init__(self, calling: Calling, pools: Pools) -> None:
+    def __init__(self, calling: Calling, pools: Pools, *, patient: bool) -> None:
         self._pools = pools
+        self._patient = patient
         self._name = calling.function.options.resource_pool
         self._pool_rule = _rule(calling.function.pool_rule, calling)
         self._estimate_rule = _rule(calling.function.estimate_rule, calling)
@@ -41,7 +42,7 @@ class Admission:
         """Leave for a call with these arguments, when it is its turn."""
         name = self._name if self._pool_rule is None else self._pool_rule.answer(given)
         estimate: Mapping[str, int] = {} if self._estimate_rule is None else self._estimate_rule.answer(given)
-        return await self._pools.pool(str(name)).admit(estimate)
+        return await self._pools.pool(str(name)).admit(estimate, patient=self._patient)
 
 
 def is_pooled(calling: Calling) -> bool:

@@ -89,14 +89,15 @@ class _Caller:
 def _caller(invocation: Invocation, context: Context) -> _Caller:
     function = invocation.function
     options = function.options
-    pooled = is_pooled(invocation.calling)
+    pooled, patient = is_pooled(invocation.calling), context.job is not None
+    pools = context.pools if pooled else None
     return _Caller(
         name=function.name,
-        gate=context.engine.gate(function.spec.path, pooled=pooled),
+        gate=context.engine.gate(function.spec.path, pooled=pooled, patient=patient),
         retry=context.policy.retry or options.retry or (PROVIDER_RETRY if pooled else None),
         timeout_s=context.policy.timeout_s or options.timeout_s,
         counted=options.memo or pooled,
-        admission=Admission(invocation.calling, context.pools) if pooled and context.pools is not None else None,
+        admission=None if pools is None else Admission(invocation.calling, pools, patient=patient),
         context=context,
     )
 

@@ -25,7 +25,7 @@ class Engine:
         self.threads = Threads()
         self.workers = Workers()
         self.watcher = Watcher()
-        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._gates: dict[tuple[str, bool], asyncio.Semaphore] = {}
         self._batch_limits: dict[str, int] = {}
         self._row_costs_s: dict[str, float] = {}
 
@@ -36,11 +36,14 @@ class Engine:
         self.threads.close()
         self.workers.close()
 
-    def gate(self, path: str, *, pooled: bool) -> "asyncio.Semaphore":
-        """What bounds the calls of one async function that are under way, in all operations together."""
-        found = self._gates.get(path)
+    def gate(self, path: str, *, pooled: bool, patient: bool) -> "asyncio.Semaphore":
+        """What bounds the calls of one async function that are under way, in all operations together.
+
+        Jobs, which are `patient`, have bounds of their own, so that others need not wait behind them.
+        """
+        found = self._gates.get((path, patient))
         if found is None:
-            found = self._gates[path] = asyncio.Semaphore(POOLED_CALLS if pooled else CONCURRENT_CALLS)
+            found = self._gates[path, patient] = asyncio.Semaphore(POOLED_CALLS if pooled else CONCURRENT_CALLS)
         return found
 
     def batch_limit(self, path: str, declared: int) -> int:

@@ -20,11 +20,15 @@ from pixeltable.exec.calls import Invocation, Line, Values, place, prepare
 from pixeltable.exec.context import Context
 from pixeltable.exec.evaluate import Inputs, column_of, evaluate, inputs_of, spread
 from pixeltable.exec.event_loop import result_of
+from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 
 _ROWS_UNDER_WAY = 8192
 _BYTES_UNDER_WAY = 128 * 2**20
+_LOOK_S = 0.2
+"""How often it is looked whether the operation is to stop, while nothing arrives."""
+
 _BATCHES_UNDER_WAY = 256
 """Each can take a thread, which waits for its calls."""
 
@@ -89,10 +93,11 @@ def evaluate_batches(
     goals = [goal.counted for goal in goals]
     try:
         if run_elsewhere(goals):
-            yield from _Scheduler(_steps(goals), salvage).run(source)
+            yield from _Scheduler(_steps(goals), salvage, goals[0].context.tally.operation).run(source)
             return
         for batch in source:
             for goal in goals:
+                goal.context.tally.operation.check()
                 _evaluate_goal(batch, goal)
             yield batch
     finally:
@@ -287,8 +292,9 @@ class _Arrival:
 class _Scheduler:
     """Keeps as many batches under way as bounds allow; the oldest one comes first."""
 
-    def __init__(self, steps: Sequence[_Step], salvage: Callable[[Batch], object] | None) -> None:
+    def __init__(self, steps: Sequence[_Step], salvage: Callable[[Batch], object] | None, tally: Tally) -> None:
         self._steps = steps
+        self._tally = tally
         self._salvage = salvage
         self._runs: deque[_Run] = deque()
         self._turns = itertools.count()
@@ -332,8 +338,13 @@ class _Scheduler:
             if run.work():
                 run.start_calls()
                 return
-        if wait and self._runs and not self._runs[0].is_done:
-            self._take(self._arrivals.get())
+        while wait and self._runs and not self._runs[0].is_done:
+            self._tally.check()
+            try:
+                self._take(self._arrivals.get(timeout=_LOOK_S))
+            except queue.Empty:
+                continue
+            return
 
     def _take_arrivals(self) -> None:
         while True:

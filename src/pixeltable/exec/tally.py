@@ -1,9 +1,11 @@
-"""`Tally`: what an operation did so far, counted while it runs, for its receipt and for whoever shows progress."""
+"""`Tally`: what an operation did so far, counted while it runs: for its receipt, for whoever shows it or stops it."""
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from pixeltable.exceptions import JobCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,12 @@ class Tally:
         self.parts: dict[str, Part] | None = None
         """The shares of columns by name, where they are wanted: then an empty dict is put here at the beginning."""
 
+        self.stopping: str | None = None
+        """What it is called, once it was asked to stop."""
+
+        self.on_prepared: Callable[[], object] | None = None
+        """Called when everything that can be wrong with the call is checked, and its rows are what takes long."""
+
         self.count_total: Callable[[], int | None] | None = None
         """Finds that out where it has a price; called at most once, in another thread, if the operation lasts."""
 
@@ -69,6 +77,20 @@ class Tally:
         with self._lock:
             self._rows += rows
             self._failed += failed
+
+    def prepared(self) -> None:
+        """Say that the operation has begun for good."""
+        if self.on_prepared is not None:
+            self.on_prepared()
+
+    def check(self) -> None:
+        """Look whether the operation is to stop.
+
+        Raises:
+            JobCancelled: it is.
+        """
+        if self.stopping is not None:
+            raise JobCancelled(self.stopping)
 
     def part(self, name: str) -> "Tally":
         """The share of the column `name`, where shares are wanted; what is counted there counts here too."""

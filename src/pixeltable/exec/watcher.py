@@ -187,7 +187,7 @@ class _Show:
         """Show these operations, and tell the others that they are gone."""
         begun = [watch for watch in watches if watch not in self._shown]
         for watch in begun:
-            _count_total(watch.tally)
+            count_total(watch.tally)
         if (watches or self._shown) and not self._is_broken:
             try:
                 self._show(watches)
@@ -210,7 +210,7 @@ class _Show:
             self._display = None  # the next one is made for the streams there are by then
 
 
-def _count_total(tally: Tally) -> None:
+def count_total(tally: Tally) -> None:
     """Have the rows counted that there are to do, if nobody knows: in another thread, since that may take long."""
     count = tally.count_total
     if tally.total is not None or count is None:

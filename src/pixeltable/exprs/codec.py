@@ -62,6 +62,16 @@ def decode(data: dict[str, Any]) -> Expr:
     return found
 
 
+def encode_value(value: Any) -> dict[str, Any]:
+    """As `encode`, of a value that a node could hold: a scalar, a record, a type, a list of these."""
+    return {"format": FORMAT, "value": _encode(value)}
+
+
+def decode_value(data: dict[str, Any]) -> Any:
+    """The value that `encode_value` described."""
+    return _decode(data["value"])
+
+
 def fingerprint(node: Expr) -> str:
     """A hash that is equal for nodes built alike, in every process and on every machine."""
     return hashlib.sha256(json.dumps(_encode(node), sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,6 @@
 """Resource pools: calls wait here for their turn, so that a provider's limits hold. For one event loop at a time."""
 
 import logging
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from pixeltable.providers.quota import Quota
 from pixeltable.providers.rates import Rates
 from pixeltable.providers.sections import RESOURCES
 from pixeltable.providers.sharing import Sharing
+from pixeltable.providers.waiting import Waiting
 from pixeltable.telemetry import log
 from pixeltable.udfs.report import CallReport
 
@@ -59,7 +59,7 @@ class _Waiter:
 
 
 class Pool:
-    """Calls under the same limits. They are admitted in the order in which they ask, evenly spaced.
+    """Calls under the same limits, admitted evenly spaced, in the order in which they ask; jobs let others go first.
 
     All methods are for the thread of the event loop.
     """
@@ -76,12 +76,14 @@ class Pool:
         self._answered = False
         self.under_way = 0
         """Calls that were admitted and have not ended."""
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: Waiting[_Waiter] = Waiting()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def admit(self, estimate: Mapping[str, int]) -> "Lease":
+    async def admit(self, estimate: Mapping[str, int], *, patient: bool = False) -> "Lease":
         """Wait for a turn. `estimate` says what the call will take: "tokens", ...; "requests" is 1 unless given.
+
+        Who is `patient`, since nobody waits for the call, lets others go first.
 
         A caller that is cancelled while it waits takes nothing with it. Every lease has to be ended, by `settle` or
         `fail`, also when the call is cancelled.
@@ -92,7 +94,7 @@ class Pool:
         if not self._waiting and self._ready_at(estimate, loop.time()) <= loop.time() + _TICK_S:
             return self._take(estimate, loop.time())
         waiter = _Waiter(loop.create_future(), estimate)
-        self._waiting.append(waiter)
+        self._waiting.put(waiter, patient=patient)
         self._pump()
         try:
             return await waiter.future
@@ -121,9 +123,9 @@ class Pool:
             self._timer.cancel()
             self._timer = None
         while self._waiting:
-            waiter = self._waiting[0]
+            waiter = self._waiting.first()
             if waiter.future.done():  # cancelled
-                self._waiting.popleft()
+                self._waiting.take()
                 continue
             now = self._loop.time()
             at = self._ready_at(waiter.estimate, now)
@@ -131,7 +133,7 @@ class Pool:
                 if at != float("inf"):
                     self._timer = self._loop.call_at(at, self._pump)
                 return
-            self._waiting.popleft()
+            self._waiting.take()
             waiter.future.set_result(self._take(waiter.estimate, now))
 
     def _ready_at(self, estimate: Mapping[str, int], now: float) -> float:

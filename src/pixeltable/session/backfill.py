@@ -79,6 +79,7 @@ class _Filling:
 
     def run(self, begun: Begun) -> Filled:
         """Fill what is missing."""
+        self._tally.prepared()
         filled = Filled(begun.rows, begun.failed)
         self._computed.extend(begun.parts)
         self._heads.update(part.page.head for part in begun.parts)

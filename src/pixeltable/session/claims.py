@@ -1,4 +1,4 @@
-"""Claims: who is at work on something new tells others so, by its id, for as long as the connection lives."""
+"""Claims: who is at work on something tells others so, by its id, for as long as the connection lives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +14,29 @@ _SPACE = 1_667_522_925
 @contextmanager
 def claimed_id(session: Session) -> Iterator[tuple[Connection, int]]:
     """A new id, and the connection that claims it; if this process dies, the database lets go of the claim."""
-    connection = session.database.dedicated()
+    connection, claimed = claim_new_id(session)
     try:
-        (claimed,) = store.new_ids(connection, 1)
-        connection.execute("SELECT pg_advisory_lock(%s, %s)", (_SPACE, claimed))
         yield connection, claimed
     finally:
         session.database.release(connection)
+
+
+def claim_new_id(session: Session) -> tuple[Connection, int]:
+    """As `claimed_id`, for who gives back the connection in another place."""
+    connection = session.database.dedicated()
+    try:
+        (claimed,) = store.new_ids(connection, 1)
+        claim(connection, claimed)
+    except BaseException:
+        session.database.release(connection)
+        raise
+    return connection, claimed
+
+
+def claim(connection: Connection, claimed: int) -> bool:
+    """Claim an id by a dedicated connection; False if another one has claimed it."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_SPACE, claimed)).fetchone()
+    return bool(row and row[0])
 
 
 def is_unclaimed(connection: Connection, claimed: int) -> bool:

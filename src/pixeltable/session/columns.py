@@ -19,6 +19,7 @@ from pixeltable.exceptions import (
     InvalidExpression,
     InvalidSchema,
     InvalidState,
+    JobCancelled,
     Unsupported,
 )
 from pixeltable.exec.tally import Tally
@@ -101,6 +102,8 @@ def _add(
 def _try_at_once(
     session: Session, table: TableRecord, new: NewColumn, *, abort: bool, tally: Tally
 ) -> Filled | Begun | None:
+    if tally.on_prepared is not None:
+        return None  # somebody waits for the call to be beyond that
     if not new.stored or any(column.name.lower() == new.name.lower() for column in table.columns):
         return None
     try:
@@ -138,7 +141,7 @@ def _run(session: Session, job: JobRecord, name: str, begun: Begun | None, *, ab
             change = f"Added: {column.name}"
             if finish(session, job, name, change=change, filled=total, ready=in_service, stamp=stamp):
                 return total
-    except (CellFailure, ConstraintViolation, KeyboardInterrupt):
+    except (CellFailure, ConstraintViolation, JobCancelled, KeyboardInterrupt):
         withdraw(session, job, name, without=lambda table: without_unfinished(table, column.id))
         raise
 

@@ -11,7 +11,7 @@ from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, T
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import BeingAdded, IndexTaken, InvalidArgument, InvalidState, UnknownIndex, Unsupported
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, record
 from pixeltable.index import vectors
 from pixeltable.session.backfill import fill
 from pixeltable.session.btrees import drop_btree, free_name
@@ -30,6 +30,7 @@ from pixeltable.types.column_type import ArrayType
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class NewIndex:
     """An index to add; `embeddings` maps a modality to an expression over the column, empty for an Array column."""

@@ -91,6 +91,9 @@ class Session:
         self.last_page: Any = None
         """What `pages` keeps for the next column that is added."""
 
+        self.runs: dict[int, Any] = {}
+        """What `background` has under way, by the id of the job."""
+
         self.pasts: dict[tuple[int, int], Any] = {}
         """What `past` keeps of versions that were read."""
 
@@ -135,11 +138,14 @@ class Session:
         self._lock = threading.Lock()
         self.database.after_fork()
         self.memo.after_fork()
+        self.runs = {}
         self.in_flight = InFlight()  # the parent's calls go on there
         self.context = self._new_context()
 
     def close(self) -> None:
         """Give up the connections; the last process to leave stops an embedded server."""
+        for run in list(self.runs.values()):
+            run.leave()
         if self.context.clients is not None:
             self.context.engine.close(last=self.context.clients.close)
         self.database.close()

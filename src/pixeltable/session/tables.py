@@ -17,7 +17,7 @@ from pixeltable.exceptions import (
     UnknownPath,
     Unsupported,
 )
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, record
 from pixeltable.exprs.leaves import as_expr
 from pixeltable.ids import Path, check_column_name
 from pixeltable.plan.bind import refuse_aggregates
@@ -38,6 +38,7 @@ _SPEC_KEYS = {
 }  # fmt: skip
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
     """A column as a schema declares it, checked."""
@@ -52,6 +53,7 @@ class ColumnSpec:
     custom_metadata: Any = None
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class TableOptions:
     """What a table has beside its columns."""

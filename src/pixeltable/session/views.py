@@ -1,24 +1,28 @@
 """Making views: one short transaction registers them, one ends it; in between their rows come page by page."""
 
+import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from pixeltable.catalog import store
+from pixeltable.catalog.jobs import ViewJob, advance_view_job, delete_job, insert_view_job, view_job
 from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import InvalidSchema, InvalidState, PathTaken, SchemaChanged, Unsupported
+from pixeltable.exceptions import InvalidSchema, InvalidState, JobCancelled, PathTaken, SchemaChanged, Unsupported
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path
 from pixeltable.plan.bind import bind, bind_predicate
-from pixeltable.session.claims import claimed_id, is_unclaimed
+from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
+from pixeltable.session.columns import same_definition
 from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.heads import Head, lock_head, read_head
+from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
@@ -38,6 +42,7 @@ from pixeltable.storage.writes import (
     next_op,
 )
 from pixeltable.types.column_type import ColumnType, IntType
+from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _FIRST_PAGE = 256
 
@@ -60,45 +65,53 @@ class NewView:
     options: TableOptions
 
 
-def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally) -> TableRecord:
+def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally) -> tuple[TableRecord, UpdateStatus]:
     """Make a view and its rows; readers and writers of the base go on meanwhile.
+
+    If it is stopped, or its process dies, the same call goes on with it.
 
     Raises:
         PathTaken, UnknownDirectory, InvalidSchema, Unsupported: see `pxt.create_view`.
         CellFailure, InvalidExpression: the filter, or what is exploded, failed in a row; there is no view then.
     """
-    with claimed_id(session) as (_, view_id):
+    start = time.perf_counter()
+    with claimed_id(session) as (owner, claimed):
         registered = session.change_schema(
-            lambda connection, catalog: _register(session, connection, catalog, new, view_id, if_exists=if_exists)
+            lambda connection, catalog: _register(session, connection, catalog, new, claimed, if_exists=if_exists)
         )
-        if registered.table.id != view_id:
-            return registered.table
+        job = registered.job
+        if job is None:
+            return registered.table, receipt(tally, start)
+        if job.view_id != claimed and not claim(owner, job.view_id):
+            raise _being_made(registered.table)
         try:
-            inserted = _fill(session, registered, tally)
-            session.change_schema(lambda connection, catalog: _finish(connection, catalog, view_id, new, inserted))
+            tally.prepared()
+            inserted = _fill(session, registered.table, job, tally)
+        except (JobCancelled, KeyboardInterrupt):
+            raise  # what it has is kept
         except BaseException:
-            session.change_schema(lambda connection, catalog: _withdraw(connection, catalog, view_id))
+            session.change_schema(lambda connection, catalog: _withdraw(connection, catalog, job.view_id))
             raise
-    view = session.table(view_id, str(new.path))
+        session.change_schema(lambda connection, catalog: _finish(connection, catalog, job.view_id, new))
+    view = session.table(job.view_id, str(new.path))
     look_after(session, view)
-    return view
+    return view, receipt(tally, start, RowCountStats(ins_rows=inserted))
 
 
 @dataclass(frozen=True, slots=True)
 class _Registered:
-    """A view without rows, those of its base that it has to get, and the operation that is to write them."""
+    """A view, and what is left to do for it."""
 
     table: TableRecord
-    below: int = 0
-    op: int = 0
+    job: ViewJob | None = None
 
 
 def _register(
     session: Session, connection: Connection, catalog: Catalog, new: NewView, view_id: int, *, if_exists: str
 ) -> _Registered:
-    existing = _existing(connection, catalog, new.path, if_exists)
+    existing = _existing(connection, catalog, new, if_exists)
     if existing is not None:
-        return _Registered(existing)
+        return _Registered(existing, view_job(connection, existing.id))
     base = catalog.table(new.base, name=new.base_name)
     if base.view is not None and base.view.status == "filling":
         raise InvalidState(f"view {base.path!r} is still being made", hint="Wait until it is done.")
@@ -126,11 +139,17 @@ def _register(
     for table in base.lineage:  # whoever inserts into them has to plan with this view from now on
         store.save_schema(connection, table)
     (below,) = new_rows(connection, 1)
-    return _Registered(view, below, op)
+    job = ViewJob(view_id, op, below)
+    insert_view_job(connection, job, name=view.name)
+    return _Registered(view, job)
 
 
-def _existing(connection: Connection, catalog: Catalog, path: Path, if_exists: str) -> TableRecord | None:
-    """The view that is there and stays; one that is to be replaced, or that a process died over, is dropped."""
+def _existing(connection: Connection, catalog: Catalog, new: NewView, if_exists: str) -> TableRecord | None:
+    """The view that is there and stays, or is gone on with; one that is to be replaced is dropped.
+
+    So is one that was left unfinished and had another definition.
+    """
+    path = new.path
     found = catalog.find_table(path)
     if found is None:
         if catalog.kind_at(path) is not None:
@@ -140,13 +159,32 @@ def _existing(connection: Connection, catalog: Catalog, path: Path, if_exists: s
         raise PathTaken(str(path), kind="table")
     if found.view.status == "filling":
         if not is_unclaimed(connection, found.id):
-            raise InvalidState(f"view {found.path!r} is being made by another process", hint="Wait until it is done.")
+            raise _being_made(found)
+        if _is_alike(found, new):
+            return found
     elif if_exists == "error":
         raise PathTaken(str(path), kind="view")
     elif if_exists == "ignore":
         return found
     drop_record(connection, catalog, found, force=if_exists == "replace_force")
     return None
+
+
+def _being_made(view: TableRecord) -> InvalidState:
+    return InvalidState(f"view {view.path!r} is being made by another process", hint="Wait until it is done.")
+
+
+def _is_alike(found: TableRecord, new: NewView) -> bool:
+    """Whether an unfinished view is what the call makes; a mended function counts as the same."""
+    view, base = found.view, found.base
+    if view is None or base is None or view.base != new.base or view.inherits != (new.items is None):
+        return False
+    columns = _columns(new, base, 0, itertools.count(1))
+    if [(c.name, c.type, c.heap is None) for c in columns] != [(c.name, c.type, c.heap is None) for c in found.columns]:
+        return False
+    pairs = [(view.where, new.where), (view.explode, new.explode)]
+    pairs += [(known.expr, column.expr) for known, column in zip(found.columns, columns, strict=True)]
+    return all((a is None) == (b is None) and (a is None or b is None or same_definition(a, b)) for a, b in pairs)
 
 
 def _column_count(new: NewView) -> int:
@@ -186,15 +224,17 @@ def _columns(new: NewView, base: TableRecord, heap: int, ids: Iterator[int]) -> 
     return tuple(columns)
 
 
-def _fill(session: Session, registered: _Registered, tally: Tally) -> int:
+def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally) -> int:
     """Give a view the rows that its base had when it was registered; how many it has got."""
     pace = Pace(session.settings.batch_size, first=_FIRST_PAGE)
-    after, inserted, tries = -1, 0, 0
+    after, inserted, tries = job.after, 0, 0
+    tally.count_total = partial(_rows_to_look_at, session, registered, job)
     pace.begin()
     while True:
-        view = session.table(registered.table.id, registered.table.path)
+        tally.check()
+        view = session.table(registered.id, registered.path)
         try:
-            last, number, looked_at = _fill_page(session, view, registered, tally, after=after, limit=pace.size)
+            last, number, looked_at = _fill_page(session, view, job, tally, after=after, limit=pace.size)
         except SchemaChanged:
             session.refresh()
             continue
@@ -205,11 +245,19 @@ def _fill(session: Session, registered: _Registered, tally: Tally) -> int:
         if last is None:
             return inserted
         pace.done(looked_at)
+        tally.advance(looked_at)
         after, inserted, tries = last, inserted + number, 0
 
 
+def _rows_to_look_at(session: Session, view: TableRecord, job: ViewJob) -> int:
+    assert view.base is not None
+    statement = f"SELECT count(*) FROM {view.base.row_heap.current} WHERE row > %s AND row < %s"
+    found = session.database.read(lambda c: c.execute(statement, (job.after, job.below)).fetchone())
+    return int(found[0]) if found else 0
+
+
 def _fill_page(
-    session: Session, view: TableRecord, registered: _Registered, tally: Tally, *, after: int, limit: int
+    session: Session, view: TableRecord, job: ViewJob, tally: Tally, *, after: int, limit: int
 ) -> tuple[int | None, int, int]:
     """The last row of the base that was looked at, None if there was none; how many rows the view got, of how many."""
     base = view.base
@@ -219,16 +267,16 @@ def _fill_page(
     inputs = [base.ref(column) for column in base.known_columns if column.id in made_of]
     heads = _heads(session, view)
     found = matching_rows(session, base, inputs, where=view.view.where, after=after, limit=limit)
-    if found.last is None or (found.rows and found.rows[0] >= registered.below):
+    if found.last is None or (found.rows and found.rows[0] >= job.below):
         return None, 0, 0
-    last = found.last if found.last < registered.below else registered.below
-    kept = {row for row in found.rows if row < registered.below}
+    last = found.last if found.last < job.below else job.below
+    kept = {row for row in found.rows if row < job.below}
     if heads[0].version:  # somebody has written into the view
         kept = _not_there_yet(session, view, kept)
     places = [place for place, row in enumerate(found.rows) if row in kept]
     if places:
         derivation = derivation_of(view, session.context.counting(tally), abort=False)
-        number = _append(session, registered, derivation, found, places, heads)
+        number = _append(session, replace(job, after=last), derivation, found, places, heads)
     else:
         number = 0
     return last, number, max(1, len(found.rows))
@@ -236,7 +284,7 @@ def _fill_page(
 
 def _append(
     session: Session,
-    registered: _Registered,
+    job: ViewJob,
     derivation: Derivation,
     found: FoundRows,
     places: Sequence[int],
@@ -257,9 +305,11 @@ def _append(
             now = [lock_head(connection, table) for table in reversed(view.lineage)]
             if now[::-1] != list(heads):
                 expect_as_seen(connection, target, seen, rows)
-            return append_to_view(connection, target, piece, rows, op=registered.op)
+            inserted = append_to_view(connection, target, piece, rows, op=job.op)
+            advance_view_job(connection, job.view_id, after=job.after, inserted=inserted)
+        return inserted
 
-    return session.database.attempt(append, recall=partial(appended, view=target, rows=rows, op=registered.op))
+    return session.database.attempt(append, recall=partial(appended, view=target, rows=rows, op=job.op))
 
 
 def _heads(session: Session, view: TableRecord) -> list[Head]:
@@ -278,12 +328,16 @@ def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -
     return set(rows) - {row for (row,) in present}
 
 
-def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView, inserted: int) -> None:
+def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView) -> None:
     view = catalog.table(view_id, name=str(new.path))
+    job = view_job(connection, view_id)
     assert view.view is not None
+    if job is None:
+        return
     ready = replace(view, view=replace(view.view, status="ready"))
     store.save_schema(connection, ready)
-    store.restate_first_version(connection, ready, inserts=inserted)
+    store.restate_first_version(connection, ready, inserts=job.inserted)
+    delete_job(connection, view_id)
 
 
 def _withdraw(connection: Connection, catalog: Catalog, view_id: int) -> None:

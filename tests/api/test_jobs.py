@@ -1,0 +1,232 @@
+"""Jobs: backfills in the background, seen by every process, stopped and gone on with."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypedDict
+
+import pytest
+
+import pixeltable as pxt
+from pixeltable.exceptions import UnknownJob
+
+CALLS: list[int] = []
+GATE = threading.Event()
+ENTERED = threading.Event()
+BROKEN: set[int] = set()
+ROWS = 1_000
+"""More than are computed in one go."""
+
+
+@pytest.fixture(autouse=True)
+def gate() -> Iterator[None]:
+    CALLS.clear()
+    BROKEN.clear()
+    GATE.clear()
+    ENTERED.clear()
+    yield
+    GATE.set()
+
+
+@pxt.udf
+def gated(n: int) -> int:
+    """Waits for the gate at row 5 and those after it."""
+    if n >= 5:
+        ENTERED.set()
+        assert GATE.wait(30)
+    if n in BROKEN:
+        raise ValueError(f"{n} is broken")
+    CALLS.append(n)
+    return n * 10
+
+
+@pxt.udf
+def embed(n: int) -> pxt.Array[(2,), pxt.Float]:
+    return [float(gated.body(n)), 1.0]
+
+
+@pxt.udf
+def embed_text(text: str) -> pxt.Array[(2,), pxt.Float]:
+    return [float(gated.body(int(text))), 1.0]
+
+
+class Twin(TypedDict):
+    value: int
+
+
+@pxt.iterator
+def twins(n: int) -> Iterator[Twin]:
+    value = gated.body(n)
+    yield from ({"value": value}, {"value": value + 1})
+
+
+@pytest.fixture
+def t(ns: str) -> pxt.Table:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String})
+    t.insert({"n": n, "s": str(n)} for n in range(ROWS))
+    return t
+
+
+STARTS: dict[str, Callable[[pxt.Table, str], pxt.Job]] = {
+    "column": lambda t, _: t.add_computed_column(g=gated(t.n), background=True),
+    "columns": lambda t, _: t.add_columns({"g": gated(t.n), "note": pxt.String | None}, background=True),
+    "index": lambda t, _: t.add_embedding_index("s", string_embed=embed_text, background=True),
+    "view": lambda t, ns: pxt.create_view(
+        f"{ns}/v", t.where(t.n >= 0), additional_columns={"g": gated(t.n)}, background=True
+    ),
+    "exploded view": lambda t, ns: pxt.create_view(f"{ns}/v", t, iterator=twins(t.n), background=True),
+}
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_what_is_added_is_there_when_the_job_is_done(ns: str, t: pxt.Table, start) -> None:
+    job = start(t, ns)
+    assert ENTERED.wait(30)
+    assert job.status == "running"
+    assert t.columns() == ["n", "s"]
+    t.insert(n=2, s="2")  # while it runs
+    GATE.set()
+    assert job.result().num_excs == 0
+    assert job.status == "done"
+    assert job.progress.done >= ROWS
+    assert sorted(set(CALLS)) == list(range(ROWS))
+    assert len(CALLS) == ROWS + 1
+
+
+def test_rows_that_come_meanwhile_get_the_cell(t: pxt.Table) -> None:
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert ENTERED.wait(30)
+    t.insert(n=3, s="late")
+    GATE.set()
+    assert job.wait() == "done"
+    assert t.select(t.n, t.g).collect()["g"] == [*(n * 10 for n in range(ROWS)), 30]
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_a_job_that_was_stopped_goes_on_where_it_was(ns: str, t: pxt.Table, start) -> None:
+    job = start(t, ns)
+    assert ENTERED.wait(30)
+    job.cancel()
+    GATE.set()
+    assert job.wait() == "cancelled"
+    assert t.columns() == ["n", "s"]
+    with pytest.raises(pxt.RequestError, match="stopped before it was done"):
+        job.result()
+    job.resume()
+    assert job.wait() == "done"
+    assert sorted(set(CALLS)) == list(range(ROWS))
+
+
+@pytest.mark.parametrize("kind", ["column", "columns"])
+def test_what_was_computed_is_not_computed_again(ns: str, t: pxt.Table, kind: str) -> None:
+    job = STARTS[kind](t, ns)
+    assert ENTERED.wait(30)
+    job.cancel()
+    GATE.set()
+    job.wait()
+    before = len(CALLS)
+    assert 0 < before < ROWS
+    job.resume().wait()
+    assert len(CALLS) == ROWS
+
+
+def test_a_job_that_failed_goes_on_when_the_function_is_mended(t: pxt.Table) -> None:
+    BROKEN.add(7)
+    GATE.set()
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert job.wait() == "failed"
+    assert "7 is broken" in str(job.error)
+    with pytest.raises(pxt.Error, match="7 is broken"):
+        job.result()
+    BROKEN.clear()
+    assert job.resume().result().num_excs == 0
+    assert t.select(t.g).collect()["g"] == [n * 10 for n in range(ROWS)]
+    assert len(CALLS) == ROWS
+
+
+def test_the_same_statement_takes_up_what_a_job_left(t: pxt.Table) -> None:
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert ENTERED.wait(30)
+    job.cancel()
+    GATE.set()
+    job.wait()
+    t.add_computed_column(g=gated(t.n))
+    assert len(CALLS) == ROWS
+
+
+def test_what_is_wrong_with_the_call_is_said_at_once(t: pxt.Table) -> None:
+    before = [job.id for job in pxt.jobs()]
+    with pytest.raises(pxt.AlreadyExistsError):
+        t.add_computed_column(s=gated(t.n), background=True)
+    with pytest.raises(pxt.NotFoundError):
+        t.alter_computed_column(no=gated(t.n), background=True)
+    assert [job.id for job in pxt.jobs()] == before
+
+
+def test_two_jobs_cannot_add_the_same(t: pxt.Table) -> None:
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert ENTERED.wait(30)
+    with pytest.raises(pxt.RequestError, match="being added"):
+        t.add_computed_column(g=gated(t.n), background=True)
+    with pytest.raises(pxt.RequestError, match="is under way"):
+        job.resume()
+    GATE.set()
+    assert job.wait() == "done"
+    with pytest.raises(pxt.RequestError, match="is done"):
+        job.resume()
+
+
+def test_another_definition_is_computed_in_the_background(t: pxt.Table) -> None:
+    t.add_computed_column(g=t.n + 1)
+    job = t.alter_computed_column(g=gated(t.n), background=True)
+    assert job.status == "running"
+    assert str(t.get_metadata()["columns"]["g"]["computed_with"]) == "gated(n)"
+    GATE.set()
+    job.result()
+    assert t.select(t.g).collect()["g"] == [n * 10 for n in range(ROWS)]
+
+
+def test_a_job_on_a_table_that_is_gone_cannot_go_on(ns: str, t: pxt.Table) -> None:
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert ENTERED.wait(30)
+    job.cancel()
+    GATE.set()
+    job.wait()
+    pxt.drop_table(f"{ns}/t")
+    with pytest.raises(pxt.NotFoundError):
+        job.resume()
+
+
+def test_jobs_are_listed(t: pxt.Table) -> None:
+    first = t.add_computed_column(x=t.n + 1, background=True)
+    first.wait()
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert [found.id for found in pxt.jobs()][:2] == [job.id, first.id]
+    assert job.id in [found.id for found in pxt.jobs("running")]
+    assert first.id in [found.id for found in pxt.jobs("done")]
+    again = pxt.job(job.id)
+    assert "running" in repr(again)
+    assert again.title == f"Computing {t._path}.g"  # noqa: SLF001  # as the title has it
+    GATE.set()
+    assert again.wait() == "done"
+    with pytest.raises(UnknownJob):
+        pxt.job(-1)
+
+
+def test_progress_says_how_far_it_is(t: pxt.Table) -> None:
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert ENTERED.wait(30)
+    deadline = time.monotonic() + 30
+    while job.progress.total is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (job.progress.total, job.progress.failed) == (ROWS, 0)
+    GATE.set()
+    job.wait()
+    assert job.progress.done == ROWS
+
+
+def test_waiting_has_an_end(t: pxt.Table) -> None:
+    job = t.add_computed_column(g=gated(t.n), background=True)
+    assert job.wait(timeout_s=0.01) == "running"
+    GATE.set()
+    assert job.wait(timeout_s=30) == "done"
