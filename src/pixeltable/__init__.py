@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from pixeltable.udfs.decorator import udf
     from pixeltable.udfs.expressions import expr_udf
     from pixeltable.udfs.function import Function
+    from pixeltable.udfs.iterator_classes import PxtIterator
+    from pixeltable.udfs.iterators import iterator
     from pixeltable.udfs.retry import Retry
     from pixeltable.udfs.tools import Tool, ToolChoice, Tools, tool, tools
 
@@ -103,6 +105,7 @@ _HOMES = {
     "udfs.decorator": "udf",
     "udfs.expressions": "expr_udf",
     "udfs.function": "Function",
+    "udfs.iterator_classes": "PxtIterator",
     "udfs.iterators": "iterator",
     "udfs.retry": "Retry",
     "udfs.tools": "Tool ToolChoice Tools tool tools",
@@ -136,6 +139,7 @@ __all__ = [
     "Json",
     "NotFoundError",
     "PixeltableWarning",
+    "PxtIterator",
     "Query",
     "RequestError",
     "Required",
