@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from types import FunctionType
 from typing import Any, Never, get_args, get_origin
 
-from pixeltable.exceptions import InvalidArgument, InvalidType, NoValueYet, RequestError, Unsupported
+from pixeltable.exceptions import Error, InvalidArgument, InvalidType, NoValueYet, Unsupported
 from pixeltable.exprs.call import Call, FunctionSpec
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import Literal
@@ -142,13 +142,13 @@ class IteratorFunction(Function):
 
 
 def _asked(rule: Hook, given: dict[str, Any], subject: str, hook: str) -> Any:
-    """What a rule says of arguments."""
+    """What a rule says of arguments; errors of this library go on as they are."""
     try:
         return rule(given)
     except NoValueYet as error:
         raise InvalidArgument(f"{subject}: {hook} needs a constant: {error.message}") from error
-    except RequestError as error:
-        raise InvalidArgument(f"{subject}: {error.message}") from error
+    except Error:
+        raise
     except ValueError as error:
         raise InvalidArgument(f"{subject}: {error}") from error
     except Exception as error:  # the rule is the user's, and may raise anything
