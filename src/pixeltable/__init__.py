@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pixeltable.lazy import load
 
 if TYPE_CHECKING:
-    from pixeltable import exceptions, functions, types
+    from pixeltable import exceptions, functions, iterators, types
     from pixeltable.api.catalog import (
         create_dir,
         create_table,
@@ -111,7 +111,7 @@ _HOMES = {
     "udfs.tools": "Tool ToolChoice Tools tool tools",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-_SUBMODULES = ("exceptions", "functions", "types")
+_SUBMODULES = ("exceptions", "functions", "iterators", "types")
 
 __all__ = [
     "UUID",
@@ -178,6 +178,7 @@ __all__ = [
     "home",
     "init",
     "iterator",
+    "iterators",
     "list_dirs",
     "list_tables",
     "ls",

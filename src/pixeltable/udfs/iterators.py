@@ -15,6 +15,7 @@ from pixeltable.exprs.call import Call, FunctionSpec
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import Literal
 from pixeltable.types.column_type import JsonType
+from pixeltable.udfs.arguments import show_parameters
 from pixeltable.udfs.code import class_hash
 from pixeltable.udfs.function import DECLARED, LIVE, Function, FunctionOptions, forget_previous
 from pixeltable.udfs.iterator_classes import (
@@ -134,11 +135,16 @@ class IteratorFunction(Function):
         """Not supported: an iterator has one signature."""
         raise Unsupported(f"{self.name}.overload: an iterator has one signature", hint="Declare another one.")
 
-    def __repr__(self) -> str:
+    @property
+    def signature(self) -> str:
+        """Parameters and the columns of the items, for people."""
         columns = "dict"
         if self.outputs is not None:
             columns = ", ".join(f"{name}: {kind}" for name, kind in self.outputs.items())
-        return f"<iterator {self.name}{self.signature.partition(' ->')[0]} -> {columns}>"
+        return f"{show_parameters(self.parameters)} -> {columns}"
+
+    def __repr__(self) -> str:
+        return f"<iterator {self.name}{self.signature}>"
 
 
 def _asked(rule: Hook, given: dict[str, Any], subject: str, hook: str) -> Any:
