@@ -30,6 +30,7 @@ def t(ns: str) -> pxt.Table:
         "things": pxt.Json[[Thing]] | None,
         "pair": pxt.Json[(pxt.Int, pxt.String)] | None,
         "some": pxt.Json[[Thing | None]] | None,
+        "when": pxt.Date | None,
         "any": pxt.Json | None,
         "places": pxt.Json[[{"pos": pxt.Int}]] | None,
     }
@@ -97,6 +98,8 @@ def test_other_lists_that_are_typed_will_do(ns: str, t: pxt.Table) -> None:
     u = pxt.create_view(f"{ns}/u", t.where(t.id == 1), iterator=list_iterator(m=[t.id, None, 7], n=[1, "a", 2.5]))
     assert types(u, "m", "n") == ["Int | None", "Json"]
     assert rows(u, "m", "n") == [(1, 1, 1), (1, None, "a"), (1, 7, 2.5)]
+    o = pxt.create_view(f"{ns}/o", t.where(t.id == 1), iterator=list_iterator(m=[t.any, 7]))
+    assert (types(o, "m"), rows(o, "m")) == (["Json | None"], [(1, None), (1, 7)])
     x = pxt.create_view(f"{ns}/x", t.where(t.id == 1), iterator=list_iterator(m=words("to be")))
     assert (types(x, "m"), rows(x, "m")) == (["String"], [(1, "to"), (1, "be")])
 
@@ -122,6 +125,7 @@ def test_an_element_that_is_null_is_a_row_of_nulls(ns: str, t: pxt.Table) -> Non
         pytest.param(lambda t: list_iterator(t.xs), "list_iterator(element=xs)", id="no objects"),
         pytest.param(lambda t: list_iterator(t.places), "`pos` is the place", id="pos"),
         pytest.param(lambda t: list_iterator(pos=t.xs), "`pos` is the place", id="pos, by name"),
+        pytest.param(lambda t: list_iterator(a=[t.when, t.id]), "no column holds", id="nothing in common"),
         pytest.param(lambda t: list_iterator(t.things, a=t.xs), "not both", id="both"),
         pytest.param(lambda t: list_iterator(t.things, mode="padded"), "mode", id="mode of one list"),
         pytest.param(lambda _: list_iterator(), "takes a list", id="nothing"),

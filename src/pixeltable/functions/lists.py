@@ -109,27 +109,30 @@ def _item(expr: Expr) -> ColumnType:
     schema = expr.type.schema if isinstance(expr.type, JsonType) else None
     if isinstance(schema, JsonItems):
         return schema.item
-    parts = list(schema.items) if isinstance(schema, JsonTuple) else _written_parts(expr)
+    parts = schema.items if isinstance(schema, JsonTuple) else _written_parts(expr)
     if parts is None:
         raise TypeMismatch(
             f"list_iterator(): `{expr}` has type `{expr.type.brief()}`, which does not say what the elements are",
             hint="Declare a column as `pxt.Json[[pxt.Int]]`, with the type of the elements, the result of a udf as "
             "`list[int]`.",
         )
-    known = [part for part in parts if part != _NULL]
-    return (common_type(known) or JsonType()).with_nullable(len(known) < len(parts) or any(p.nullable for p in known))
+    known = [part for part in parts if part is not None]
+    found = common_type(known) if known else JsonType(nullable=True)
+    if found is None:
+        kinds = ", ".join(sorted({str(part) for part in known}))
+        raise TypeMismatch(f"list_iterator(): no column holds the elements of `{expr}`, which are of types {kinds}")
+    return found.with_nullable(found.nullable or len(known) < len(parts))
 
 
-_NULL = as_expr(None).type
-
-
-def _written_parts(expr: Expr) -> list[ColumnType] | None:
-    """The types of the elements of a list that is written in the program."""
+def _written_parts(expr: Expr) -> Sequence[ColumnType | None] | None:
+    """The types of the elements of a list that is written in the program; None for one that is null."""
     if isinstance(expr, JsonList):
-        return [item.type for item in expr.items]
-    if isinstance(expr, Literal) and isinstance(expr.value, list):
-        return [as_expr(value).type for value in expr.value]
-    return None
+        items: Sequence[Expr] = expr.items
+    elif isinstance(expr, Literal) and isinstance(expr.value, list):
+        items = [as_expr(value) for value in expr.value]
+    else:
+        return None
+    return [None if isinstance(item, Literal) and item.value is None else item.type for item in items]
 
 
 _of_elements.name = _of_lists.name = "list_iterator"

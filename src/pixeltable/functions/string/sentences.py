@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, TypedDict
 
 from pixeltable.exceptions import MissingPackage
+from pixeltable.functions.string.declaring import in_package
 from pixeltable.models.cache import MODELS
 from pixeltable.models.sentence_splitters import load_sentence_splitter
 from pixeltable.udfs.iterators import iterator
@@ -15,6 +16,7 @@ class Sentence(TypedDict):
 
 
 @iterator
+@in_package
 def string_splitter(
     text: str,
     separators: str = "sentence",  # noqa: ARG001  # there is one so far, which is checked below
