@@ -271,6 +271,11 @@ def test_outputs_that_are_not_stored_are_refused_by_name() -> None:
     assert repr(pxt.iterator(Seeking)) == "<iterator Seeking() -> word: String>"
 
 
+def test_a_call_is_for_views_alone(t: pxt.Table) -> None:
+    with pytest.raises(pxt.RequestError, match=r"Words\(text\), which is for create_view\(iterator=...\)"):
+        t.add_computed_column(word=Words(t.text))
+
+
 def test_what_udfs_can_do_and_iterators_cannot_is_refused() -> None:
     with pytest.raises(pxt.RequestError, match=r"Words\.using\(\)"):
         Words.using(most=3)

@@ -35,7 +35,7 @@ _KINDS = (Iterator, Iterable, Generator)
 _NO_SCHEMA = "Write Iterator[T] with a TypedDict T, or say which they are with {}."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class IteratorCall:
     """What `create_view(iterator=...)` takes: an expression for the list of a row, and the columns its items have."""
 
@@ -44,6 +44,9 @@ class IteratorCall:
 
     def __str__(self) -> str:
         return str(self.items)
+
+    def __repr__(self) -> str:
+        return f"{self.items}, which is for create_view(iterator=...)"
 
 
 class IteratorFunction(Function):
