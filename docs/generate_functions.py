@@ -15,6 +15,7 @@ import pixeltable.functions
 from pixeltable.exprs.expr import METHODS
 from pixeltable.udfs.aggregate import AggregateFunction
 from pixeltable.udfs.function import Function
+from pixeltable.udfs.iterators import IteratorFunction
 
 FOLDER = Path(__file__).parent / "functions"
 
@@ -111,6 +112,8 @@ def traits(function: Function) -> Iterator[str]:
     """How it is called and where it runs, in a few words each."""
     if isinstance(function, AggregateFunction):
         yield "aggregate"
+    if isinstance(function, IteratorFunction):
+        yield "iterator for a view, with a row for each item"
     if function.options.is_method:
         yield f"method of {' and '.join(receivers(function))}"
     if function.options.is_property:

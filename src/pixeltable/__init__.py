@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pixeltable.lazy import load
 
 if TYPE_CHECKING:
-    from pixeltable import exceptions, functions, types
+    from pixeltable import exceptions, functions, iterators, types
     from pixeltable.api.catalog import (
         create_dir,
         create_table,
@@ -73,6 +73,8 @@ if TYPE_CHECKING:
     from pixeltable.udfs.decorator import udf
     from pixeltable.udfs.expressions import expr_udf
     from pixeltable.udfs.function import Function
+    from pixeltable.udfs.iterator_classes import PxtIterator
+    from pixeltable.udfs.iterators import iterator
     from pixeltable.udfs.retry import Retry
     from pixeltable.udfs.tools import Tool, ToolChoice, Tools, tool, tools
 
@@ -105,12 +107,13 @@ _HOMES = {
     "udfs.decorator": "udf",
     "udfs.expressions": "expr_udf",
     "udfs.function": "Function",
+    "udfs.iterator_classes": "PxtIterator",
     "udfs.iterators": "iterator",
     "udfs.retry": "Retry",
     "udfs.tools": "Tool ToolChoice Tools tool tools",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-_SUBMODULES = ("exceptions", "functions", "types")
+_SUBMODULES = ("exceptions", "functions", "iterators", "types")
 
 __all__ = [
     "UUID",
@@ -139,6 +142,7 @@ __all__ = [
     "Json",
     "NotFoundError",
     "PixeltableWarning",
+    "PxtIterator",
     "Query",
     "RequestError",
     "Required",
@@ -177,6 +181,7 @@ __all__ = [
     "home",
     "init",
     "iterator",
+    "iterators",
     "job",
     "jobs",
     "list_dirs",

@@ -15,13 +15,13 @@ ids types settings telemetry
 exprs
 udfs storage
 providers index models
-functions iterators catalog
+functions catalog
 plan
 exec
 session
 api
 io
-serving testing func
+serving testing func iterators
 cli dashboard
 """
 DEPTH = {name: depth for depth, row in enumerate(LAYERS.splitlines()) for name in row.split()}

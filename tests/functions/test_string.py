@@ -20,7 +20,7 @@ from pixeltable.udfs import registry
 from pixeltable.udfs.function import Function
 from tests.udfs.columns import column
 
-NO_METHODS = {"join"}
+NO_METHODS = {"join", "string_splitter"}
 NAMES = [name for name in string.__all__ if name not in NO_METHODS]
 GIVEN = {"width": 7, "n": 2, "form": "NFC"}
 """Arguments for required parameters that take no text of any kind."""

@@ -18,6 +18,7 @@ from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import INT_MAX, INT_MIN
 from pixeltable.udfs.aggregate import AggregateFunction
 from pixeltable.udfs.function import Function
+from pixeltable.udfs.iterators import IteratorFunction
 from tests.engines import RAISED, Failed, Rows, StoredRows, columns_in, examples, run_in_python
 from tests.plan.test_engines_agree import (
     EDGE_FLOATS,
@@ -116,11 +117,12 @@ NESTED: list[Expr] = [
 
 
 def functions_of(module: ModuleType) -> dict[str, Function]:
-    """The public functions of a module by name, aggregates left out."""
+    """The public functions of a module by name, without aggregates and iterators."""
+    others = AggregateFunction | IteratorFunction
     return {
         name: value
         for name, value in vars(module).items()
-        if isinstance(value, Function) and not isinstance(value, AggregateFunction) and not name.startswith("_")
+        if isinstance(value, Function) and not isinstance(value, others) and not name.startswith("_")
     }
 
 

@@ -12,6 +12,7 @@ import json
 from typing import Annotated, Any
 
 from pixeltable.functions.aggregates import make_list
+from pixeltable.functions.lists import list_iterator
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.json_equality import equal_json
 from pixeltable.udfs.decorator import udf
@@ -27,6 +28,7 @@ __all__ = [
     "items",
     "keys",
     "len",
+    "list_iterator",
     "make_list",
     "max",
     "mean",

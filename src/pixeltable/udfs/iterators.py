@@ -1,67 +1,200 @@
-"""`@pxt.iterator`: functions that make several rows of one, for views that explode the rows of their base."""
+"""`@pxt.iterator`: what makes several rows of one, for views that explode the rows of their base."""
 
 import functools
 import inspect
 import typing
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import FunctionType
-from typing import Any, get_args, get_origin
+from typing import Any, Never, get_args, get_origin
 
-from pixeltable.exceptions import InvalidArgument, InvalidExpression, InvalidType, Unsupported
+from pixeltable.exceptions import Error, InvalidArgument, InvalidType, NoValueYet, Unsupported
+from pixeltable.exprs.call import Call, FunctionSpec
 from pixeltable.exprs.expr import Expr
-from pixeltable.types.column_type import ColumnType, JsonType
-from pixeltable.types.hints import type_from_hint
-from pixeltable.udfs.function import DECLARED, Function, FunctionOptions, forget_previous
+from pixeltable.exprs.leaves import Literal
+from pixeltable.types.column_type import JsonType
+from pixeltable.udfs.arguments import show_parameters
+from pixeltable.udfs.code import class_hash
+from pixeltable.udfs.function import DECLARED, LIVE, Function, FunctionOptions, forget_previous
+from pixeltable.udfs.iterator_classes import (
+    Hook,
+    PxtIterator,
+    check_class,
+    class_hook,
+    class_item,
+    class_parameters,
+)
+from pixeltable.udfs.iterator_outputs import Outputs, outputs_of_item, outputs_of_schema
+from pixeltable.udfs.paths import class_path
 from pixeltable.udfs.signature import Signature, read_hints, read_parameter
 
 _KINDS = (Iterator, Iterable, Generator)
 
+_NO_SCHEMA = "Write Iterator[T] with a TypedDict T, or say which they are with {}."
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class IteratorCall:
     """What `create_view(iterator=...)` takes: an expression for the list of a row, and the columns its items have."""
 
     items: Expr
-    outputs: Mapping[str, ColumnType]
+    outputs: Outputs
 
     def __str__(self) -> str:
         return str(self.items)
 
+    def __repr__(self) -> str:
+        return f"{self.items}, which is for create_view(iterator=...)"
+
 
 class IteratorFunction(Function):
-    """A declared iterator. Calling it never runs it: it says what a view is to be made of."""
+    """A declared iterator. Calling it never runs it: it says what a view is to be made of.
 
-    def __init__(self, fn: FunctionType, outputs: Mapping[str, ColumnType], signature: Signature) -> None:
-        super().__init__(fn, options=FunctionOptions(keeps_zone=True), signature=signature)
-        self.body = _listing(fn, self.name)
+    `outputs` are the columns that its items have, None where the arguments of a call decide.
+    """
+
+    def __init__(
+        self, declared: Callable[..., Iterable[Any]], outputs: Outputs | None, signature: Signature, *, name: str
+    ) -> None:
+        run = _listing(self, declared)
+        options = FunctionOptions(display_name=name, keeps_zone=True)
+        super().__init__(declared if isinstance(declared, FunctionType) else run, options=options, signature=signature)
+        self.declared = declared
+        self.body = run
         self.outputs = outputs
+        self.validation: Hook | None = None
+        self.schema_rule: Hook | None = None
+        if isinstance(declared, type) and issubclass(declared, PxtIterator):
+            self.validation = class_hook(declared, "validate")
+            self.schema_rule = class_hook(declared, "conditional_output_schema")
+
+    @functools.cached_property
+    def spec(self) -> FunctionSpec:
+        """The iterator as data. Taken at first use, as that of a udf."""
+        if not isinstance(self.declared, type):
+            return super().spec
+        path = class_path(self.declared)
+        LIVE[path] = self
+        return FunctionSpec(path, self.name, self.parameters, self.returns, class_hash(self.declared))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The iterator over these arguments, for `create_view(iterator=...)`.
 
         Raises:
-            InvalidArgument: the arguments do not fit the parameters in number or name.
+            InvalidArgument: the arguments do not fit the parameters in number or name, or the iterator refuses them.
             TypeMismatch: an argument has the wrong type.
         """
-        return IteratorCall(super().__call__(*args, **kwargs), self.outputs)
+        items = super().__call__(*args, **kwargs)
+        assert isinstance(items, Call)
+        given = {parameter.name: arg for parameter, arg in zip(self.parameters, items.args, strict=True)}
+        constants = {name: arg.value for name, arg in given.items() if isinstance(arg, Literal)}
+        if self.validation is not None:
+            _asked(self.validation, constants, f"{self.name}()", "validate")
+        return IteratorCall(items, self._outputs_for({**given, **constants}))
+
+    def _outputs_for(self, given: dict[str, Any]) -> Outputs:
+        schema = None
+        if self.schema_rule is not None:
+            schema = _asked(self.schema_rule, given, f"{self.name}()", "conditional_output_schema")
+        if schema is not None:
+            return outputs_of_schema(schema, self.name)
+        if self.outputs is None:
+            hint = _NO_SCHEMA.format(f"@{self.name}.conditional_output_schema")
+            raise InvalidType(f"iterator {self.name!r} does not say what is in the dicts that it yields", hint=hint)
+        return self.outputs
+
+    def validate(self, rule: Hook) -> Hook:
+        """Set a check of arguments; for use as a decorator.
+
+        The rule takes a dict, from names to arguments, and raises a ValueError. It is called with the constant ones
+        when the iterator is called, and with all of them before each row.
+        """
+        self.validation = self._checked_rule(rule, "validate")
+        return rule
+
+    def conditional_output_schema(self, rule: Hook) -> Hook:
+        """Set how arguments decide the columns; for use as a decorator.
+
+        The rule takes a dict, from names to arguments, and returns one from names of columns to types. Arguments that
+        are not constant are expressions.
+        """
+        self.schema_rule = self._checked_rule(rule, "conditional_output_schema")
+        return rule
+
+    def _checked_rule(self, rule: Hook, hook: str) -> Hook:
+        if isinstance(self.declared, type):
+            raise InvalidArgument(f"{self.name}.{hook}: class {self.name} has a {hook}() of its own, as a classmethod")
+        if len(inspect.signature(rule).parameters) != 1:
+            raise InvalidArgument(f"{self.name}.{hook}: the rule takes bound_args alone, a dict of the arguments")
+        return rule
+
+    def using(self, **constants: Any) -> Never:  # noqa: ARG002  # as Function has it
+        """Not supported: an iterator is called with all of its arguments."""
+        raise Unsupported(f"{self.name}.using(): an iterator takes all arguments in the call")
+
+    def overload(self, body: Callable[..., Any]) -> Never:  # noqa: ARG002  # as Function has it
+        """Not supported: an iterator has one signature."""
+        raise Unsupported(f"{self.name}.overload: an iterator has one signature", hint="Declare another one.")
+
+    @property
+    def signature(self) -> str:
+        """Parameters and the columns of the items, for people."""
+        columns = "dict"
+        if self.outputs is not None:
+            columns = ", ".join(f"{name}: {kind}" for name, kind in self.outputs.items())
+        return f"{show_parameters(self.parameters)} -> {columns}"
 
     def __repr__(self) -> str:
-        columns = ", ".join(f"{name}: {kind}" for name, kind in self.outputs.items())
-        return f"<iterator {self.name}{self.signature.partition(' ->')[0]} -> {columns}>"
+        return f"<iterator {self.name}{self.signature}>"
 
 
-def _listing(fn: Callable[..., Iterable[Any]], name: str) -> Callable[..., list[Mapping[str, Any]]]:
-    @functools.wraps(fn)
+def _asked(rule: Hook, given: dict[str, Any], subject: str, hook: str) -> Any:
+    """What a rule says of arguments; errors of this library go on as they are."""
+    try:
+        return rule(given)
+    except NoValueYet as error:
+        raise InvalidArgument(f"{subject}: {hook} needs a constant: {error.message}") from error
+    except Error:
+        raise
+    except ValueError as error:
+        raise InvalidArgument(f"{subject}: {error}") from error
+    except Exception as error:  # the rule is the user's, and may raise anything
+        raise InvalidArgument(f"{subject}: {hook} failed: {type(error).__name__}: {error}") from error
+
+
+def _listing(function: IteratorFunction, make: Callable[..., Iterable[Any]]) -> FunctionType:
+    """What runs for a row: it gives all items at once."""
+
+    @functools.wraps(make, updated=())
     def listed(*args: Any, **kwargs: Any) -> list[Mapping[str, Any]]:
-        items = []
-        for item in fn(*args, **kwargs):
-            if not isinstance(item, Mapping):
-                raise TypeError(f"{name}() yielded {type(item).__name__} {item!r}, expected a dict")
-            items.append(item)
+        if function.validation is not None:
+            names = (parameter.name for parameter in function.parameters)
+            function.validation({**dict(zip(names, args, strict=False)), **kwargs})
+        made = make(*args, **kwargs)
+        close = getattr(made, "close", _nothing_to_do)
+        try:
+            items = [_checked_item(item, function.name) for item in made]
+        except BaseException:
+            with suppress(Exception):  # what came first is what is told
+                close()
+            raise
+        close()
         return items
 
+    assert isinstance(listed, FunctionType)
     return listed
+
+
+def _nothing_to_do() -> None:
+    pass
+
+
+def _checked_item(item: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(item, Mapping):
+        raise TypeError(f"{name}() yielded {type(item).__name__} {item!r}, expected a dict")
+    return item
 
 
 @typing.overload
@@ -75,14 +208,17 @@ def iterator(
 
 
 def iterator(fn: Any = None, /, *, unstored_cols: list[str] | None = None) -> Any:
-    """Declare a generator function that makes several rows of one; `create_view(iterator=fn(t.column))` uses it.
+    """Declare what makes several rows of one: a generator function, or a subclass of `PxtIterator`.
 
-    Its parameters have type hints as those of a udf; it yields dicts, and its return hint is `Iterator[T]`, where the
-    TypedDict `T` says which columns the view gets. The column `pos` comes first by itself: the place in the list.
+    `create_view(iterator=fn(t.column))` uses it. Its parameters, or those of `__init__()`, have type hints as those of
+    a udf; it yields dicts. Its return hint is `Iterator[T]`, or its base `PxtIterator[T]`, where the TypedDict `T` says
+    which columns the view gets. In the place of `T` may be `dict`, if `conditional_output_schema` says it for the
+    arguments of a call. The column `pos` comes first by itself: the place in the list.
 
     Raises:
         InvalidType: a hint is missing or names no column type.
-        InvalidArgument: an output is called `pos`.
+        InvalidArgument: an output is called `pos`; or a class has not the methods that it needs.
+        Unsupported: there are `unstored_cols`.
 
     >>> class Word(typing.TypedDict):
     ...     word: str
@@ -94,45 +230,62 @@ def iterator(fn: Any = None, /, *, unstored_cols: list[str] | None = None) -> An
     <iterator words(text: String) -> word: String>
     >>> words.body("to be")
     [{'word': 'to'}, {'word': 'be'}]
+
+    >>> @iterator
+    ... class Words(PxtIterator[Word]):
+    ...     def __init__(self, text: str):
+    ...         self.words = iter(text.split())
+    ...     def __next__(self) -> Word:
+    ...         return {"word": next(self.words)}
+    >>> Words.body("to be")
+    [{'word': 'to'}, {'word': 'be'}]
     """
-    if unstored_cols:
-        raise Unsupported("iterator(unstored_cols=...) is not supported yet", hint="Leave it out: they are stored.")
-    return _declare if fn is None else _declare(fn)
+
+    def declare(fn: Any) -> IteratorFunction:
+        function = _declared(fn)
+        if unstored_cols:
+            _refuse_unstored(unstored_cols, function)
+        forget_previous(f"{fn.__module__}.{fn.__qualname__}")
+        DECLARED[f"{fn.__module__}.{fn.__qualname__}"] = function
+        return function
+
+    return declare if fn is None else declare(fn)
 
 
-def _declare(fn: Any) -> IteratorFunction:
+def _declared(fn: Any) -> IteratorFunction:
     if isinstance(fn, type):
-        raise Unsupported(f"iterator {fn.__name__}: classes are not supported yet", hint="Write a generator function.")
+        return _declared_class(fn)
     if not isinstance(fn, FunctionType):
-        raise InvalidArgument(f"@iterator takes a generator function, got {type(fn).__name__} {fn!r}")
+        raise InvalidArgument(
+            f"@iterator takes a generator function or a subclass of PxtIterator, got {type(fn).__name__} {fn!r}"
+        )
     name = fn.__name__
     hints = read_hints(fn, name=name)
-    outputs = _outputs(hints.get("return"), name)
+    result = hints.get("return")
+    item = get_args(result)[0] if get_origin(result) in _KINDS and get_args(result) else result
+    outputs = outputs_of_item(None if item is result else item, name)
     parameters = tuple(read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
-    function = IteratorFunction(fn, outputs, Signature(parameters, JsonType(), False))
-    forget_previous(f"{fn.__module__}.{fn.__qualname__}")
-    DECLARED[f"{fn.__module__}.{fn.__qualname__}"] = function
-    return function
+    return IteratorFunction(fn, outputs, Signature(parameters, JsonType(), False), name=name)
 
 
-def _outputs(hint: Any, name: str) -> dict[str, ColumnType]:
-    """The columns that the items have."""
-    item = get_args(hint)[0] if get_origin(hint) in _KINDS and get_args(hint) else None
-    if item is None or not typing.is_typeddict(item):
+def _declared_class(cls: type) -> IteratorFunction:
+    check_class(cls)
+    assert issubclass(cls, PxtIterator)
+    name = cls.__name__
+    outputs = outputs_of_item(class_item(cls), name)
+    if outputs is None and class_hook(cls, "conditional_output_schema") is None:
         raise InvalidType(
-            f"iterator {name!r}: its return hint is {hint!r}, which does not say what it yields",
-            hint="Write Iterator[T] with a TypedDict T.",
+            f"iterator {name!r}: `dict` does not say what it yields",
+            hint=_NO_SCHEMA.format("the classmethod conditional_output_schema()"),
         )
-    outputs: dict[str, ColumnType] = {}
-    for key, part in typing.get_type_hints(item, include_extras=True).items():
-        required = key in item.__required_keys__
-        marked = get_origin(part) in (typing.NotRequired, typing.Required)
-        found = type_from_hint(get_args(part)[0] if marked else part)
-        if found is None:
-            raise InvalidType(f"iterator {name!r}, output {key!r}: the hint `{part}` names no column type")
-        outputs[key] = found if required else found.with_nullable(True)
-    if "pos" in outputs:
-        raise InvalidArgument(f"iterator {name!r}: `pos` is the place in the list, which every view has by itself")
-    if not outputs:
-        raise InvalidExpression(f"iterator {name!r}: its TypedDict has no keys")
-    return outputs
+    return IteratorFunction(cls, outputs, Signature(class_parameters(cls), JsonType(), False), name=name)
+
+
+def _refuse_unstored(names: list[str], function: IteratorFunction) -> None:
+    known = function.outputs or {}
+    wrong = next((name for name in names if name not in known), None)
+    if wrong is not None and function.outputs is not None:
+        near = get_close_matches(wrong, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Outputs: {', '.join(known)}."
+        raise InvalidArgument(f"iterator {function.name!r}, unstored_cols: it has no output {wrong!r}", hint=hint)
+    raise Unsupported("iterator(unstored_cols=...) is not supported yet", hint="Leave it out: they are stored.")

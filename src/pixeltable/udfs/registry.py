@@ -109,8 +109,8 @@ def _import_module(name: str, path: str) -> tuple[ModuleType, str]:
 
 
 def _wrapper_of(found: Any, module: ModuleType) -> Function | None:
-    """The udf made of a plain function under another name: `g = udf(f)`."""
-    if not isinstance(found, FunctionType):
+    """The udf made of a plain function, or the iterator of a class, under another name: `g = udf(f)`."""
+    if not isinstance(found, FunctionType | type):
         return None
     declared = (value for value in vars(module).values() if isinstance(value, Function))
     return next((function for function in declared if function.declared is found), None)

@@ -35,6 +35,7 @@ from pixeltable.functions.string.parts import (
 )
 from pixeltable.functions.string.patterns import contains_re, count, findall, fullmatch, match, replace_re
 from pixeltable.functions.string.searching import contains, endswith, find, index, len, rfind, rindex, startswith
+from pixeltable.functions.string.sentences import string_splitter
 
 __all__ = [
     "capitalize",
@@ -87,6 +88,7 @@ __all__ = [
     "split",
     "splitlines",
     "startswith",
+    "string_splitter",
     "strip",
     "swapcase",
     "title",
