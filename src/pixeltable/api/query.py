@@ -228,7 +228,7 @@ class Query(QueryChanges, QuerySources):
             chosen = (("key", spec.group_by[0]),) if spec.select is None else spec.select
             relation = self._relation
             check_groups(relation.resolve_spec(replace(spec, select=chosen)), relation.record)
-        return Query(self._session, spec, self._name)
+        return self._of(spec)
 
     def _members_for(self, operand: Expr) -> Expr:
         """What `operand.isin(self)` is."""

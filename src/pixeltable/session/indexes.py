@@ -102,7 +102,7 @@ def _register(
     session: Session, connection: Connection, table: TableRecord, new: NewIndex, if_exists: str
 ) -> JobRecord | None:
     column = table.column(new.column)
-    space = vectors.VectorSpace(new.metric, new.precision, _dimensions(column, new))
+    space = space_of(column, new)
     unfinished = _unfinished(session, connection, table, column, new)
     if unfinished is not None:
         return unfinished
@@ -126,6 +126,15 @@ def _register(
     job = JobRecord(job_id, table.id, "running", next_op(connection), heap, None, index)
     jobs.insert_job(connection, job)
     return job
+
+
+def space_of(column: ColumnRecord, new: NewIndex) -> vectors.VectorSpace:
+    """What an index over the column measures.
+
+    Raises:
+        InvalidArgument, Unsupported: see `Table.add_embedding_index`.
+    """
+    return vectors.VectorSpace(new.metric, new.precision, _dimensions(column, new))
 
 
 def _dimensions(column: ColumnRecord, new: NewIndex) -> int:
@@ -154,12 +163,13 @@ def _existing(table: TableRecord, column: ColumnRecord, new: NewIndex) -> IndexR
     for index in table.indexes:
         if index.name == new.name:
             return index
-        if new.name is None and index.column == column.id and _same(index, new):
+        if new.name is None and index.column == column.id and is_same(index, new):
             return index
     return None
 
 
-def _same(index: IndexRecord, new: NewIndex) -> bool:
+def is_same(index: IndexRecord, new: NewIndex) -> bool:
+    """Whether an index of a column measures and embeds as a new one would."""
     mine = dict(index.embeddings)
     alike = (index.metric, index.precision) == (new.metric, new.precision) and mine.keys() == dict(
         new.embeddings
@@ -176,7 +186,7 @@ def _unfinished(
             continue
         if not jobs.try_own_until_commit(connection, job.id):
             raise BeingAdded("index", job.index.name)
-        if _same(job.index, new):
+        if is_same(job.index, new):
             return _renewed(
                 session, connection, table, job, replace(job.index, embeddings=tuple(new.embeddings.items()))
             )

@@ -1,16 +1,35 @@
-"""Taking turns: a process waits while another one adds what it was to add itself."""
+"""Taking turns: a process waits while another one adds what it was to add itself, or does the whole work."""
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from pixeltable.exceptions import BeingAdded
+from pixeltable.session.session import Session
 
 Result = TypeVar("Result")
 
 _LOOK_AGAIN_S = 0.02
 """How long after others are done that is noticed, about."""
+
+_SPACE = 1_836_016_748
+"""First number of the advisory lock of a turn; any constant of ours does."""
+
+
+@contextmanager
+def one_at_a_time(session: Session, name: str) -> Iterator[None]:
+    """Wait until no other thread or process is within this, for that name; if one dies, the database ends its turn.
+
+    The connection that holds the turn is in no transaction.
+    """
+    connection = session.database.dedicated()
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_SPACE, name))
+        yield
+    finally:
+        session.database.release(connection)
 
 
 def after_others(work: Callable[[], Result], *, if_exists: str) -> Result:

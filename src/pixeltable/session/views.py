@@ -20,6 +20,7 @@ from pixeltable.session.codes import stamp_of
 from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.heads import Head, lock_head, read_head
 from pixeltable.session.session import Session
+from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
 from pixeltable.session.upkeep import look_after
@@ -103,7 +104,7 @@ def _register(
     if base.view is not None and base.view.status == "filling":
         raise InvalidState(f"view {base.path!r} is still being made", hint="Wait until it is done.")
     heap_id, *column_ids = store.new_ids(connection, 1 + _column_count(new))
-    columns = _columns(new, base, heap_id, iter(column_ids))
+    columns = with_ids(_columns(new, base, heap_id, iter(column_ids)), view_id)
     stored = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns if column.heap is not None)
     heap = Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored) if new.explode is not None else stored)
     where = None if new.where is None else bind_predicate(new.where, base)
