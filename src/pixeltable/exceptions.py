@@ -8,7 +8,8 @@
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
     │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
-    │                            UnknownMethod NotCalled NoValueYet FixedVersion
+    │                            UnknownMethod NotCalled NoValueYet FixedVersion NotBound AlreadyBound
+    │                            SchemaMismatch DestructiveChange
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
@@ -167,6 +168,12 @@ def _rebuild(
     error = kind.__new__(kind)
     Error.__init__(error, code, message, retry_after=retry_after, detail=detail)
     return error
+
+
+def with_addition(error: Error, addition: str) -> Error:
+    """The same error, with a message that says more."""
+    message = f"{error.message}\n{addition}"
+    return _rebuild(type(error), error.error_code, message, error.retry_after, error.detail)
 
 
 class NotFoundError(Error):
@@ -426,6 +433,50 @@ class FixedVersion(Unsupported):
         super().__init__(
             f"{method}() cannot be used on {path!r}, a version of the table, which stays as it is",
             hint=f"Use it on the table itself: pxt.get_table({path.partition(':')[0]!r}).",
+        )
+
+
+class NotBound(_Coded, RequestError, AttributeError):
+    """Also an `AttributeError`, so that `hasattr(model, name)` answers."""
+
+    code = ErrorCode.NOT_BOUND
+
+    def __init__(self, model: str, *, wanted: str) -> None:
+        super().__init__(
+            f"model `{model}` is not bound to a table, which {wanted} needs",
+            hint="Call create_all(), update_all() or bind_all() of its base class first.",
+        )
+
+
+class AlreadyBound(_Coded, RequestError):
+    code = ErrorCode.ALREADY_BOUND
+
+    def __init__(self, model: str, *, path: str, asked: str) -> None:
+        super().__init__(
+            f"model `{model}` is bound to {path!r} and cannot be bound to {asked!r} as well",
+            hint="Declare it below another pxt.model_base() to use it in several directories.",
+        )
+
+
+class SchemaMismatch(_Coded, RequestError):
+    """Tables are not as their models say; `plan` is what it would take, a line each."""
+
+    code = ErrorCode.SCHEMA_MISMATCH
+
+    def __init__(self, fact: str, *, plan: str, hint: str) -> None:
+        super().__init__(f"{fact}:\n{plan}\n{hint}", plan=plan.splitlines())
+
+
+class DestructiveChange(_Coded, RequestError):
+    """What update_all() would take away; `plan` says it, a line each."""
+
+    code = ErrorCode.DESTRUCTIVE_SCHEMA_CHANGE
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"update_all() would drop what is in the catalog but in no model, and changed nothing:\n{plan}\n"
+            "Pass allow_destructive=True to have it dropped. To rename a column, use rename_column() before.",
+            plan=plan.splitlines(),
         )
 
 

@@ -76,7 +76,7 @@ def test_a_changed_model_is_brought_to_the_catalog(ns: str) -> None:
     lines = str(Second.get_model_diff(ns)).splitlines()
     assert lines == [
         f"{ns}/docs: alter column n from Int | None to Float | None",
-        f"{ns}/docs: alter column old from text.upper() to text.lower(), and compute it again",
+        f"{ns}/docs: alter column old from upper(text) to lower(text), and compute it again",
         f"{ns}/docs: add column half = n / 2",
         f"{ns}/docs: add column quarter = half / 2",
         f"{ns}/docs: add b-tree index on id",

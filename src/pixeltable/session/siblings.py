@@ -27,4 +27,6 @@ def with_ids(columns: Sequence[ColumnRecord], table_id: int) -> tuple[ColumnReco
         column = by_name[node.ref_name]
         return ColumnRef(column.id, table_id, column.name, column.type)
 
-    return tuple(column if column.expr is None else replace(column, expr=rebuild(column.expr, known)) for column in columns)
+    return tuple(
+        column if column.expr is None else replace(column, expr=rebuild(column.expr, known)) for column in columns
+    )

@@ -184,7 +184,10 @@ def create_table(
         dir_id = catalog.dir_id(path.parent)
         table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
         columns = with_ids(
-            [plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)],
+            [
+                plain_record(session, spec, column_id, heap_id)
+                for spec, column_id in zip(specs, column_ids, strict=True)
+            ],
             table_id,
         )
         heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
