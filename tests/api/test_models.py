@@ -88,3 +88,98 @@ def test_a_changed_model_is_brought_to_the_catalog(ns: str) -> None:
     assert applied["docs"].resolution == "update_additive"
     assert Docs.collect()[0] == {"id": 1, "text": "A b", "n": 3.0, "old": "a b", "half": 1.5, "quarter": 0.75}
     assert not Second.get_model_diff(ns)["docs"].ops
+
+
+def test_models_are_bound_in_one_directory(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    with pytest.raises(pxt.NotFoundError, match=f"{ns}/docs"):
+        Base.bind_all(ns)
+    with pytest.raises(pxt.NotFoundError, match="directory 'nowhere' does not exist"):
+        Base.create_all("nowhere")
+    assert not Docs.is_bound
+    Base.create_all(ns)
+    Base.bind_all(ns)
+    pxt.create_dir(f"{ns}/other")
+    with pytest.raises(pxt.RequestError) as caught:
+        Base.create_all(f"{ns}/other")
+    assert caught.value.error_code is pxt.ErrorCode.ALREADY_BOUND
+    assert pxt.list_tables(f"{ns}/other") == []
+
+
+def test_a_table_may_have_more_than_the_model_that_is_bound_to_it(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/docs", {"id": pxt.Int, "more": pxt.String | None})
+    t.insert(id=1, more="a")
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    Base.bind_all(ns)
+    assert Docs.select(Docs.id, Docs.more).collect()[0] == {"id": 1, "more": "a"}
+    with pytest.raises(pxt.RequestError) as caught:
+        Base.create_all(ns)
+    assert caught.value.error_code is pxt.ErrorCode.SCHEMA_MISMATCH
+    assert f"{ns}/docs: drop column more [destructive]" in caught.value.message
+
+
+def test_models_are_declared_after_others_are_bound(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+        text: pxt.String
+
+    early = Docs.where(Docs.id > 1)
+    Base.create_all(ns)
+    Docs.insert([{"id": 1, "text": "a"}, {"id": 2, "text": "b c"}])
+
+    class Late(Base, name="late", base=Docs.where(Docs.id > 1).select(Docs.text), iterator=words(Docs.text)):
+        upper = word.upper()
+        joined = word + Docs.text
+
+    Base.create_all(ns)
+    assert Late.select(Late.upper, Late.joined).collect()["joined"] == ["bb c", "cb c"]
+    assert early.select(Docs.text).collect()["text"] == ["b c"]
+    assert early.count() == 1
+    other = pxt.create_table(f"{ns}/other", {"id": pxt.Int, "n": pxt.Int})
+    other.insert(id=2, n=7)
+    assert Docs.join(other, on=Docs.id).select(Docs.text, other.n).collect()[0] == {"text": "b c", "n": 7}
+    assert other.join(Docs, on=other.id).select(Docs.text).collect()["text"] == ["b c"]
+    assert Docs.where(Docs.id.isin(early.select(Docs.id))).count() == 1
+
+
+def test_what_was_built_before_binding_is_used_after(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+        n: pxt.Int
+
+    condition, later = Docs.id > 1, Docs.where(Docs.id.isin(Docs.where(Docs.n > 5).select(Docs.id)))
+    Base.create_all(ns)
+    Docs.insert([{"id": 1, "n": 9}, {"id": 2, "n": 1}])
+    Docs.update({"n": Docs.n + 1}, where=condition)
+    assert Docs.order_by(Docs.id).collect()["n"] == [9, 2]
+    assert later.collect()["id"] == [1]
+    Docs.delete(where=condition)
+    assert Docs.count() == 1
+    assert Docs.where(condition).update({"n": 0}).row_count_stats.upd_rows == 0
+
+
+def test_a_table_that_was_dropped_is_created_again(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs", has_default_idxs=True, custom_metadata={"a": 1}, media_validation="on_read"):
+        id: pxt.Int
+
+    Base.create_all(ns)
+    pxt.drop_table(f"{ns}/docs")
+    with pytest.raises(pxt.NotFoundError, match="was dropped"):
+        Docs.insert(id=1)
+    assert Base.create_all(ns)["docs"].resolution == "create"
+    assert Docs.insert(id=1).num_rows == 1
+    assert Base.update_all(ns)["docs"].resolution == "up_to_date"

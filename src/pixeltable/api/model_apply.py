@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pixeltable.api.model_changes import Change
@@ -11,7 +12,7 @@ from pixeltable.api.model_plan import TablePlan
 from pixeltable.api.progress import watched
 from pixeltable.api.table import Table
 from pixeltable.api.view import handle_of
-from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import Error, with_addition
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
@@ -42,6 +43,7 @@ def apply_plans(session: Session, plans: Sequence[TablePlan]) -> None:
         note = run.take_back()
         if isinstance(error, Error) and note:
             raise with_addition(error, note) from error
+        error.add_note(note)
         raise
 
 
@@ -118,8 +120,10 @@ class _Run:
             if change.op.name not in made_anew:
                 self._drop_index(plan, change)
         for change in _chosen(plan, "column", "drop"):
-            name = str(change.op.name)
-            self._do(plan, change.op.description, lambda table, name=name: table.drop_column(name))
+            self._drop_column(plan, change.op.description, str(change.op.name))
+
+    def _drop_column(self, plan: TablePlan, text: str, name: str) -> None:
+        self._do(plan, text, lambda table: table.drop_column(name))
 
     def _planned(self, expr: Expr) -> Expr:
         return planned(expr, self._tables)
@@ -149,9 +153,13 @@ class _Run:
         work(table)
         (newest,) = versions.list_versions(self._session, table_id, path, limit=1)
         version = newest.version if newest.kind == "schema" and newest.version == before + 1 else None
-        undone = None if undo is None else lambda: undo(self._table(plan)) is not False
+        undone = None if undo is None else partial(self._undo_by, plan, undo)
         self._done.append(_Step(f"{plan.path}: {text}", table_id, path, version, undone))
         self._table(plan)
+
+    def _undo_by(self, plan: TablePlan, undo: Callable[[Table], object]) -> bool:
+        undo(self._table(plan))
+        return True
 
     def _add_columns(self, plan: TablePlan, specs: Sequence[ColumnSpec]) -> None:
         """Add columns, those that are computed from others of them after these."""
@@ -160,10 +168,9 @@ class _Run:
             self._table(plan)
             possible = [spec for spec in map(self._planned_spec, waiting) if not _is_over_siblings(spec)]
             schema = {spec.name: _as_schema(spec) for spec in possible}
-            names = list(schema)
             self._do(
-                plan, f"add {', '.join(names)}", lambda table, schema=schema: table.add_columns(schema),
-                lambda table, names=names: [table.drop_column(name) for name in reversed(names)],
+                plan, f"add {', '.join(schema)}", partial(Table.add_columns, schema=schema),
+                partial(_drop_columns, names=list(schema)[::-1]),
             )  # fmt: skip
             waiting = [spec for spec in waiting if spec.name not in schema]
 
@@ -174,10 +181,11 @@ class _Run:
         column = change.column
         assert column is not None
         self._table(plan)
-        new, old = self._planned(expr), _definition(column)
+        new: dict[str, Any] = {column.name: self._planned(expr)}
+        old: dict[str, Any] = {column.name: column.expr}
         self._do(
-            plan, change.op.description, lambda table: table.alter_computed_column(**{column.name: new}),
-            lambda table: table.alter_computed_column(**{column.name: old}),
+            plan, change.op.description, lambda table: table.alter_computed_column(**new),
+            lambda table: table.alter_computed_column(**old),
         )  # fmt: skip
 
     def _add_index(self, plan: TablePlan, change: Change) -> None:
@@ -248,11 +256,11 @@ def _as_schema(spec: ColumnSpec) -> Mapping[str, Any]:
     return {**given, "stored": spec.stored, "comment": spec.comment, "custom_metadata": spec.custom_metadata}
 
 
-def _definition(column: ColumnRecord) -> Expr:
-    assert column.expr is not None
-    return column.expr
+def _drop_columns(table: Table, names: Sequence[str]) -> None:
+    for name in names:
+        table.drop_column(name)
 
 
 def _index_names(session: Session, table: Table) -> set[str]:
     record = session.refresh().table(table._id, name=table._path)  # noqa: SLF001  # a friend
-    return {index.name for index in (*record.indexes, *record.btrees)}
+    return {index.name for index in record.indexes} | {index.name for index in record.btrees}

@@ -10,6 +10,7 @@ from pixeltable.api.model_names import Tables, planned
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import Error
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import Literal
 from pixeltable.plan.bind import bind
 from pixeltable.session.column_changes import check_alterable
 from pixeltable.session.columns import same_definition
@@ -101,10 +102,14 @@ def _fixed_properties(session: Session, column: ColumnRecord, spec: ColumnSpec) 
         "custom_metadata": (spec.custom_metadata, column.custom_metadata),
     }
     if spec.expr is None and spec.type == column.type:
-        properties["default"] = (default and default.value, column.default and column.default.value)
+        properties["default"] = (_value(default), _value(column.default))
     for name, (model, existing) in properties.items():
         if model != existing:
             yield unsupported("column", spec.name, f"have {name} {model!r}", {name: model}, {name: existing})
+
+
+def _value(default: Literal | None) -> Any:
+    return None if default is None else default.value
 
 
 def _other_type(record: TableRecord, column: ColumnRecord, spec: ColumnSpec) -> Change:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from pixeltable.api.table import RESERVED_NAMES
 from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord
@@ -49,7 +50,7 @@ class ModelDefinition:
         return replace(self, indexes=indexes)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["table", "view"]:
         return "table" if self.record.view is None else "view"
 
     @property
@@ -100,13 +101,13 @@ def new_view_definition(
         bind(expr, base, role=f"model `{class_name}`")
         stored = not isinstance(expr, ColumnRef)
         columns.append(ColumnRecord(next(_IDS), column, expr.type, 0 if stored else None, expr))
-    for record in columns:
-        check_column_name(record.name, reserved=RESERVED_NAMES)
+    for made in columns:
+        check_column_name(made.name, reserved=RESERVED_NAMES)
     where = None if query.where is None else bind_predicate(query.where, base)
     explode = None if iterator is None else bind(iterator.items, base, role=f"the iterator of model `{class_name}`")
-    made = tuple((record.id, record.name) for record in columns[: len(outputs)])
+    of_items = tuple((made.id, made.name) for made in columns[: len(outputs)])
     plain = new_table_definition(class_name, name, options)
-    view = ViewRecord(base.id, where, query.select is None, explode, made)
+    view = ViewRecord(base.id, where, query.select is None, explode, of_items)
     record = replace(plain.record, columns=tuple(columns), view=view, base=base)
     return replace(plain, record=record, items=query.select, outputs=None if iterator is None else iterator.outputs)
 

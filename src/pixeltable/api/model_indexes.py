@@ -45,7 +45,8 @@ def planned_index(new: NewIndex | NewBtree, tables: Tables) -> NewIndex | NewBtr
 def _existing(record: TableRecord) -> list[Existing]:
     """The indexes that users made; those of all columns, which come with the table, are not theirs to drop."""
     btrees = () if record.default_indexes else record.btrees
-    return [index for index in (*record.indexes, *btrees) if index.status == "ready"]
+    found: list[Existing] = [*record.indexes, *btrees]
+    return [index for index in found if index.status == "ready"]
 
 
 def _same(

@@ -1,4 +1,4 @@
-"""What it takes to make the tables of a directory what models say: a plan for each, with what is needed to carry it out.
+"""What it takes to make tables what their models say: a plan for each, with what is needed to carry it out.
 
 Nothing is changed here. What a table has is compared with its model by `model_columns` and `model_indexes`.
 """
@@ -36,8 +36,7 @@ class TablePlan:
     def diff(self) -> TableDiff:
         definition = self.definition
         ops = tuple(change.op for change in self.changes)
-        kind = "table" if definition.record.view is None else "view"
-        return TableDiff(str(self.path), definition.class_name, kind, self.record is not None, ops)
+        return TableDiff(str(self.path), definition.class_name, definition.kind, self.record is not None, ops)
 
 
 def plan_models(session: Session, definitions: Sequence[ModelDefinition], directory: Path) -> list[TablePlan]:
@@ -89,7 +88,7 @@ def _different_kind(definition: ModelDefinition, record: TableRecord, tables: Ta
     """What makes it pointless to look further: a table in the place of a view, or a view of something else."""
     kind = "table" if record.view is None else "view"
     if kind != definition.kind:
-        return unsupported("table", "kind", f"{definition.kind} instead of {kind}", definition.kind, kind)
+        return unsupported("table", "kind", f"be a {definition.kind}", definition.kind, kind)
     base = definition.record.base
     if base is not None and record.base is not None:
         wanted = tables.get(base.id)

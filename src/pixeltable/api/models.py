@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pixeltable.api.arguments import one_of
@@ -40,6 +41,9 @@ from pixeltable.udfs.iterators import IteratorCall
 
 _OPTIONS = ("name", "base", "iterator", "has_default_idxs", "media_validation", "comment", "custom_metadata")
 
+_OF_ROWS = ("insert", "compute", "batch_update")
+"""Methods whose arguments are many, and no expressions."""
+
 
 class ModelMeta(type):
     """The class of models. What a model is asked for is looked up in the table it is bound to.
@@ -51,7 +55,7 @@ class ModelMeta(type):
     _model: Model
 
     @classmethod
-    def __prepare__(cls, class_name: str, bases: tuple[type, ...], /, **options: Any) -> ModelBody:  # type: ignore[override]  # its values are columns
+    def __prepare__(cls, class_name: str, bases: tuple[type, ...], /, **options: Any) -> ModelBody:
         models = _models_of(class_name, bases)
         header = _header(models, class_name, options)
         frame = sys._getframe(1)  # noqa: SLF001  # where the class statement is, whose names annotations may use
@@ -116,15 +120,16 @@ class ModelMeta(type):
             NotFoundError: there is no such table.
             RequestError: one lacks what its model declares, SCHEMA_MISMATCH; or a model is bound in another directory.
         """
-        session, directory = current_session(), _directory(catalog_dir)
-        cls._models.check_free(directory)
-        plans = plan_models(session, cls._models.definitions, directory)
-        for plan in plans:
-            if plan.record is None:
-                raise UnknownPath(str(plan.path), known=session.catalog.table_ids)
-        lacking = [plan for plan in plans if any(change.op.op != "drop" for change in plan.changes)]
-        _refuse(lacking, "tables are not as their models say", "update_all() makes them so.")
-        cls._models.bind(session, directory)
+        models, session, directory = cls._models, current_session(), _directory(catalog_dir)
+        models.check_free(directory)
+        if _lacking(plan_models(session, models.definitions, directory)):
+            with _turn(session, directory):  # others may be at it
+                plans = plan_models(session, models.definitions, directory)
+            for plan in plans:
+                if plan.record is None:
+                    raise UnknownPath(str(plan.path), known=session.catalog.table_ids)
+            _refuse(_lacking(plans), "tables are not as their models say", "update_all() makes them so.")
+        models.bind(session, directory)
 
     # A model
 
@@ -178,19 +183,22 @@ class ModelMeta(type):
         if model is None or name.startswith("_"):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
         if model.table is not None:
-            return _forwarded(model, getattr(model.table, name))
+            return _forwarded(model, name, getattr(model.table, name))
         if name in CLAUSES and name != "having":
             return getattr(query_of(model), name)
+        if name in vars(ModelMeta):  # a property that has said so
+            raise NotBound(cls.__name__, wanted=f"`{name}`")
         if hasattr(View, name):
             raise NotBound(cls.__name__, wanted=f"{name}()")
         return cls[name]
 
     def __dir__(cls) -> list[str]:
         model = find_model(cls)
+        own = [*super().__dir__(), *(name for name in vars(ModelMeta) if not name.startswith("_"))]
         if model is None:
-            return list(super().__dir__())
+            return own
         columns = [column.name for column in model.definition.record.ready_columns]
-        return [*super().__dir__(), *columns, *(name for name in dir(Table) if not name.startswith("_"))]
+        return [*own, *columns, *(name for name in dir(Table) if not name.startswith("_"))]
 
 
 def model_base(cls_name: str = "TableModel") -> Any:
@@ -199,7 +207,7 @@ def model_base(cls_name: str = "TableModel") -> Any:
     Its models belong together: `create_all()`, `update_all()` and the like are about all of them.
     """
     base = type.__new__(ModelMeta, cls_name, (), {"__doc__": "The base class of models, see `pxt.model_base()`."})
-    base._models = Models()
+    base._models = Models()  # noqa: SLF001  # of this module
     return base
 
 
@@ -210,7 +218,7 @@ def _models_of(class_name: str, bases: tuple[type, ...]) -> Models:
             f"model `{class_name}` has to be derived from what pxt.model_base() gave, and from nothing else",
             hint="A view names its base so: class V(TableModel, name='v', base=Docs).",
         )
-    return base._models
+    return base._models  # noqa: SLF001  # of this module
 
 
 def _header(models: Models, class_name: str, options: dict[str, Any]) -> ModelDefinition:
@@ -255,9 +263,9 @@ def _base(models: Models, subject: str, base: Any) -> tuple[TableRecord, QuerySp
     return model.definition.record, found
 
 
-def _forwarded(model: Model, found: Any) -> Any:
-    """What a table answers; its methods take what was built over models."""
-    if not callable(found) or isinstance(found, Expr):
+def _forwarded(model: Model, name: str, found: Any) -> Any:
+    """What a table answers; its methods take what was built over models, but for those that take rows."""
+    if not callable(found) or isinstance(found, Expr) or name in _OF_ROWS:
         return found
 
     @functools.wraps(found)
@@ -281,20 +289,21 @@ def _reconcile(models: Models, catalog_dir: str, check: Callable[[Sequence[Table
     models.check_free(directory)
     plans = plan_models(session, models.definitions, directory)
     if any(plan.record is None or plan.changes for plan in plans):
-        check(plans)
-        plans = _apply(session, models, directory, check)
+        with _turn(session, directory):
+            plans = plan_models(session, models.definitions, directory)  # others may have done it, or part of it
+            check(plans)
+            apply_plans(session, plans)
     models.bind(session, directory)
     return _diff(plans)
 
 
-def _apply(
-    session: Session, models: Models, directory: Path, check: Callable[[Sequence[TablePlan]], None]
-) -> Sequence[TablePlan]:
-    with one_at_a_time(session, f"models in {directory}"):
-        plans = plan_models(session, models.definitions, directory)  # others may have done it meanwhile
-        check(plans)
-        apply_plans(session, plans)
-    return plans
+def _turn(session: Session, directory: Path) -> AbstractContextManager[None]:
+    return one_at_a_time(session, f"models in {directory}")
+
+
+def _lacking(plans: Sequence[TablePlan]) -> list[TablePlan]:
+    """Those whose table has not all that the model declares."""
+    return [plan for plan in plans if plan.record is None or any(change.op.op != "drop" for change in plan.changes)]
 
 
 def _refuse_differences(plans: Sequence[TablePlan]) -> None:
