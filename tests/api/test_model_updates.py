@@ -150,7 +150,11 @@ def test_a_column_with_a_default_is_added_to_rows(ns: str) -> None:
 def test_definitions_and_types_change_in_place(ns: str, docs: pxt.Table) -> None:
     docs.add_columns({"other": pxt.Int | None, "double": docs.n * 2, "ephemeral": {"value": docs.n, "stored": False}})
     docs.add_computed_column(twice=docs.double + 1)
-    body = "  other: pxt.Json | None\n  double = n * 3\n  ephemeral = pxt.Column(value=n + 1, stored=False)\n  twice = double + 1"
+    body = """  other: pxt.Json | None
+  double = n * 3
+  ephemeral = pxt.Column(value=n + 1, stored=False)
+  twice = double + 1
+"""
     base, model = several(docs_with(body))
     assert plan(base, ns) == [
         "docs: alter column other from Int | None to Json | None",
@@ -171,6 +175,7 @@ class Some(M, name='some', base=Docs.where(Docs.n > 6).select(Docs.text, m=Docs.
 class Words(M, name='words', base=Docs, iterator=words(Docs.text)):
   upper = word.upper()
 """
+WORDS = "base=Docs, iterator=words(Docs.text)):\n  upper = word.upper()"
 
 
 @pytest.mark.usefixtures("docs")
@@ -209,16 +214,11 @@ def test_views_change_in_what_they_add(ns: str) -> None:
     ("old", "new", "line"),
     [
         ("Docs.n > 6", "Docs.n > 5", "some: would have to be filtered by n > 5, in place of 'n > 6' [unsupported]"),
-        ("base=Docs, iterator=words(Docs.text)", "base=Docs, iterator=words(Docs.text.upper())", "words: would have to be made by"),
+        ("words(Docs.text)", "words(Docs.text.upper())", "words: would have to be made by the iterator words(upper("),
         (".select(Docs.text, m=Docs.n + 1)", "", "some: would have to have all columns of its base"),
-        (
-            ", iterator=words(Docs.text)):\n  upper = word.upper()",
-            "):\n  upper = Docs.text",
-            "words: would have to be made by the iterator None",
-        ),
-        ("base=Docs, iterator=words(Docs.text)):\n  upper = word.", "base=Some, iterator=words(Some.text)):\n  upper = word.", "be a view of"),
-        ("class Words(M, name='words', base=Docs, iterator=words(Docs.text)):\n  upper = word.upper()",
-         "class Words(M, name='words'):\n  upper: pxt.Int", "would have to be a table"),
+        (WORDS, "base=Docs):\n  upper = Docs.text", "words: would have to be made by the iterator None"),
+        (WORDS, "base=Some, iterator=words(Some.text)):\n  upper = word.upper()", "words: would have to be a view of"),
+        (WORDS, "has_default_idxs=False):\n  upper: pxt.Int", "words: would have to be a table, in place of 'view'"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("docs")

@@ -1,5 +1,7 @@
 """Tables and views declared as classes: what a class says, and what becomes of it in the catalog."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import pixeltable as pxt
@@ -183,3 +185,52 @@ def test_a_table_that_was_dropped_is_created_again(ns: str) -> None:
     assert Base.create_all(ns)["docs"].resolution == "create"
     assert Docs.insert(id=1).num_rows == 1
     assert Base.update_all(ns)["docs"].resolution == "up_to_date"
+
+
+def test_a_question_is_asked_of_a_model_before_it_has_a_table(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        text: pxt.String
+
+        __indexes__ = (pxt.EmbeddingIndex("text", string_embed=letters, metric="l2"), pxt.BtreeIndex([text], name="t"))
+
+    best = Docs.order_by(Docs.text.similarity(string="aaa"), asc=True).limit(1)
+    Base.create_all(ns)
+    Docs.insert({"text": text} for text in ("aaa", "b", "c"))
+    assert best.collect()["text"] == ["aaa"]
+    assert Docs.get_metadata()["indexes"]["t"]["index_type"] == "btree"
+
+
+def test_threads_that_create_the_same_models_end_with_one_schema(ns: str) -> None:
+    def declare_and_create(_: int) -> str:
+        Base = pxt.model_base()
+
+        class Docs(Base, name="docs"):
+            id: pxt.Int
+            double = id * 2
+
+        class Big(Base, name="big", base=Docs.where(Docs.double > 10)):
+            half = Docs.double / 4
+
+        return Base.create_all(ns)["big"].resolution
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(declare_and_create, range(4)))
+    assert found == ["create", "up_to_date", "up_to_date", "up_to_date"]
+    assert len(pxt.get_table(f"{ns}/docs").get_versions()) == 1
+
+
+def test_a_path_that_is_a_directory_is_not_taken(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class First(Base, name="first"):
+        id: pxt.Int
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    pxt.create_dir(f"{ns}/docs")
+    with pytest.raises(pxt.AlreadyExistsError, match="is an existing directory"):
+        Base.create_all(ns)
+    assert pxt.list_tables(ns) == []

@@ -50,9 +50,9 @@ def test_tables_with_rows_are_updated_by_eight_processes_at_once(ns: str, progra
     start_together(programs, f"{MODELS}TableModel.update_all({ns!r}, allow_destructive=True)\nsay('done')")
     assert t.columns() == COLUMNS
     assert cells(t, "length", "longer") == [(n, n + 1) for n in range(1, 60)]
-    assert pxt.get_table(f"{ns}/long").count() == 57
+    assert programs.start(f"say(pxt.get_table('{ns}/long').count())").succeed() == ["57"]
     assert_versions_complete(t)
-    assert len(t.get_versions()) == 8
+    assert len(t.get_versions()) == 7
 
 
 @pytest.mark.slow
