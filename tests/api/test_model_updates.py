@@ -1,8 +1,11 @@
 """`update_all()`: what is changed in place, what is refused, and what becomes of a change that fails half way."""
 
+import threading
+
 import pytest
 
 import pixeltable as pxt
+from pixeltable.session.current import current_session
 from tests.api.model_library import letters, loud, refuses_seven, vowels, words
 
 Code = pxt.ErrorCode
@@ -319,3 +322,53 @@ def test_rows_that_others_wrote_meanwhile_stay(ns: str, docs: pxt.Table) -> None
     assert pxt.get_table(f"{ns}/new").collect()["id"] == [1]
     assert docs.columns() == ["id", "text", "n", "half"]
     assert docs.order_by(docs.id).collect()["half"] == [6, 7, 1]
+
+
+def test_new_tables_and_views_over_them_are_made_in_one_transaction(ns: str) -> None:
+    lock = threading.Lock()
+
+    @pxt.udf
+    def locked(n: int) -> int:
+        with lock:
+            return n
+
+    M = pxt.model_base()
+
+    class Docs(M, name="docs"):
+        id: pxt.Int
+        double = id * 2
+
+        __indexes__ = [pxt.BtreeIndex(double, name="doubles")]
+
+    class Over(M, name="over", base=Docs.where(Docs.double > 2)):
+        same = Docs.id
+
+        __indexes__ = [pxt.BtreeIndex(same)]
+
+    class Last(M, name="last", base=Over):
+        cannot_be_stored = locked(Over.same)
+
+    epoch = current_session().refresh().epoch
+    with pytest.raises(pxt.RequestError, match="locked") as caught:
+        M.create_all(ns)
+    assert "taken back" not in caught.value.message
+    assert current_session().refresh().epoch == epoch
+    assert pxt.list_tables(ns) == []
+
+
+def test_what_is_made_in_one_transaction_is_used_as_if_it_had_been_made_step_by_step(ns: str) -> None:
+    index = "  __indexes__ = [pxt.EmbeddingIndex(text, embedding=letters), pxt.BtreeIndex(n, 'once', unique=True)]\n"
+    base, words_model = several(docs_with(index) + VIEWS)
+    base.create_all(ns)
+    docs, some = pxt.get_table(f"{ns}/docs"), pxt.get_table(f"{ns}/some")
+    assert [len(t.get_versions()) for t in (docs, some, words_model.table)] == [1, 1, 1]
+    docs.insert([{"id": 1, "text": "a b", "n": 7}, {"id": 2, "text": "c", "n": 1}])
+    assert docs.order_by(docs.text.similarity(string="ccc"), asc=False).limit(1).collect()["text"] == ["c"]
+    assert some.select(some.m, some.shout).collect()[0] == {"m": 8, "shout": "a b!"}
+    assert words_model.count() == 3
+    docs.drop_index(idx_name="once")
+    docs.revert()
+    docs.revert()
+    assert (docs.count(), some.count(), words_model.count()) == (0, 0, 0)
+    with pytest.raises(pxt.RequestError, match="is unique"):
+        docs.insert([{"id": 1, "text": "a", "n": 1}, {"id": 2, "text": "b", "n": 1}])

@@ -13,29 +13,37 @@ from pixeltable.api.progress import watched
 from pixeltable.api.table import Table
 from pixeltable.api.view import handle_of
 from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import Error, with_addition
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session import btrees, indexes, tables, versions, views
 from pixeltable.session.btrees import NewBtree
+from pixeltable.session.creation import create_together, with_indexes
 from pixeltable.session.indexes import NewIndex
 from pixeltable.session.session import Session
 from pixeltable.session.siblings import SIBLINGS
 from pixeltable.session.tables import ColumnSpec
+from pixeltable.storage.database import Connection
 
 
 def apply_plans(session: Session, plans: Sequence[TablePlan]) -> None:
     """Make all tables what their plans say; what fails has everything before it taken back, as far as that goes.
 
-    What is new comes first, in all tables, since that is what may fail; then what goes, views before their bases.
+    New tables and views over them come first, in one transaction; then what is new in and over tables that are there,
+    which is what may fail; then what goes, views before their bases.
 
     Raises:
         Error: that of the step that failed; its message says what was taken back.
     """
     run = _Run(session, {plan.definition.record.id: plan.record for plan in plans})
     try:
+        new = run.create_unused(plans)
         for plan in plans:
-            run.create(plan) if plan.record is None else run.extend(plan)
+            if plan.record is not None:
+                run.extend(plan)
+            elif plan not in new:
+                run.create_view(plan)
         for plan in reversed(plans):
             if plan.record is not None:
                 run.drop(plan)
@@ -69,31 +77,61 @@ class _Run:
 
     # Making
 
-    def create(self, plan: TablePlan) -> None:
-        """Make a table or a view, with its indexes."""
+    def create_unused(self, plans: Sequence[TablePlan]) -> list[TablePlan]:
+        """Make the tables that are not there, and the views over these, with their indexes; which these are."""
+        new: dict[int, TablePlan] = {}
+        for plan in plans:
+            base = plan.definition.record.base
+            if plan.record is None and (base is None or base.id in new):
+                new[plan.definition.record.id] = plan
+        makers = [partial(self._make, plan, new) for plan in new.values()]
+        records = create_together(self._session, makers) if makers else []
+        for plan, record in zip(new.values(), records, strict=True):
+            self._note_created(plan, record)
+        return list(new.values())
+
+    def _make(
+        self, plan: TablePlan, new: Mapping[int, TablePlan], connection: Connection, catalog: Catalog
+    ) -> TableRecord:
         definition, session = plan.definition, self._session
-        specs = [self._planned_spec(spec) for spec in definition.specs]
         base = definition.record.base
         if base is None:
-            record, _ = tables.create_table(session, plan.path, specs, definition.options, if_exists="error")
+            specs = list(map(self._planned_spec, definition.specs))
+            table = tables.make_table(session, connection, catalog, plan.path, specs, definition.options)
         else:
-            over = self._tables[base.id]
-            assert over is not None
-            where, explode = (None if e is None else self._planned(e) for e in _rows_of(definition.record))
-            items = definition.items and tuple((name, self._planned(expr)) for name, expr in definition.items)
-            new = views.NewView(
-                plan.path, over.id, over.path, where, items, explode, definition.outputs or {}, specs,
-                definition.options,
-            )  # fmt: skip
-            with watched(session, f"Creating view {plan.path}") as tally:
-                record = views.create_view(session, new, if_exists="error", tally=tally)
-        self._done.append(
-            _Step(f"create {record.path}", record.id, record.path, undo=lambda: tables.drop_unused(session, record.id))
-        )
-        self._tables[definition.record.id] = record
+            self._tables[base.id] = over = catalog.table_at(new[base.id].path)
+            table = views.make_over_unused(session, connection, catalog, self._new_view(plan, over))
+        own = {**self._tables, definition.record.id: table}
+        return with_indexes(session, connection, table, [planned_index(index, own) for index in definition.indexes])
+
+    def create_view(self, plan: TablePlan) -> None:
+        """Make a view of a table that is there, with its rows and its indexes."""
+        session, base = self._session, plan.definition.record.base
+        assert base is not None
+        over = self._tables[base.id]
+        assert over is not None
+        with watched(session, f"Creating view {plan.path}") as tally:
+            record = views.create_view(session, self._new_view(plan, over), if_exists="error", tally=tally)
+        self._note_created(plan, record)
         for change in plan.changes:
             if change.op.target == "index":
                 self._add_index(plan, change)
+
+    def _new_view(self, plan: TablePlan, over: TableRecord) -> views.NewView:
+        definition = plan.definition
+        view = definition.record.view
+        assert view is not None
+        where, explode = (None if expr is None else self._planned(expr) for expr in (view.where, view.explode))
+        items = definition.items and tuple((name, self._planned(expr)) for name, expr in definition.items)
+        return views.NewView(
+            plan.path, over.id, over.path, where, items, explode, definition.outputs or {},
+            list(map(self._planned_spec, definition.specs)), definition.options,
+        )  # fmt: skip
+
+    def _note_created(self, plan: TablePlan, record: TableRecord) -> None:
+        undo = partial(tables.drop_unused, self._session, record.id)
+        self._done.append(_Step(f"create {record.path}", record.id, record.path, undo=undo))
+        self._tables[plan.definition.record.id] = record
 
     def extend(self, plan: TablePlan) -> None:
         """Do all to a table but what takes something away."""
@@ -239,11 +277,6 @@ class _Run:
 
 def _chosen(plan: TablePlan, target: str, op: str) -> list[Change]:
     return [change for change in plan.changes if (change.op.target, change.op.op) == (target, op)]
-
-
-def _rows_of(record: TableRecord) -> tuple[Expr | None, Expr | None]:
-    assert record.view is not None
-    return record.view.where, record.view.explode
 
 
 def _is_over_siblings(spec: ColumnSpec) -> bool:

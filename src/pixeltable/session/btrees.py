@@ -306,6 +306,21 @@ def create_btree(connection: Connection, table: TableRecord, index: BtreeRecord)
         _check_at_the_end(connection, table, index)
 
 
+def with_btree_on_unused(connection: Connection, table: TableRecord, new: NewBtree) -> TableRecord:
+    """A table that has no rows, and gets none before the caller's transaction ends, with one more index.
+
+    Raises:
+        InvalidArgument, TypeMismatch, Unsupported: see `Table.add_btree_index`.
+    """
+    keys = bound_keys(new, table)
+    (index_id,) = store.new_ids(connection, 1)
+    index = BtreeRecord(index_id, new.name or free_name(table), keys, _common_heap(table, keys), new.unique)
+    if btrees.index_statement(table, index, concurrently=False) is None:
+        raise _not_in_sql(keys)
+    create_btree(connection, table, index)
+    return _with_btree(table, index)
+
+
 def without_column_indexes(table: TableRecord, column: ColumnRecord) -> TableRecord:
     """The table without the b-tree indexes that a column is part of."""
     kept = tuple(i for i in table.btrees if not any(column.id in referred_columns(key) for key in i.keys))

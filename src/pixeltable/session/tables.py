@@ -181,32 +181,45 @@ def create_table(
             if if_exists == "ignore":
                 return existing, False
             drop_record(connection, catalog, existing, force=if_exists == "replace_force")
-        dir_id = catalog.dir_id(path.parent)
-        table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
-        columns = with_ids(
-            [
-                plain_record(session, spec, column_id, heap_id)
-                for spec, column_id in zip(specs, column_ids, strict=True)
-            ],
-            table_id,
-        )
-        heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
-        create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
-        table = TableRecord(
-            table_id, dir_id, path.name, str(path), columns, (heap,),
-            comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
-            default_indexes=options.default_indexes,
-        )  # fmt: skip
-        if options.default_indexes:
-            table = with_default_btrees(connection, table)
-        for spec in specs:
-            if spec.expr is not None:
-                store_functions(session, connection, spec.expr)
-        store.insert_table(connection, table, op=next_op(connection))
-        return table, True
+        return make_table(session, connection, catalog, path, specs, options), True
 
     table, created = session.change_schema(work)
     return session.catalog.find(table.id) or table, created
+
+
+def make_table(
+    session: Session,
+    connection: Connection,
+    catalog: Catalog,
+    path: Path,
+    specs: list[ColumnSpec],
+    options: TableOptions,
+) -> TableRecord:
+    """Make a table under a path that is free, in the caller's transaction.
+
+    Raises:
+        UnknownDirectory: its directory does not exist.
+    """
+    dir_id = catalog.dir_id(path.parent)
+    table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
+    columns = with_ids(
+        [plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)],
+        table_id,
+    )
+    heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
+    create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
+    table = TableRecord(
+        table_id, dir_id, path.name, str(path), columns, (heap,),
+        comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
+        default_indexes=options.default_indexes,
+    )  # fmt: skip
+    if options.default_indexes:
+        table = with_default_btrees(connection, table)
+    for spec in specs:
+        if spec.expr is not None:
+            store_functions(session, connection, spec.expr)
+    store.insert_table(connection, table, op=next_op(connection))
+    return table
 
 
 def plain_record(session: Session, spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:

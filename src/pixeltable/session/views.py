@@ -85,6 +85,17 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
     return view
 
 
+def make_over_unused(session: Session, connection: Connection, catalog: Catalog, new: NewView) -> TableRecord:
+    """Make a view of a table that has no rows, and gets none before the caller's transaction ends.
+
+    Raises:
+        PathTaken, UnknownDirectory, InvalidSchema, Unsupported: see `pxt.create_view`.
+    """
+    (view_id,) = store.new_ids(connection, 1)
+    view = _register(session, connection, catalog, new, view_id, if_exists="error").table
+    return _ready(connection, view, inserted=0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Registered:
     """A view without rows, those of its base that it has to get, and the operation that is to write them."""
@@ -280,11 +291,14 @@ def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -
 
 
 def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView, inserted: int) -> None:
-    view = catalog.table(view_id, name=str(new.path))
+    _ready(connection, catalog.table(view_id, name=str(new.path)), inserted=inserted)
+
+
+def _ready(connection: Connection, view: TableRecord, *, inserted: int) -> TableRecord:
     assert view.view is not None
-    ready = replace(view, view=replace(view.view, status="ready"))
-    store.save_schema(connection, ready)
-    store.restate_first_version(connection, ready, inserts=inserted)
+    saved = store.save_schema(connection, replace(view, view=replace(view.view, status="ready")))
+    store.restate_first_version(connection, saved, inserts=inserted)
+    return saved
 
 
 def _withdraw(connection: Connection, catalog: Catalog, view_id: int) -> None:
