@@ -221,6 +221,27 @@ def test_threads_that_create_the_same_models_end_with_one_schema(ns: str) -> Non
     assert len(pxt.get_table(f"{ns}/docs").get_versions()) == 1
 
 
+def test_a_table_that_was_dropped_does_not_concern_the_others(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    class Big(Base, name="big", base=Docs.where(Docs.id > 1)):
+        double = Docs.id * 2
+
+    condition, early = Docs.id > 1, Docs.where(Docs.id > 2)
+    with pytest.raises(pxt.RequestError, match="not bound"):
+        pxt.create_view(f"{ns}/early", early)
+    Base.create_all(ns)
+    pxt.drop_table(Big.table)
+    Docs.insert([{"id": 1}, {"id": 3}])
+    assert Docs.where(condition).count() == 1
+    with pytest.raises(pxt.NotFoundError, match="was dropped"):
+        Big.count()
+    assert pxt.create_view(f"{ns}/early", early).count() == 1
+
+
 def test_a_path_that_is_a_directory_is_not_taken(ns: str) -> None:
     Base = pxt.model_base()
 

@@ -30,10 +30,9 @@ def column_changes(
         for name, spec in wanted.items():
             if name in known:
                 yield from _alterations(session, record, known[name], spec, tables)
-    has_rows = record is not None and _has_rows(session, record)
     for name, spec in wanted.items():
         if name not in known:
-            yield _addition(record, spec, has_rows=has_rows)
+            yield _addition(session, record, spec)
     for column in reversed(known.values()):  # a column is computed from columns before it
         if record is not None and column.name not in wanted and not _is_made(record, column):
             yield _removal(column)
@@ -49,7 +48,7 @@ def _has_rows(session: Session, record: TableRecord) -> bool:
     return bool(row and row[0])
 
 
-def _addition(record: TableRecord | None, spec: ColumnSpec, *, has_rows: bool) -> Change:
+def _addition(session: Session, record: TableRecord | None, spec: ColumnSpec) -> Change:
     made = f"{spec.type}" if spec.expr is None else f"= {spec.expr}"
     model = _shown(spec.type, spec.expr)
     op = SchemaChangeOp("column", "add", "additive", spec.name, f"add column {spec.name} {made}", model)
@@ -63,7 +62,8 @@ def _addition(record: TableRecord | None, spec: ColumnSpec, *, has_rows: bool) -
         return change.refused(f"column {namesake} differs from it in case alone; use rename_column()")
     if spec.primary_key:
         return change.refused("the primary key of a table is fixed")
-    if has_rows and spec.expr is None and not spec.type.nullable and spec.default is None:
+    lacks_value = spec.expr is None and not spec.type.nullable and spec.default is None
+    if lacks_value and _has_rows(session, record):
         return change.refused("there are rows, it rejects null and has no default")
     return change
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from pixeltable.api.model_definition import ModelDefinition
-from pixeltable.api.query import Query
+from pixeltable.api.query import Query, clauses_of
 from pixeltable.exceptions import NotBound
 from pixeltable.plan.joins import Source
 from pixeltable.plan.query import QuerySpec
@@ -52,6 +52,10 @@ class ModelQuery(Query):
     def _of(self, spec: QuerySpec) -> Self:
         return type(self)(self._model, spec)
 
+    def _clauses(self) -> tuple[str, QuerySpec]:
+        """Those over the table, for who stores them."""
+        return clauses_of(bound(self))
+
     @property
     def _relation(self) -> Relation:
         record = self._model.definition.record
@@ -61,6 +65,11 @@ class ModelQuery(Query):
 def query_of(model: QueriedModel) -> ModelQuery:
     """A query for all rows of a model."""
     return ModelQuery(model, QuerySpec(model.definition.record.id))
+
+
+def clauses_over_model(query: ModelQuery) -> tuple[QueriedModel, QuerySpec]:
+    """The model and the clauses, over its columns."""
+    return query._model, query._spec  # noqa: SLF001  # of this module
 
 
 def bound(query: ModelQuery) -> Query:

@@ -1,5 +1,7 @@
 """The models of one base class: what they declare, and the tables they are bound to."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +12,7 @@ from pixeltable.api.query import Query
 from pixeltable.api.table import Table
 from pixeltable.api.view import handle_of
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import AlreadyBound, InvalidSchema, NotBound
+from pixeltable.exceptions import AlreadyBound, InvalidSchema, NotBound, UnknownTable
 from pixeltable.exprs.expr import Expr
 from pixeltable.ids import Path
 from pixeltable.plan.query import QuerySpec
@@ -65,10 +67,16 @@ class Models:
     def tables(self) -> dict[int, TableRecord]:
         """The tables of the models that are bound, by the provisional ids."""
         found: dict[int, TableRecord] = {}
+        for definition, record in self._bound():
+            found |= lineage_tables(definition, record)
+        return found
+
+    def _bound(self) -> Iterator[tuple[ModelDefinition, TableRecord]]:
+        """The models whose tables are there, and these."""
         for model in self.by_name.values():
             if model.table is not None:
-                found |= lineage_tables(model.definition, model.table._record)  # noqa: SLF001  # a friend
-        return found
+                with suppress(UnknownTable):  # was dropped, which is said when it is used
+                    yield model.definition, model.table._record  # noqa: SLF001  # a friend
 
     def realized(self, value: Any) -> Any:
         """What a call of a table gets: with columns of tables for those of models, and tables for models.
@@ -113,10 +121,9 @@ class Models:
 
     def _records(self) -> dict[int, TableRecord]:
         found: dict[int, TableRecord] = {}
-        for model in self.by_name.values():
-            if model.table is not None:
-                real = model.table._record.lineage  # noqa: SLF001  # a friend
-                found |= {table.id: own for own, table in zip(model.definition.record.lineage, real, strict=True)}
+        for definition, record in self._bound():
+            own = {declared.id: declared for declared in definition.record.lineage}
+            found |= {table.id: own[known] for known, table in lineage_tables(definition, record).items()}
         return found
 
 

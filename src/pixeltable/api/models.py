@@ -13,7 +13,7 @@ from pixeltable.api.model_definition import ModelDefinition, new_table_definitio
 from pixeltable.api.model_diff import ModelDiff
 from pixeltable.api.model_index_specs import declared_indexes
 from pixeltable.api.model_plan import TablePlan, plan_models
-from pixeltable.api.model_query import CLAUSES, ModelQuery, query_of
+from pixeltable.api.model_query import CLAUSES, ModelQuery, clauses_over_model, query_of
 from pixeltable.api.model_state import Model, Models, find_model, model_of
 from pixeltable.api.query import Query, clauses_of
 from pixeltable.api.table import Table
@@ -250,7 +250,8 @@ def _header(models: Models, class_name: str, options: dict[str, Any]) -> ModelDe
 def _base(models: Models, subject: str, base: Any) -> tuple[TableRecord, QuerySpec]:
     model, spec = find_model(base), None
     if isinstance(base, ModelQuery):
-        model, spec = model_of(base.model_cls), clauses_of(base)[1]
+        over, spec = clauses_over_model(base)
+        model = model_of(over)
     elif isinstance(base, Query):
         model, spec = models.localised_query(clauses_of(base)[1]) or (None, None)
     if model is None or model.models is not models:

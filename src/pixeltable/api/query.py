@@ -44,6 +44,9 @@ class Query(QueryChanges, QuerySources):
     def _with(self, **clauses: Any) -> "Query":
         return self._of(replace(self._spec, **clauses))
 
+    def _clauses(self) -> tuple[str, QuerySpec]:
+        return self._name, self._spec
+
     @property
     def _relation(self) -> Relation:
         return relation_of(self._session, self._spec, self._name)
@@ -319,7 +322,7 @@ class Query(QueryChanges, QuerySources):
 
 def clauses_of(query: Query) -> tuple[str, QuerySpec]:
     """The path of the table and the clauses, for those who store the query."""
-    return query._name, query._spec  # noqa: SLF001  # a friend
+    return query._clauses()  # noqa: SLF001  # a friend
 
 
 def _require_count(method: str, n: Any) -> None:
