@@ -173,7 +173,9 @@ def _rebuild(
 def with_addition(error: Error, addition: str) -> Error:
     """The same error, with a message that says more."""
     message = f"{error.message}\n{addition}"
-    return _rebuild(type(error), error.error_code, message, error.retry_after, error.detail)
+    longer = _rebuild(type(error), error.error_code, message, error.retry_after, error.detail)
+    longer.__dict__.update({**error.__dict__, "message": message})
+    return longer
 
 
 class NotFoundError(Error):

@@ -30,7 +30,7 @@ DOCS = "class Docs(M, name='docs'):\n  id: pxt.Int\n  text: pxt.String\n"
         ("class A(M, name='a'):\n  pass", Code.INVALID_SCHEMA, "declares no column"),
         ("class A(M, name='a'):\n  id: int", Code.INVALID_TYPE, "column 'id': standard Python type `int`"),
         ("class A(M, name='a'):\n  id = pxt.Column()", Code.INVALID_SCHEMA, "needs either a 'type' or a 'value'"),
-        ("class A(M, name='a'):\n  id = pxt.Int", Code.INVALID_SCHEMA, "declared by an annotation: `id"),
+        ("class A(M, name='a'):\n  id = pxt.Int", Code.INVALID_SCHEMA, "declared by an annotation, `id"),
         ("class A(M, name='a'):\n  def f(self): return 1", Code.INVALID_SCHEMA, "column 'f'"),
         ("class A(M, name='a'):\n  select: pxt.Int", Code.INVALID_COLUMN_NAME, "'select'"),
         ("class A(M, name='a'):\n  _x: pxt.Int", Code.INVALID_COLUMN_NAME, "'_x'"),

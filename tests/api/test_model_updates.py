@@ -185,8 +185,13 @@ WORDS = "base=Docs, iterator=words(Docs.text)):\n  upper = word.upper()"
 def test_views_change_in_what_they_add(ns: str) -> None:
     base, _ = several(docs_with() + VIEWS)
     assert plan(base, ns)[1:] == [
-        "some: create view of model Some; columns text, m, note, shout",
-        "words: create view of model Words; columns upper",
+        "some: create view of model Some",
+        "some: add column text = text",
+        "some: add column m = n + 1",
+        "some: add column note String | None",
+        "some: add column shout = loud(text)",
+        "words: create view of model Words",
+        "words: add column upper = upper(word)",
     ]
     base.create_all(ns)
     assert base.get_model_diff(ns).keys() == {"docs", "some", "words"}
@@ -279,6 +284,7 @@ def test_a_change_that_fails_half_way_is_taken_back(ns: str, docs: pxt.Table) ->
         base.update_all(ns)
     assert caught.value.error_code is Code.INVALID_EXPRESSION
     assert caught.value.message.endswith("What the call had done before is taken back.")
+    assert isinstance(caught.value.__cause__, ValueError)
     assert not model.is_bound
     assert pxt.list_tables(ns) == [f"{ns}/docs", f"{ns}/sums"]
     assert docs.columns() == ["id", "text", "n"]
@@ -289,6 +295,32 @@ def test_a_change_that_fails_half_way_is_taken_back(ns: str, docs: pxt.Table) ->
     base.update_all(ns)
     assert model.collect()["bad"] == [6, 8]
     assert pxt.get_table(f"{ns}/over").count() == 2
+
+
+def test_a_change_that_is_interrupted_is_taken_back(ns: str, docs: pxt.Table) -> None:
+    @pxt.udf
+    def interrupted(n: int) -> int:
+        raise KeyboardInterrupt(n)
+
+    M = pxt.model_base()
+
+    class New(M, name="new"):
+        id: pxt.Int
+
+    class Docs(M, name="docs"):
+        id: pxt.Int = pxt.Column(primary_key=True)
+        text: pxt.String
+        n: pxt.Int | None
+        more: pxt.Int | None
+
+    class Over(M, name="over", base=Docs):
+        never = interrupted(Docs.n)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        M.update_all(ns)
+    assert caught.value.__notes__ == ["What the call had done before is taken back."]
+    assert docs.columns() == ["id", "text", "n"]
+    assert pxt.list_tables(ns) == [f"{ns}/docs"]
 
 
 def test_rows_that_others_wrote_meanwhile_stay(ns: str, docs: pxt.Table) -> None:

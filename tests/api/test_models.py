@@ -1,6 +1,7 @@
 """Tables and views declared as classes: what a class says, and what becomes of it in the catalog."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -255,3 +256,48 @@ def test_a_path_that_is_a_directory_is_not_taken(ns: str) -> None:
     with pytest.raises(pxt.AlreadyExistsError, match="is an existing directory"):
         Base.create_all(ns)
     assert pxt.list_tables(ns) == []
+
+
+def test_views_over_views_are_added_to_together(ns: str) -> None:
+    def models(version: int) -> Any:
+        Base = pxt.model_base()
+
+        class Docs(Base, name="docs"):
+            id: pxt.Int
+            meta: pxt.Json | None
+            year = meta.year
+            if version > 1:
+                fresh = id * 10
+
+            __indexes__ = [pxt.BtreeIndex(meta.year), pxt.BtreeIndex([id, meta.year], name="two")]
+
+        class Some(
+            Base, name="some", base=Docs.where(Docs.id > 0).select(Docs.id, when=Docs.meta.year.astype(pxt.String))
+        ):
+            later = id + 1
+            if version > 1:
+                fresher = Docs.fresh + 1
+
+        class Words(Base, name="words", base=Some.where(Some.id > 1), iterator=words(Some.when)):
+            upper = word.upper()
+            if version > 1:
+                freshest = Some.fresher + pos
+
+            __indexes__ = [pxt.EmbeddingIndex(word, embedding=letters)]
+
+        if version > 1:
+
+            class Last(Base, name="last", base=Words):
+                sum = Words.freshest + later
+
+        return Base, Docs
+
+    base, docs = models(1)
+    base.create_all(ns)
+    docs.insert({"id": n, "meta": {"year": f"a{n} b"}} for n in range(3))
+    assert base.get_model_diff(ns)["words"].resolution == "up_to_date"
+    base, docs = models(2)
+    assert [diff.resolution for diff in base.update_all(ns).values()] == ["update_additive"] * 3 + ["create"]
+    last = pxt.get_table(f"{ns}/last")
+    assert last.select(last.upper, last.sum).collect()["sum"] == [24, 25]
+    assert [diff.resolution for diff in base.get_model_diff(ns).values()] == ["up_to_date"] * 4

@@ -50,7 +50,7 @@ def apply_plans(session: Session, plans: Sequence[TablePlan]) -> None:
     except BaseException as error:
         note = run.take_back()
         if isinstance(error, Error) and note:
-            raise with_addition(error, note) from error
+            raise with_addition(error, note) from (error.__cause__ or error)
         error.add_note(note)
         raise
 

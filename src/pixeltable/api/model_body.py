@@ -8,7 +8,7 @@ from pixeltable.api.model_definition import ModelDefinition, provisional_column,
 from pixeltable.api.model_specs import Column
 from pixeltable.api.table import RESERVED_NAMES
 from pixeltable.catalog.records import ColumnRecord
-from pixeltable.exceptions import InvalidExpression, InvalidSchema, InvalidType
+from pixeltable.exceptions import InvalidExpression, InvalidSchema, InvalidType, NotCalled
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef, as_expr
 from pixeltable.ids import check_column_name
@@ -130,10 +130,9 @@ class ModelBody(dict[str, Any]):
         try:
             return self._localise(as_expr(value))
         except InvalidExpression as error:
-            hint = (
-                f"A type is declared by an annotation: `{name}: ...`; methods and properties have no place in a model."
-            )
-            raise InvalidSchema(f"{self._subject(name)}: {error.message}", hint=hint) from None
+            hint = f"A type is declared by an annotation, `{name}: ...`; methods have no place in a model."
+            fact = f"{self._subject(name)}: {error.message.rstrip('.')}"
+            raise InvalidSchema(fact, hint="" if isinstance(error, NotCalled) else hint) from None
 
 
 def _fits(hinted: ColumnType, spec: ColumnSpec) -> bool:

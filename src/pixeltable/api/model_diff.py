@@ -59,14 +59,9 @@ class TableDiff:
 
     def __str__(self) -> str:
         """A line for each change, each beginning with the path."""
-        if self.exists:
-            return "\n".join(f"{self.path}: {op}" for op in self.ops) or f"{self.path}: up to date"
-        columns = ", ".join(str(op.name) for op in self.ops if op.target == "column")
-        indexes = ", ".join(op.name or "without a name" for op in self.ops if op.target == "index")
-        made = [f"create {self.kind} of model {self.model_cls}"]
-        made += [f"columns {columns}"] if columns else []
-        made += [f"indexes {indexes}"] if indexes else []
-        return f"{self.path}: {'; '.join(made)}"
+        created = [] if self.exists else [f"create {self.kind} of model {self.model_cls}"]
+        lines = [*created, *map(str, self.ops)] or ["up to date"]
+        return "\n".join(f"{self.path}: {line}" for line in lines)
 
 
 class ModelDiff(dict[str, TableDiff]):
