@@ -1,12 +1,16 @@
 """Tables and views declared as classes: what a class says, and what becomes of it in the catalog."""
 
+import datetime
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pixeltable as pxt
 import pixeltable.functions as pxtf
+from pixeltable.functions.uuid import uuid7
 from tests.api.model_library import letters, loud, words
 
 
@@ -301,3 +305,22 @@ def test_views_over_views_are_added_to_together(ns: str) -> None:
     last = pxt.get_table(f"{ns}/last")
     assert last.select(last.upper, last.sum).collect()["sum"] == [24, 25]
     assert [diff.resolution for diff in base.get_model_diff(ns).values()] == ["up_to_date"] * 4
+
+
+def test_what_a_model_says_is_found_again_in_the_catalog(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs", custom_metadata={"b": (1, 2), "a": None}, comment="", media_validation="on_read"):
+        id: pxt.UUID = pxt.Column(primary_key=True, comment="key", custom_metadata=[1.5])
+        at: pxt.Timestamp = pxt.Column(default=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC))
+        v: pxt.Array[(2,), pxt.Float] = pxt.Column(default=np.array([1, 2], dtype=np.float32))
+        j: pxt.Json = pxt.Column(default={"z": 1, "a": [2.5]})
+        made = pxt.Column(value=uuid7(), stored=True)
+        text: pxt.String | None
+        long = pxt.Column(value=text.upper() + "!", stored=False, comment="not stored", custom_metadata="x")
+
+        __indexes__ = [pxt.BtreeIndex(at), pxt.BtreeIndex([text, at], unique=True), pxt.BtreeIndex(j.z)]
+
+    Base.create_all(ns)
+    Docs.insert(id=uuid.uuid4())
+    assert str(Base.get_model_diff(ns)) == f"{ns}/docs: up to date"

@@ -9,8 +9,9 @@ from pixeltable.api.model_diff import SchemaChangeOp
 from pixeltable.api.model_names import Tables, planned
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import Error
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import Literal
+from pixeltable.lazy import np
 from pixeltable.plan.bind import bind
 from pixeltable.session.column_changes import check_alterable
 from pixeltable.session.columns import same_definition
@@ -104,8 +105,14 @@ def _fixed_properties(session: Session, column: ColumnRecord, spec: ColumnSpec) 
     if spec.expr is None and spec.type == column.type:
         properties["default"] = (_value(default), _value(column.default))
     for name, (model, existing) in properties.items():
-        if model != existing:
+        if not _is_equal(model, existing):
             yield unsupported("column", spec.name, f"have {name} {model!r}", {name: model}, {name: existing})
+
+
+def _is_equal(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return bool(structure(a) == structure(b))
+    return bool(a == b)
 
 
 def _value(default: Literal | None) -> Any:

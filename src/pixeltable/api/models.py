@@ -64,7 +64,7 @@ class ModelMeta(type):
     def __new__(cls, class_name: str, bases: tuple[type, ...], body: ModelBody, /, **_: Any) -> "ModelMeta":
         """Declare a model."""
         models = _models_of(class_name, bases)
-        definition, own = body.definition(), dict(body)
+        definition, own = body.definition(), {**dict(body), "__annotations__": dict(body["__annotations__"])}
         definition = definition.with_indexes(declared_indexes(definition, own.get("__indexes__", ()), models.localised))
         model = Model(models, definition)
         models.add(model)
