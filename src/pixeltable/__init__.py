@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pixeltable.api.job import Job, job, jobs
     from pixeltable.api.mcp_functions import mcp_udfs
     from pixeltable.api.memo import clear_memo, memo_stats
+    from pixeltable.api.model_specs import BtreeIndex, Column, EmbeddingIndex
+    from pixeltable.api.models import model_base
     from pixeltable.api.query import Query
     from pixeltable.api.query_functions import query, retrieval_udf
     from pixeltable.api.results import ResultSet
@@ -86,6 +88,8 @@ _HOMES = {
     "api.job": "Job job jobs",
     "api.mcp_functions": "mcp_udfs",
     "api.memo": "clear_memo memo_stats",
+    "api.model_specs": "BtreeIndex Column EmbeddingIndex",
+    "api.models": "model_base",
     "api.query": "Query",
     "api.query_functions": "query retrieval_udf",
     "api.results": "ResultSet",
@@ -124,12 +128,15 @@ __all__ = [
     "AuthorizationError",
     "Binary",
     "Bool",
+    "BtreeIndex",
     "CellError",
+    "Column",
     "ConcurrencyError",
     "Date",
     "DirContents",
     "DirectoryNode",
     "Document",
+    "EmbeddingIndex",
     "Error",
     "ErrorCode",
     "ExternalServiceError",
@@ -189,6 +196,7 @@ __all__ = [
     "ls",
     "mcp_udfs",
     "memo_stats",
+    "model_base",
     "move",
     "query",
     "retrieval_udf",

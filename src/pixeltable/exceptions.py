@@ -8,7 +8,8 @@
     │                            InvalidData MissingValue TypeMismatch ConstraintViolation DuplicateKey Unsupported
     │                            InvalidState InvalidColumn InvalidConfiguration MissingPackage ForeignColumn
     │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
-    │                            UnknownMethod NotCalled NoValueYet FixedVersion JobCancelled
+    │                            UnknownMethod NotCalled NoValueYet FixedVersion NotBound AlreadyBound
+    │                            SchemaMismatch DestructiveChange JobCancelled
     ├── AuthorizationError       MissingCredentials ForeignPickle
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
@@ -20,8 +21,10 @@ The leaves hold the wording; call sites pass facts.
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from enum import Enum
 from typing import Any, ClassVar
+
+from pixeltable.error_codes import ErrorCode as ErrorCode
+from pixeltable.error_codes import http_status, is_retryable
 
 
 class PixeltableWarning(Warning):
@@ -30,83 +33,6 @@ class PixeltableWarning(Warning):
 
 class PixeltableDeprecationWarning(PixeltableWarning, DeprecationWarning):
     """Something works, but there is a newer way."""
-
-
-class ErrorCode(Enum):
-    """Stable numbers for what went wrong; the thousands say which class raises them."""
-
-    INTERNAL_ERROR = 0
-    GENERIC_USER_ERROR = 1
-    COLUMN_NOT_FOUND = 1000
-    PATH_NOT_FOUND = 1001
-    TABLE_NOT_FOUND = 1002
-    DIRECTORY_NOT_FOUND = 1003
-    INDEX_NOT_FOUND = 1004
-    FUNCTION_NOT_FOUND = 1005
-    ROW_NOT_FOUND = 1006
-    STORAGE_NOT_FOUND = 1007
-    SERVICE_NOT_FOUND = 1008
-    DEPLOYMENT_NOT_FOUND = 1009
-    COLUMN_ALREADY_EXISTS = 2000
-    PATH_ALREADY_EXISTS = 2001
-    INDEX_ALREADY_EXISTS = 2002
-    FUNCTION_ALREADY_EXISTS = 2003
-    INVALID_COLUMN_NAME = 3000
-    INVALID_PATH = 3001
-    INVALID_EXPRESSION = 3002
-    INVALID_TYPE = 3003
-    INVALID_SCHEMA = 3004
-    INVALID_ARGUMENT = 3005
-    INVALID_DATA_FORMAT = 3006
-    MISSING_REQUIRED = 3007
-    TYPE_MISMATCH = 3008
-    CONSTRAINT_VIOLATION = 3009
-    UNSUPPORTED_OPERATION = 3010
-    INVALID_STATE = 3011
-    INVALID_CONFIGURATION = 3013
-    NOT_BOUND = 3014
-    ALREADY_BOUND = 3015
-    SCHEMA_MISMATCH = 3016
-    FILE_CACHE_FULL = 3017
-    DESTRUCTIVE_SCHEMA_CHANGE = 3018
-    INSUFFICIENT_PRIVILEGES = 4000
-    MISSING_CREDENTIALS = 4001
-    PROVIDER_ERROR = 5000
-    RATE_LIMITED = 5001
-    PROVIDER_AUTH_ERROR = 5002
-    PROVIDER_BAD_REQUEST = 5003
-    PROVIDER_TIMEOUT = 5004
-    PROVIDER_OVERLOADED = 5005
-    DATABASE_UNAVAILABLE = 6000
-    STORE_UNAVAILABLE = 6001
-    SERIALIZATION_FAILURE = 7000
-    CONCURRENT_MODIFICATION = 7001
-
-
-_STATUS_BY_THOUSAND = {0: 500, 1: 404, 2: 409, 3: 422, 4: 403, 5: 502, 6: 503, 7: 409}
-_STATUS = {
-    ErrorCode.GENERIC_USER_ERROR: 400,
-    ErrorCode.UNSUPPORTED_OPERATION: 400,
-    ErrorCode.INVALID_STATE: 400,
-    ErrorCode.NOT_BOUND: 400,
-    ErrorCode.ALREADY_BOUND: 400,
-    ErrorCode.FILE_CACHE_FULL: 507,
-    ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.PROVIDER_AUTH_ERROR: 401,
-    ErrorCode.PROVIDER_BAD_REQUEST: 400,
-    ErrorCode.PROVIDER_TIMEOUT: 504,
-    ErrorCode.PROVIDER_OVERLOADED: 503,
-}
-_RETRYABLE = {
-    ErrorCode.PROVIDER_ERROR,
-    ErrorCode.RATE_LIMITED,
-    ErrorCode.PROVIDER_TIMEOUT,
-    ErrorCode.PROVIDER_OVERLOADED,
-    ErrorCode.DATABASE_UNAVAILABLE,
-    ErrorCode.STORE_UNAVAILABLE,
-    ErrorCode.SERIALIZATION_FAILURE,
-    ErrorCode.CONCURRENT_MODIFICATION,
-}
 
 
 class Error(Exception):
@@ -129,12 +55,12 @@ class Error(Exception):
     @property
     def http_status(self) -> int:
         """The status with which a web application answers this error."""
-        return _STATUS.get(self.error_code, _STATUS_BY_THOUSAND[self.error_code.value // 1000])
+        return http_status(self.error_code)
 
     @property
     def is_retryable(self) -> bool:
         """Whether the same call may succeed later, with nothing changed by the caller."""
-        return self.error_code in _RETRYABLE
+        return is_retryable(self.error_code)
 
     def to_dict(self, with_detail: bool = False) -> dict[str, Any]:
         """The error as JSON-ready data; `detail` only on request, since it may hold user data."""
@@ -167,6 +93,14 @@ def _rebuild(
     error = kind.__new__(kind)
     Error.__init__(error, code, message, retry_after=retry_after, detail=detail)
     return error
+
+
+def with_addition(error: Error, addition: str) -> Error:
+    """The same error, with a message that says more."""
+    message = f"{error.message}\n{addition}"
+    longer = _rebuild(type(error), error.error_code, message, error.retry_after, error.detail)
+    longer.__dict__.update({**error.__dict__, "message": message})
+    return longer
 
 
 class NotFoundError(Error):
@@ -433,6 +367,50 @@ class FixedVersion(Unsupported):
         super().__init__(
             f"{method}() cannot be used on {path!r}, a version of the table, which stays as it is",
             hint=f"Use it on the table itself: pxt.get_table({path.partition(':')[0]!r}).",
+        )
+
+
+class NotBound(_Coded, RequestError, AttributeError):
+    """Also an `AttributeError`, so that `hasattr(model, name)` answers."""
+
+    code = ErrorCode.NOT_BOUND
+
+    def __init__(self, model: str, *, wanted: str) -> None:
+        super().__init__(
+            f"model `{model}` is not bound to a table, which {wanted} needs",
+            hint="Call create_all(), update_all() or bind_all() of its base class first.",
+        )
+
+
+class AlreadyBound(_Coded, RequestError):
+    code = ErrorCode.ALREADY_BOUND
+
+    def __init__(self, model: str, *, path: str, asked: str) -> None:
+        super().__init__(
+            f"model `{model}` is bound to {path!r} and cannot be bound to {asked!r} as well",
+            hint="Declare it below another pxt.model_base() to use it in several directories.",
+        )
+
+
+class SchemaMismatch(_Coded, RequestError):
+    """Tables are not as their models say; `plan` is what it would take, a line each."""
+
+    code = ErrorCode.SCHEMA_MISMATCH
+
+    def __init__(self, fact: str, *, plan: str, hint: str) -> None:
+        super().__init__(f"{fact}:\n{plan}\n{hint}", plan=plan.splitlines())
+
+
+class DestructiveChange(_Coded, RequestError):
+    """What update_all() would take away; `plan` says it, a line each."""
+
+    code = ErrorCode.DESTRUCTIVE_SCHEMA_CHANGE
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"update_all() would drop what is in the catalog but in no model, and changed nothing:\n{plan}\n"
+            "Pass allow_destructive=True to have it dropped. To rename a column, use rename_column() before.",
+            plan=plan.splitlines(),
         )
 
 

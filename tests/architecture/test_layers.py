@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from tests.architecture.source_tree import PACKAGE, Module, each_module
 
 LAYERS = """\
+error_codes
 exceptions lazy
 ids types settings telemetry
 exprs

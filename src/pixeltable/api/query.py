@@ -45,6 +45,9 @@ class Query(QueryChanges, QueryResults, QuerySources):
     def _with(self, **clauses: Any) -> "Query":
         return self._of(replace(self._spec, **clauses))
 
+    def _clauses(self) -> tuple[str, QuerySpec]:
+        return self._name, self._spec
+
     @property
     def _relation(self) -> Relation:
         return relation_of(self._session, self._spec, self._name)
@@ -229,7 +232,7 @@ class Query(QueryChanges, QueryResults, QuerySources):
             chosen = (("key", spec.group_by[0]),) if spec.select is None else spec.select
             relation = self._relation
             check_groups(relation.resolve_spec(replace(spec, select=chosen)), relation.record)
-        return Query(self._session, spec, self._name)
+        return self._of(spec)
 
     def _members_for(self, operand: Expr) -> Expr:
         """What `operand.isin(self)` is."""
@@ -320,7 +323,7 @@ class Query(QueryChanges, QueryResults, QuerySources):
 
 def clauses_of(query: Query) -> tuple[str, QuerySpec]:
     """The path of the table and the clauses, for those who store the query."""
-    return query._name, query._spec  # noqa: SLF001  # a friend
+    return query._clauses()  # noqa: SLF001  # a friend
 
 
 def _require_count(method: str, n: Any) -> None:

@@ -1,6 +1,6 @@
 """The indexes of a table: adding and dropping them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
 from pixeltable.api.arguments import name_of, one_of
@@ -8,6 +8,7 @@ from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
+from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
@@ -20,6 +21,23 @@ from pixeltable.udfs.function import BoundFunction, Function
 _MODALITY = {
     StringType: "string", ImageType: "image", AudioType: "audio", VideoType: "video", DocumentType: "document",
 }  # fmt: skip
+
+
+def embeddings_of(record: TableRecord, name: str, function: Any) -> Mapping[str, Expr]:
+    """What embeds a column, by its modality; nothing where the function is None.
+
+    Raises:
+        UnknownColumn, InvalidArgument: the column is not there, or the function cannot embed it.
+    """
+    found = record.column(name)
+    if function is None:
+        return {}
+    modality = _MODALITY.get(type(found.type))
+    if modality is None:
+        raise InvalidArgument(f"column {name!r} has type `{found.type}`, which no embedding function takes")
+    if not isinstance(function, Function | BoundFunction):
+        raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
+    return {modality: function(record.ref(found))}
 
 
 class TableIndexes(QueryStart):
@@ -79,15 +97,8 @@ class TableIndexes(QueryStart):
         """
         record = self._session.refresh().table(self._id, name=self._path)
         name = name_of(column, record)
-        found = record.column(name)
         function = string_embed if string_embed is not None else embedding
-        modality = _MODALITY.get(type(found.type))
-        if function is not None and modality is None:
-            raise InvalidArgument(f"column {name!r} has type `{found.type}`, which no embedding function takes")
-        if function is not None and not isinstance(function, Function | BoundFunction):
-            raise InvalidArgument(f"the embedding function must be a @pxt.udf, got {type(function).__name__}")
-        expr = None if function is None else function(record.ref(found))
-        embeddings = {} if expr is None else {str(modality): expr}
+        embeddings = embeddings_of(record, name, function)
         new = indexes.NewIndex(idx_name, name, embeddings, metric, precision)
         choices = ("error", "ignore", "replace", "replace_force")
         choice = one_of("if_exists", if_exists, choices)

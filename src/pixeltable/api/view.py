@@ -101,7 +101,7 @@ def create_view(
     if not isinstance(query, Query):
         raise InvalidArgument(f"create_view(): base is a table or a query, got {type(base).__name__}")
     name, spec = clauses_of(query)
-    _check_clauses(spec)
+    check_view_clauses(spec)
     for column in (column for column, _ in spec.select or ()):
         check_column_name(column, reserved=RESERVED_NAMES)
     specs: list[ColumnSpec] = []
@@ -124,7 +124,12 @@ def create_view(
         return handle_of(session, views.create_view(session, new, if_exists=choice, tally=tally)[0])
 
 
-def _check_clauses(spec: QuerySpec) -> None:
+def check_view_clauses(spec: QuerySpec) -> None:
+    """Check that a view can be over a query with these clauses.
+
+    Raises:
+        Unsupported: it cannot.
+    """
     given = {
         "group_by()": spec.group_by, "order_by()": spec.order_by, "limit()": spec.limit is not None,
         "having()": spec.having is not None, "distinct()": spec.distinct, "join()": spec.joins,

@@ -79,8 +79,7 @@ def _register(
 ) -> BtreeRecord | None:
     if table.default_indexes:
         raise Unsupported(f"table {table.path!r} was created with has_default_idxs=True and has its b-tree indexes")
-    keys = tuple(_bound_key(key, table) for key in new.keys)
-    _check_number(keys)
+    keys = bound_keys(new, table)
     table = _without_abandoned(connection, table)
     same = _existing(table, new.name, keys, unique=new.unique)
     if same is not None:
@@ -92,10 +91,21 @@ def _register(
     index = BtreeRecord(index_id, new.name or free_name(table), keys, _common_heap(table, keys), new.unique, "building")
     if btrees.index_statement(table, index, concurrently=True) is None:
         raise _not_in_sql(keys)
-    if new.unique:
-        _check_columns(keys)
     store.save_schema(connection, _with_btree(table, index))
     return index
+
+
+def bound_keys(new: NewBtree, table: TableRecord) -> tuple[Expr, ...]:
+    """The keys of an index over a table, checked as far as that goes without the database.
+
+    Raises:
+        InvalidArgument, TypeMismatch, Unsupported, UnknownColumn: see `Table.add_btree_index`.
+    """
+    keys = tuple(_bound_key(key, table) for key in new.keys)
+    _check_number(keys)
+    if new.unique:
+        _check_columns(keys)
+    return keys
 
 
 def _check_number(keys: Sequence[Expr]) -> None:
@@ -294,6 +304,21 @@ def create_btree(connection: Connection, table: TableRecord, index: BtreeRecord)
     connection.execute(statement)
     if index.unique:
         _check_at_the_end(connection, table, index)
+
+
+def with_btree_on_unused(connection: Connection, table: TableRecord, new: NewBtree) -> TableRecord:
+    """A table that has no rows, and gets none before the caller's transaction ends, with one more index.
+
+    Raises:
+        InvalidArgument, TypeMismatch, Unsupported: see `Table.add_btree_index`.
+    """
+    keys = bound_keys(new, table)
+    (index_id,) = store.new_ids(connection, 1)
+    index = BtreeRecord(index_id, new.name or free_name(table), keys, _common_heap(table, keys), new.unique)
+    if btrees.index_statement(table, index, concurrently=False) is None:
+        raise _not_in_sql(keys)
+    create_btree(connection, table, index)
+    return _with_btree(table, index)
 
 
 def without_column_indexes(table: TableRecord, column: ColumnRecord) -> TableRecord:

@@ -115,10 +115,10 @@ def alter_column(session: Session, table_id: int, name: str, column_name: str, n
         column = table.own_column(column_name)
         if new_type == column.type:
             return
-        _refuse(table, column)
+        check_alterable(table, column, new_type)
         default = None if column.default is None else column.default.value
         typed = replace(column, type=new_type, default=default_of(session, column.name, new_type, default))
-        if type(new_type) is type(column.type) and new_type.accepts(column.type):
+        if _keeps_form(column, new_type):
             lock_head(connection, table)
             after = with_present_refs(table.with_column(typed))
         else:
@@ -131,6 +131,24 @@ def alter_column(session: Session, table_id: int, name: str, column_name: str, n
         store.record_schema_version(connection, saved, op=next_op(connection), change=change)
 
     session.change_schema(work)
+
+
+def check_alterable(table: TableRecord, column: ColumnRecord, new_type: ColumnType) -> None:
+    """Check what can be known, without looking at its cells, of giving a column another type.
+
+    Raises:
+        Unsupported, ConstraintViolation: see `Table.alter_column`.
+    """
+    _refuse(table, column)
+    if not _keeps_form(column, new_type):
+        _conversion(column, new_type)
+        for index in table.indexes:
+            if index.column == column.id:
+                raise _indexed(column, index.name)
+
+
+def _keeps_form(column: ColumnRecord, new_type: ColumnType) -> bool:
+    return type(new_type) is type(column.type) and new_type.accepts(column.type)
 
 
 def _refuse(table: TableRecord, column: ColumnRecord) -> None:
@@ -209,9 +227,6 @@ def _moved_btrees(
 ) -> Iterable[BtreeRecord]:
     """The table's b-tree indexes, that of the column over its new cells; a default one goes if they have no order."""
     assert placed.heap is not None
-    for embedding in table.indexes:
-        if embedding.column == column.id:
-            raise _indexed(column, embedding.name)
     for index in table.btrees:
         if not any(column.id in referred_columns(key) for key in index.keys):
             yield index

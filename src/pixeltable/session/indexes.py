@@ -24,7 +24,7 @@ from pixeltable.session.target_jobs import Filled, finish, owning
 from pixeltable.session.turns import after_others
 from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import drop_heap
+from pixeltable.storage.heaps import Heap, drop_heap
 from pixeltable.storage.writes import next_op
 from pixeltable.types.column_type import ArrayType
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -103,7 +103,7 @@ def _register(
     session: Session, connection: Connection, table: TableRecord, new: NewIndex, if_exists: str
 ) -> JobRecord | None:
     column = table.column(new.column)
-    space = vectors.VectorSpace(new.metric, new.precision, _dimensions(column, new))
+    space = space_of(column, new)
     unfinished = _unfinished(session, connection, table, column, new)
     if unfinished is not None:
         return unfinished
@@ -114,19 +114,53 @@ def _register(
         if if_exists not in ("replace", "replace_force"):
             raise IndexTaken(same.name, table=table.path)
         table = store.save_schema(connection, without_index(table, same))
+    table, index, heap = _made(session, connection, table, new, column, space)
+    store.save_schema(connection, table)
+    (job_id,) = store.new_ids(connection, 1)
+    job = JobRecord(job_id, table.id, "running", next_op(connection), heap, None, index)
+    jobs.insert_job(connection, job)
+    return job
+
+
+def _made(
+    session: Session,
+    connection: Connection,
+    table: TableRecord,
+    new: NewIndex,
+    column: ColumnRecord,
+    space: vectors.VectorSpace,
+) -> tuple[TableRecord, IndexRecord, Heap]:
+    """The table with an index that is empty so far, the index, and its heap."""
     for expr in new.embeddings.values():
         store_functions(session, connection, expr)
-    index_id, job_id = store.new_ids(connection, 2)
+    (index_id,) = store.new_ids(connection, 1)
     heap = vectors.vector_heap(index_id, space)
     vectors.create_vector_heap(connection, heap)
     index = IndexRecord(
         index_id, new.name or free_name(table), column.id, new.metric, new.precision, space.dimensions,
         tuple(new.embeddings.items()), "backfilling",
     )  # fmt: skip
-    store.save_schema(connection, replace(with_index(table, index), heaps=(*table.heaps, heap)))
-    job = JobRecord(job_id, table.id, "running", next_op(connection), heap, None, index)
-    jobs.insert_job(connection, job)
-    return job
+    return replace(with_index(table, index), heaps=(*table.heaps, heap)), index, heap
+
+
+def with_index_on_unused(session: Session, connection: Connection, table: TableRecord, new: NewIndex) -> TableRecord:
+    """A table that has no rows, and gets none before the caller's transaction ends, with one more index.
+
+    Raises:
+        InvalidArgument, Unsupported: see `Table.add_embedding_index`.
+    """
+    column = table.column(new.column)
+    made, index, _ = _made(session, connection, table, new, column, space_of(column, new))
+    return with_index(made, replace(index, status="ready"))
+
+
+def space_of(column: ColumnRecord, new: NewIndex) -> vectors.VectorSpace:
+    """What an index over the column measures.
+
+    Raises:
+        InvalidArgument, Unsupported: see `Table.add_embedding_index`.
+    """
+    return vectors.VectorSpace(new.metric, new.precision, _dimensions(column, new))
 
 
 def _dimensions(column: ColumnRecord, new: NewIndex) -> int:
@@ -155,12 +189,13 @@ def _existing(table: TableRecord, column: ColumnRecord, new: NewIndex) -> IndexR
     for index in table.indexes:
         if index.name == new.name:
             return index
-        if new.name is None and index.column == column.id and _same(index, new):
+        if new.name is None and index.column == column.id and is_same(index, new):
             return index
     return None
 
 
-def _same(index: IndexRecord, new: NewIndex) -> bool:
+def is_same(index: IndexRecord, new: NewIndex) -> bool:
+    """Whether an index of a column measures and embeds as a new one would."""
     mine = dict(index.embeddings)
     alike = (index.metric, index.precision) == (new.metric, new.precision) and mine.keys() == dict(
         new.embeddings
@@ -177,7 +212,7 @@ def _unfinished(
             continue
         if not jobs.try_own_until_commit(connection, job.id):
             raise BeingAdded("index", job.index.name)
-        if _same(job.index, new):
+        if is_same(job.index, new):
             return _renewed(
                 session, connection, table, job, replace(job.index, embeddings=tuple(new.embeddings.items()))
             )

@@ -36,7 +36,7 @@ def redefine_column(session: Session, table_id: int, name: str, column_name: str
             raise Unsupported(f"column {column.name!r} is not computed", hint="Use update() for its cells.")
         check_computed(table, NewColumn(column.name, expr))
         _refuse_cycle(table, column, expr)
-        _refuse_type(column, expr)
+        check_type(column, expr)
         if encode(expr) == encode(column.expr):
             return
         store_functions(session, connection, expr)
@@ -63,7 +63,12 @@ def _refuse_cycle(table: TableRecord, column: ColumnRecord, expr: Expr) -> None:
         )
 
 
-def _refuse_type(column: ColumnRecord, expr: Expr) -> None:
+def check_type(column: ColumnRecord, expr: Expr) -> None:
+    """Check that a computed column can hold what another definition yields.
+
+    Raises:
+        TypeMismatch: it cannot.
+    """
     fits = column.type.accepts(expr.type) if column.heap is not None else column.type.matches(expr.type)
     if not fits:
         raise TypeMismatch(

@@ -23,8 +23,10 @@ from pixeltable.ids import Path, check_column_name
 from pixeltable.plan.bind import refuse_aggregates
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.btrees import with_default_btrees
+from pixeltable.session.columns import lock_unused
 from pixeltable.session.defaults import default_of
 from pixeltable.session.session import Session
+from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
@@ -165,7 +167,7 @@ def _check_without_columns(spec: ColumnSpec) -> None:
 def create_table(
     session: Session, path: Path, specs: list[ColumnSpec], options: TableOptions, *, if_exists: str
 ) -> tuple[TableRecord, bool]:
-    """Create a table; False if one was there and was left as it is.
+    """Create a table; False if one was there and was left as it is. What is computed may refer to `siblings`.
 
     Raises:
         PathTaken, UnknownDirectory: see `pxt.create_table`.
@@ -181,28 +183,45 @@ def create_table(
             if if_exists == "ignore":
                 return existing, False
             drop_record(connection, catalog, existing, force=if_exists == "replace_force")
-        dir_id = catalog.dir_id(path.parent)
-        table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
-        columns = tuple(
-            plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)
-        )
-        heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
-        create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
-        table = TableRecord(
-            table_id, dir_id, path.name, str(path), columns, (heap,),
-            comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
-            default_indexes=options.default_indexes,
-        )  # fmt: skip
-        if options.default_indexes:
-            table = with_default_btrees(connection, table)
-        for spec in specs:
-            if spec.expr is not None:
-                store_functions(session, connection, spec.expr)
-        store.insert_table(connection, table, op=next_op(connection))
-        return table, True
+        return make_table(session, connection, catalog, path, specs, options), True
 
     table, created = session.change_schema(work)
     return session.catalog.find(table.id) or table, created
+
+
+def make_table(
+    session: Session,
+    connection: Connection,
+    catalog: Catalog,
+    path: Path,
+    specs: list[ColumnSpec],
+    options: TableOptions,
+) -> TableRecord:
+    """Make a table under a path that is free, in the caller's transaction.
+
+    Raises:
+        UnknownDirectory: its directory does not exist.
+    """
+    dir_id = catalog.dir_id(path.parent)
+    table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
+    columns = with_ids(
+        [plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)],
+        table_id,
+    )
+    heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
+    create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
+    table = TableRecord(
+        table_id, dir_id, path.name, str(path), columns, (heap,),
+        comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
+        default_indexes=options.default_indexes,
+    )  # fmt: skip
+    if options.default_indexes:
+        table = with_default_btrees(connection, table)
+    for spec in specs:
+        if spec.expr is not None:
+            store_functions(session, connection, spec.expr)
+    store.insert_table(connection, table, op=next_op(connection))
+    return table
 
 
 def plain_record(session: Session, spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:
@@ -264,3 +283,21 @@ def drop_table(session: Session, path: Path, *, force: bool, if_not_exists: str)
             raise UnknownPath(str(path), known=catalog.table_ids)
 
     session.change_schema(work)
+
+
+def drop_unused(session: Session, table_id: int) -> bool:
+    """Drop a table that never had a row, or a view, which has none but those of its base; False if it has to stay.
+
+    It has to if somebody has written into it, or made a view over it.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> bool:
+        found = catalog.find(table_id)
+        if found is None:
+            return True
+        if catalog.views_of(table_id) or (found.view is None and not lock_unused(connection, found)):
+            return False
+        drop_record(connection, catalog, found, force=False)
+        return True
+
+    return session.change_schema(work)

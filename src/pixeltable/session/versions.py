@@ -73,11 +73,11 @@ def annotate(session: Session, table_id: int, name: str, note: str | None) -> No
     )
 
 
-def revert(session: Session, table_id: int, name: str) -> None:
-    """Take back the last operation on a table, of data or schema, for good.
+def revert(session: Session, table_id: int, name: str, *, only: int | None = None) -> None:
+    """Take back the last operation on a table, of data or schema, for good; with `only`, if it made that version.
 
     Raises:
-        InvalidState: the table is at version 0, or the version has a tag.
+        InvalidState: the table is at version 0, the version has a tag, or it is not `only`.
     """
 
     def work(connection: Connection, catalog: Catalog) -> None:
@@ -91,6 +91,8 @@ def revert(session: Session, table_id: int, name: str) -> None:
         version, op, kind = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        if only not in (None, version):
+            raise InvalidState(f"table {table.path!r} is at version {version}, not {only}")
         views = catalog.views_of(table.id)
         _check_views(connection, table, views, op)
         along = [view for view in views if _newest_op(connection, view) == op]

@@ -24,6 +24,7 @@ from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.heads import Head, lock_head, read_head
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
+from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
 from pixeltable.session.upkeep import look_after
@@ -98,6 +99,28 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
     return view, receipt(tally, start, RowCountStats(ins_rows=inserted))
 
 
+def give_up_view(session: Session, path: Path) -> None:
+    """Drop a view that was left unfinished, if there is one."""
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        found = catalog.find_table(path)
+        if found is not None and view_job(connection, found.id) is not None and is_unclaimed(connection, found.id):
+            _withdraw(connection, catalog, found.id)
+
+    session.change_schema(work)
+
+
+def make_over_unused(session: Session, connection: Connection, catalog: Catalog, new: NewView) -> TableRecord:
+    """Make a view of a table that has no rows, and gets none before the caller's transaction ends.
+
+    Raises:
+        PathTaken, UnknownDirectory, InvalidSchema, Unsupported: see `pxt.create_view`.
+    """
+    (view_id,) = store.new_ids(connection, 1)
+    view = _register(session, connection, catalog, new, view_id, if_exists="error").table
+    return _ready(connection, view, inserted=0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Registered:
     """A view, and what is left to do for it."""
@@ -116,7 +139,7 @@ def _register(
     if base.view is not None and base.view.status == "filling":
         raise InvalidState(f"view {base.path!r} is still being made", hint="Wait until it is done.")
     heap_id, *column_ids = store.new_ids(connection, 1 + _column_count(new))
-    columns = _columns(new, base, heap_id, iter(column_ids))
+    columns = with_ids(_columns(new, base, heap_id, iter(column_ids)), view_id)
     stored = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns if column.heap is not None)
     heap = Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored) if new.explode is not None else stored)
     where = None if new.where is None else bind_predicate(new.where, base)
@@ -329,15 +352,18 @@ def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -
 
 
 def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView) -> None:
-    view = catalog.table(view_id, name=str(new.path))
     job = view_job(connection, view_id)
+    if job is not None:
+        _ready(connection, catalog.table(view_id, name=str(new.path)), inserted=job.inserted)
+
+
+def _ready(connection: Connection, view: TableRecord, *, inserted: int) -> TableRecord:
+    """Put a view in service."""
     assert view.view is not None
-    if job is None:
-        return
-    ready = replace(view, view=replace(view.view, status="ready"))
-    store.save_schema(connection, ready)
-    store.restate_first_version(connection, ready, inserts=job.inserted)
-    delete_job(connection, view_id)
+    saved = store.save_schema(connection, replace(view, view=replace(view.view, status="ready")))
+    store.restate_first_version(connection, saved, inserts=inserted)
+    delete_job(connection, view.id)
+    return saved
 
 
 def _withdraw(connection: Connection, catalog: Catalog, view_id: int) -> None:

@@ -1,0 +1,90 @@
+"""Codes of errors: their numbers, the HTTP status of each, and whether another try can help."""
+
+from enum import Enum
+
+
+class ErrorCode(Enum):
+    """Stable numbers for what went wrong; the thousands say which class raises them."""
+
+    INTERNAL_ERROR = 0
+    GENERIC_USER_ERROR = 1
+    COLUMN_NOT_FOUND = 1000
+    PATH_NOT_FOUND = 1001
+    TABLE_NOT_FOUND = 1002
+    DIRECTORY_NOT_FOUND = 1003
+    INDEX_NOT_FOUND = 1004
+    FUNCTION_NOT_FOUND = 1005
+    ROW_NOT_FOUND = 1006
+    STORAGE_NOT_FOUND = 1007
+    SERVICE_NOT_FOUND = 1008
+    DEPLOYMENT_NOT_FOUND = 1009
+    COLUMN_ALREADY_EXISTS = 2000
+    PATH_ALREADY_EXISTS = 2001
+    INDEX_ALREADY_EXISTS = 2002
+    FUNCTION_ALREADY_EXISTS = 2003
+    INVALID_COLUMN_NAME = 3000
+    INVALID_PATH = 3001
+    INVALID_EXPRESSION = 3002
+    INVALID_TYPE = 3003
+    INVALID_SCHEMA = 3004
+    INVALID_ARGUMENT = 3005
+    INVALID_DATA_FORMAT = 3006
+    MISSING_REQUIRED = 3007
+    TYPE_MISMATCH = 3008
+    CONSTRAINT_VIOLATION = 3009
+    UNSUPPORTED_OPERATION = 3010
+    INVALID_STATE = 3011
+    INVALID_CONFIGURATION = 3013
+    NOT_BOUND = 3014
+    ALREADY_BOUND = 3015
+    SCHEMA_MISMATCH = 3016
+    FILE_CACHE_FULL = 3017
+    DESTRUCTIVE_SCHEMA_CHANGE = 3018
+    INSUFFICIENT_PRIVILEGES = 4000
+    MISSING_CREDENTIALS = 4001
+    PROVIDER_ERROR = 5000
+    RATE_LIMITED = 5001
+    PROVIDER_AUTH_ERROR = 5002
+    PROVIDER_BAD_REQUEST = 5003
+    PROVIDER_TIMEOUT = 5004
+    PROVIDER_OVERLOADED = 5005
+    DATABASE_UNAVAILABLE = 6000
+    STORE_UNAVAILABLE = 6001
+    SERIALIZATION_FAILURE = 7000
+    CONCURRENT_MODIFICATION = 7001
+
+
+_STATUS_BY_THOUSAND = {0: 500, 1: 404, 2: 409, 3: 422, 4: 403, 5: 502, 6: 503, 7: 409}
+_STATUS = {
+    ErrorCode.GENERIC_USER_ERROR: 400,
+    ErrorCode.UNSUPPORTED_OPERATION: 400,
+    ErrorCode.INVALID_STATE: 400,
+    ErrorCode.NOT_BOUND: 400,
+    ErrorCode.ALREADY_BOUND: 400,
+    ErrorCode.FILE_CACHE_FULL: 507,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.PROVIDER_AUTH_ERROR: 401,
+    ErrorCode.PROVIDER_BAD_REQUEST: 400,
+    ErrorCode.PROVIDER_TIMEOUT: 504,
+    ErrorCode.PROVIDER_OVERLOADED: 503,
+}
+_RETRYABLE = {
+    ErrorCode.PROVIDER_ERROR,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.PROVIDER_TIMEOUT,
+    ErrorCode.PROVIDER_OVERLOADED,
+    ErrorCode.DATABASE_UNAVAILABLE,
+    ErrorCode.STORE_UNAVAILABLE,
+    ErrorCode.SERIALIZATION_FAILURE,
+    ErrorCode.CONCURRENT_MODIFICATION,
+}
+
+
+def http_status(code: ErrorCode) -> int:
+    """The status with which a web application answers."""
+    return _STATUS.get(code, _STATUS_BY_THOUSAND[code.value // 1000])
+
+
+def is_retryable(code: ErrorCode) -> bool:
+    """Whether the same call may succeed later, with nothing changed by the caller."""
+    return code in _RETRYABLE
