@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pixeltable.api import column_methods as column_methods  # for its effect: columns get their methods
 from pixeltable.api.arguments import one_of
+from pixeltable.api.fixed import fixed_version
 from pixeltable.api.past_table import PastTable
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.api.table_versions import TableVersions
 from pixeltable.api.view import handle_of
-from pixeltable.exceptions import FixedVersion, InvalidPath, InvalidState, UnknownPath, UnknownVersion, Unsupported
+from pixeltable.catalog.records import kind_of
+from pixeltable.exceptions import InvalidPath, InvalidState, UnknownPath, UnknownVersion, Unsupported
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
@@ -132,7 +134,7 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
     one_of("if_not_exists", if_not_exists, _LENIENT)
     session = current_session()
     if isinstance(table, PastTable):
-        raise FixedVersion("drop_table", path=str(table._alias))  # noqa: SLF001  # a friend
+        raise fixed_version("drop_table", str(table._alias))  # noqa: SLF001  # a friend
     if isinstance(table, Table):
         catalog, table_id = session.refresh(), table._id  # noqa: SLF001  # a friend
         if if_not_exists == "ignore" and table_id not in catalog.tables:
@@ -238,6 +240,6 @@ def ls(path: str = "") -> "pd.DataFrame":
     for name in contents["tables"]:
         version = versions.current_version(session, catalog.table_ids[name], name)
         record = catalog.table(catalog.table_ids[name], name=name)
-        kind, base = ("table", "") if record.base is None else ("view", record.base.path)
+        kind, base = kind_of(record), "" if record.base is None else record.base.path
         rows.append((name.rpartition("/")[2], kind, str(version), base))
     return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])

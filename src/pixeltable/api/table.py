@@ -86,7 +86,7 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
 
     def list_views(self, *, recursive: bool = True) -> list[str]:
         """The paths of the views over this table; if `recursive`, also of those over these."""
-        views = self._session.refresh().views_of(self._id)
+        views = self._session.refresh().dependents_of(self._id)
         return [view.path for view in views if recursive or (view.view is not None and view.view.base == self._id)]
 
     def get_base_table(self) -> "Table | None":

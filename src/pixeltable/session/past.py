@@ -1,6 +1,7 @@
 """Tables as they were: which version is meant, and the record of it, whose heaps are read as of that version."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,11 +9,13 @@ from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.loading import read_epoch
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import SchemaChanged, UnknownVersion, Unsupported
+from pixeltable.exceptions import SchemaChanged, UnknownVersion
 from pixeltable.plan.query import Moment, past_alias
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import AsOf, create_history, without_history
+from pixeltable.storage.heaps import AsOf, Heap, create_history, without_history
+
+BaseMoment = Callable[[Connection, TableRecord], Moment]
 
 _MOST_KEPT = 1000
 """Records of versions that a session keeps."""
@@ -104,9 +107,9 @@ def _load(session: Session, table_id: int, name: str, moment: Moment) -> _Past:
 
         def read(connection: Connection, table: TableRecord = table) -> tuple[TableRecord, int, bool]:
             record = past_record(connection, table, moment)
-            missing = bool(without_history(connection, record.heaps))
-            # The epoch last: it can only be newer than the record. B-trees hold present entries only.
-            return replace(record, btrees=()), read_epoch(connection), missing
+            missing = bool(without_history(connection, _past_heaps(record)))
+            # The epoch last: it can only be newer than the record.
+            return record, read_epoch(connection), missing
 
         record, epoch, missing = session.database.read(read)
         if missing:
@@ -122,22 +125,30 @@ def _create_histories(session: Session, present: TableRecord, moment: Moment) ->
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(present.id, name=present.path)
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
-        for heap in without_history(connection, past_record(connection, table, moment).heaps):
+        for record in reversed(table.live_lineage):
+            connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
+        for heap in without_history(connection, _past_heaps(past_record(connection, table, moment))):
             create_history(connection, heap)
 
     session.change_schema(work)
 
 
-def past_record(connection: Connection, table: TableRecord, moment: Moment) -> TableRecord:
-    """The record of a version of a table that is `table` now.
+def _past_heaps(record: TableRecord) -> list[Heap]:
+    return [heap for table in record.lineage for heap in table.heaps if heap.as_of is not None]
+
+
+def past_record(
+    connection: Connection, table: TableRecord, moment: Moment, *, base_moment: BaseMoment | None = None
+) -> TableRecord:
+    """The record of a version of a table that is `table` now, of a view with its base as that was then.
+
+    `base_moment` says which version of a base that is, if not the one there was when the view got its version.
 
     Raises:
         UnknownVersion: it was taken back.
-        Unsupported: the table is a view.
     """
-    if table.view is not None:
-        raise Unsupported(f"versions of views cannot be read yet, and {table.path!r} is one", hint="Read its base.")
+    if table.is_snapshot:
+        return table
     row = connection.execute(
         "SELECT s.record FROM pixeltable.versions v JOIN pixeltable.versions s ON s.table_id = v.table_id "
         "AND s.version <= v.version AND s.record IS NOT NULL "
@@ -149,7 +160,23 @@ def past_record(connection: Connection, table: TableRecord, moment: Moment) -> T
         raise UnknownVersion(asked, table=table.path, known=known_versions(connection, table.id))
     record = _in_service(_decoded(row[0], table, moment))
     as_of = AsOf(table.id, moment.version)
-    return replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps))
+    record = replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps), btrees=())
+    if table.base is None:
+        return record
+    then = base_moment(connection, table.base) if base_moment else _base_moment(connection, table.base, table, moment)
+    return replace(record, base=past_record(connection, table.base, then, base_moment=base_moment))
+
+
+def _base_moment(connection: Connection, base: TableRecord, view: TableRecord, moment: Moment) -> Moment:
+    """The version of a base that there was when a view got one: from the same operation, or the newest one then."""
+    row = connection.execute(
+        "SELECT b.version, b.op FROM pixeltable.versions b, pixeltable.versions v "
+        "WHERE b.table_id = %s AND v.table_id = %s AND v.version = %s AND (b.op = v.op OR b.at <= v.at) "
+        "ORDER BY b.op = v.op DESC, b.version DESC LIMIT 1",
+        (base.id, view.id, moment.version),
+    ).fetchone()
+    assert row is not None
+    return Moment(*row)
 
 
 def _decoded(data: dict[str, Any], table: TableRecord, moment: Moment) -> TableRecord:
