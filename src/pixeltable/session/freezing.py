@@ -3,7 +3,7 @@
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidState
 from pixeltable.plan.query import Moment
-from pixeltable.session.past import past_record
+from pixeltable.session.past import past_record, without_btrees
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import create_history, without_history
 
@@ -18,7 +18,7 @@ def frozen(connection: Connection, table: TableRecord, moment: Moment | None) ->
         return table
     for record in reversed(table.live_lineage):  # the oldest first, as all take them
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
-    found = past_record(connection, table, moment or _newest(connection, table), base_moment=_newest)
+    found = without_btrees(past_record(connection, table, moment or _newest(connection, table), base_moment=_newest))
     heaps = [heap for record in found.lineage for heap in record.heaps if heap.as_of is not None]
     for heap in without_history(connection, heaps):
         create_history(connection, heap)

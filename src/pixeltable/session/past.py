@@ -59,8 +59,8 @@ def _moment(session: Session, table_id: int, name: str, condition: str, value: o
     def find(connection: Connection) -> Moment:
         row = connection.execute(
             f"SELECT version, op FROM pixeltable.versions WHERE table_id = %s AND {condition} "
-            "ORDER BY version DESC LIMIT 1",
-            (table_id, value),
+            "AND version >= (SELECT oldest FROM pixeltable.heads WHERE table_id = %s) ORDER BY version DESC LIMIT 1",
+            (table_id, value, table_id),
         ).fetchone()
         if row is None:
             raise UnknownVersion(asked, table=name, known=known_versions(connection, table_id))
@@ -72,10 +72,12 @@ def _moment(session: Session, table_id: int, name: str, condition: str, value: o
 def known_versions(connection: Connection, table_id: int) -> str:
     """The versions of a table, for people to read."""
     rows = connection.execute(
-        "SELECT version, at FROM pixeltable.versions WHERE table_id = %s ORDER BY version", (table_id,)
+        "SELECT v.version, v.at FROM pixeltable.versions v JOIN pixeltable.heads h USING (table_id) "
+        "WHERE v.table_id = %s AND v.version >= h.oldest ORDER BY v.version",
+        (table_id,),
     ).fetchall()
     if len(rows) == 1:
-        return f"version 0, of {rows[0][1]}"
+        return f"version {rows[0][0]}, of {rows[0][1]}"
     return f"versions {rows[0][0]} to {rows[-1][0]}, of {rows[0][1]} to {rows[-1][1]}"
 
 
@@ -109,7 +111,7 @@ def _load(session: Session, table_id: int, name: str, moment: Moment) -> _Past:
             record = past_record(connection, table, moment)
             missing = bool(without_history(connection, _past_heaps(record)))
             # The epoch last: it can only be newer than the record.
-            return record, read_epoch(connection), missing
+            return without_btrees(record), read_epoch(connection), missing
 
         record, epoch, missing = session.database.read(read)
         if missing:
@@ -133,6 +135,11 @@ def _create_histories(session: Session, present: TableRecord, moment: Moment) ->
     session.change_schema(work)
 
 
+def without_btrees(record: TableRecord) -> TableRecord:
+    """A version as it is read: b-trees hold present entries only."""
+    return replace(record, btrees=(), base=None if record.base is None else without_btrees(record.base))
+
+
 def _past_heaps(record: TableRecord) -> list[Heap]:
     return [heap for table in record.lineage for heap in table.heaps if heap.as_of is not None]
 
@@ -152,15 +159,16 @@ def past_record(
     row = connection.execute(
         "SELECT s.record FROM pixeltable.versions v JOIN pixeltable.versions s ON s.table_id = v.table_id "
         "AND s.version <= v.version AND s.record IS NOT NULL "
+        "JOIN pixeltable.heads h ON h.table_id = v.table_id AND h.oldest <= v.version "
         "WHERE v.table_id = %s AND v.version = %s AND v.op = %s ORDER BY s.version DESC LIMIT 1",
         (table.id, moment.version, moment.op),
     ).fetchone()
     if row is None:
-        asked = f"version {moment.version} any more, it was taken back by revert()"
+        asked = f"version {moment.version} any more, it was taken back by revert() or forgotten by vacuum()"
         raise UnknownVersion(asked, table=table.path, known=known_versions(connection, table.id))
     record = _in_service(_decoded(row[0], table, moment))
     as_of = AsOf(table.id, moment.version)
-    record = replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps), btrees=())
+    record = replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps))
     if table.base is None:
         return record
     then = base_moment(connection, table.base) if base_moment else _base_moment(connection, table.base, table, moment)
@@ -168,14 +176,21 @@ def past_record(
 
 
 def _base_moment(connection: Connection, base: TableRecord, view: TableRecord, moment: Moment) -> Moment:
-    """The version of a base that there was when a view got one: from the same operation, or the newest one then."""
+    """The version of a base that there was when a view got one: from the same operation, or the newest one then.
+
+    Raises:
+        UnknownVersion: it was forgotten.
+    """
     row = connection.execute(
         "SELECT b.version, b.op FROM pixeltable.versions b, pixeltable.versions v "
-        "WHERE b.table_id = %s AND v.table_id = %s AND v.version = %s AND (b.op = v.op OR b.at <= v.at) "
-        "ORDER BY b.op = v.op DESC, b.version DESC LIMIT 1",
+        "WHERE b.table_id = %s AND v.table_id = %s AND v.version = %s "
+        "AND b.version >= (SELECT oldest FROM pixeltable.heads WHERE table_id = b.table_id) "
+        "AND (b.op = v.op OR b.at <= v.at) ORDER BY b.op = v.op DESC, b.version DESC LIMIT 1",
         (base.id, view.id, moment.version),
     ).fetchone()
-    assert row is not None
+    if row is None:
+        asked = f"version {moment.version} any more, that of its base was forgotten by vacuum()"
+        raise UnknownVersion(asked, table=view.path, known=known_versions(connection, view.id))
     return Moment(*row)
 
 

@@ -92,6 +92,7 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         version, op, kind = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        _check_known(connection, table, version - 1)
         if only not in (None, version):
             raise InvalidState(f"table {table.path!r} is at version {version}, not {only}")
         views = catalog.views_of(table.id)
@@ -116,6 +117,14 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         _drop_unknown(connection, table, restored)
 
     session.change_schema(work)
+
+
+def _check_known(connection: Connection, table: TableRecord, version: int) -> None:
+    row = connection.execute("SELECT oldest FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
+    if row is None or row[0] > version:
+        raise InvalidState(
+            f"version {version} of table {table.path!r} was forgotten by vacuum(), so it cannot come back"
+        )
 
 
 def _check_views(connection: Connection, table: TableRecord, views: Sequence[TableRecord], op: int) -> None:
