@@ -14,6 +14,7 @@ from pixeltable.ids import check_tag
 from pixeltable.plan.query import Moment
 from pixeltable.session import past, tags, versions
 from pixeltable.session.diffs import difference
+from pixeltable.session.forgetting import forget
 from pixeltable.session.restoring import restore
 from pixeltable.session.vacuum import check_keep, vacuum
 from pixeltable.types.status import UpdateStatus
@@ -145,6 +146,23 @@ class TableVersions(QueryStart):
         """
         now = datetime.datetime.now(self._session.settings.zone)
         return vacuum(self._session, self._id, self._path, check_keep(keep_versions, older_than, now))
+
+    @extension
+    def forget(self, *, where: Any) -> UpdateStatus:
+        """Erase rows for good: those that match a filter, or did at any version, from all versions.
+
+        They are deleted, and what is known of them in the past goes too: from tags, views and snapshots. Nothing brings
+        them back. What functions with `memo=True` were given and returned is remembered apart from tables:
+        `pxt.clear_memo()` forgets it.
+
+        Raises:
+            RequestError: there is no filter, or the table is a view.
+        """
+        if where is None:
+            raise InvalidArgument("forget() needs a filter", hint="forget(where=t.email == '...').")
+        status = forget(self._session, self._id, self._path, where)
+        announce(self._session, status)
+        return status
 
     @extension
     def annotate(self, message: Any) -> None:
