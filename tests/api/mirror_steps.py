@@ -123,8 +123,8 @@ class Program:
         return Definition(function, column.id, 0 if function in ("twice", "even") else number)
 
     def predicate(self, relation: Relation, place: int, number: int) -> Definition | None:
-        """A filter over a visible column, in Python only over cells that cannot fail; None: all rows."""
-        pairs = [(f, c) for c in relation.visible() for f in _predicates(c, in_sql=relation.may_fail(c.id))]
+        """A filter over a visible column, one that no failed cell passes; None: all rows."""
+        pairs = [(f, c) for c in relation.visible() for f in _predicates(c, may_fail=relation.may_fail(c.id))]
         chosen = [None, *pairs][place % (len(pairs) + 1)]
         return None if chosen is None else Definition(chosen[0], chosen[1].id, number)
 
@@ -182,7 +182,7 @@ class Program:
         relation = self.table(place)
         for key in list(self._keys(relation))[:1]:
             row = {self._key(relation).name: key}
-            self._refused(lambda: self.handle(relation).insert([row]), "exists")  # noqa: B023  # called at once
+            self._refused(lambda: self.handle(relation).insert([row], on_error="ignore"), "exists")  # noqa: B023  # called at once
 
     def update(self, place: int, column: int, value: int, filtered: int, number: int) -> None:
         relation = self.relation(place)
@@ -251,10 +251,10 @@ class Program:
             self._touch(relation, rows, {chosen.id})
 
 
-def _predicates(column: Column, *, in_sql: bool) -> Sequence[str]:
+def _predicates(column: Column, *, may_fail: bool) -> Sequence[str]:
     if column.kind == "int":
-        return ("missing", "less") if in_sql else ("missing", "less", "odd")
-    return ("missing",) if in_sql else ("missing", "longer")
+        return ("less",) if may_fail else ("missing", "less", "odd")
+    return ("missing", "longer")
 
 
 def _value(column: Column, seed: int) -> Any:

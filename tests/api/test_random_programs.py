@@ -151,7 +151,7 @@ UNSHRUNK = settings(
 )
 
 
-@settings(UNSHRUNK, max_examples=10)
+@settings(UNSHRUNK, max_examples=20)
 @given(program=st.lists(steps, min_size=8, max_size=16))
 def test_tables_and_views_are_as_their_mirror(ns: str, program: list[tuple[Any, ...]]) -> None:
     run(ns, program)

@@ -89,6 +89,13 @@ def test_what_is_computed_from_a_column_that_is_not_stored_follows(ns: str, t: p
     assert rows(w.select(w.n, w.double, w.more, w.most)) == [(n, d := 2 * n + 2, d + 1, d + 2) for n in (3, 4, 15)]
 
 
+def test_rows_come_through_a_view_that_had_none(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t.where(t.n > 9), additional_columns={"double": t.n * 2})
+    w = pxt.create_view(f"{ns}/w", v.where(v.double > 20))
+    t.update({"n": t.n + 10}, where=t.n < 2)
+    assert rows(w.select(w.n, w.double)) == [(11, 22)]
+
+
 def test_a_recomputed_column_changes_who_is_in_the_view(ns: str, t: pxt.Table) -> None:
     t.add_computed_column(calls=calls(t.n))
     v = pxt.create_view(f"{ns}/v", t.where(t.calls > 6))

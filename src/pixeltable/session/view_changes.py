@@ -106,7 +106,7 @@ class _ViewWork:
         members = self._members()
         staying = list(range(len(members.rows)))
         coming: list[int] = []
-        if self._is_touched(view.view.where):
+        if base.rows and self._is_touched(view.view.where):
             _, kept = self.derivation.members(base.batch)
             of = members.bases or members.rows
             wanted, present = {base.rows[place] for place in kept}, set(of)
