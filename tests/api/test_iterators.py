@@ -74,6 +74,17 @@ def test_rows_are_exploded_anew_when_the_argument_changed(t: pxt.Table, v: pxt.T
     assert rows(v.select(v.id, v.pos, v.word, v.note)) == [(1, 0, "x", None), (1, 1, "y", None), (9, 0, "not", "kept")]
 
 
+def test_rows_that_a_filter_goes_on_keeping_are_not_exploded_anew(ns: str, t: pxt.Table) -> None:
+    columns = {"note": pxt.String | None}
+    v = pxt.create_view(f"{ns}/v", t.where(t.id < 9), iterator=words(t.text), additional_columns=columns)
+    v.update({"note": "mine"})
+    status = t.update({"id": t.id + 5})
+    assert rows(v.select(v.id, v.pos, v.note)) == [(6, 0, "mine"), (6, 1, "mine"), (6, 2, "mine")]
+    assert (status.cascade_row_count_stats.ins_rows, status.cascade_row_count_stats.del_rows) == (0, 1)
+    t.update({"id": 8}, where=t.id == 9)
+    assert rows(v.where(v.id == 8).select(v.word, v.note)) == [("not", None)]
+
+
 def test_deleted_rows_take_theirs_along_and_revert_brings_them_back(t: pxt.Table, v: pxt.Table) -> None:
     before = rows(v)
     t.delete(where=t.id == 1)

@@ -80,6 +80,22 @@ def test_views_of_views_follow(ns: str, t: pxt.Table, v: pxt.Table) -> None:
     assert rows(w.select(w.n, w.note)) == [(7, "y")]
 
 
+def test_what_is_computed_from_a_column_that_is_not_stored_follows(ns: str, t: pxt.Table) -> None:
+    t.add_computed_column(next=t.n + 1, stored=False)
+    v = pxt.create_view(f"{ns}/v", t.where(t.next > 3), additional_columns={"double": t.next * 2})
+    v.add_computed_column(more=v.double + 1, stored=False)
+    w = pxt.create_view(f"{ns}/w", v, additional_columns={"most": v.more + 1})
+    t.update({"n": t.n + 10}, where=t.n > 4)
+    assert rows(w.select(w.n, w.double, w.more, w.most)) == [(n, d := 2 * n + 2, d + 1, d + 2) for n in (3, 4, 15)]
+
+
+def test_rows_come_through_a_view_that_had_none(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t.where(t.n > 9), additional_columns={"double": t.n * 2})
+    w = pxt.create_view(f"{ns}/w", v.where(v.double > 20))
+    t.update({"n": t.n + 10}, where=t.n < 2)
+    assert rows(w.select(w.n, w.double)) == [(11, 22)]
+
+
 def test_a_recomputed_column_changes_who_is_in_the_view(ns: str, t: pxt.Table) -> None:
     t.add_computed_column(calls=calls(t.n))
     v = pxt.create_view(f"{ns}/v", t.where(t.calls > 6))
@@ -124,6 +140,32 @@ def test_what_a_view_went_along_with_is_reverted_after_its_own_changes(t: pxt.Ta
         v.revert()
     t.revert()
     assert v.count() == 4
+
+
+def test_an_operation_that_did_not_reach_a_view_is_reverted_after_its_changes(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t)
+    t.update({"n": t.n + 10})
+    v.add_computed_column(double=v.n * 2)
+    with pytest.raises(pxt.RequestError, match=r"its view '.*/v' was changed since"):
+        t.revert()
+    v.revert()
+    t.revert()
+    assert rows(v.select(v.n)) == [(n,) for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t.update({"n": 9}), lambda t: t.drop_column("low")], ids=["data", "column"]
+)
+def test_a_column_of_a_view_does_not_come_back_after_its_base_was_changed(ns: str, t: pxt.Table, change) -> None:
+    v = pxt.create_view(f"{ns}/v", t)
+    v.add_computed_column(double=v.low * 2)
+    v.drop_column("double")
+    change(t)
+    with pytest.raises(pxt.RequestError, match=r"'double' would come back as computed before its base '.*/t' was"):
+        v.revert()
+    t.revert()
+    v.revert()
+    assert v.select(v.double).collect()["double"] == [0, 2, 4, 0, 2, 4]
 
 
 def test_a_column_that_a_view_needs_cannot_be_dropped(t: pxt.Table, v: pxt.Table) -> None:

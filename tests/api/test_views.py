@@ -65,6 +65,15 @@ def test_columns_that_are_not_computed_are_null_and_can_be_set(ns: str, t: pxt.T
     assert rows(v.select(v.n, v.note, v.loud)) == [(4, "good", "good!"), (5, None, None), (6, None, None)]
 
 
+def test_columns_with_a_default_have_it_in_rows_that_come_later(ns: str, t: pxt.Table) -> None:
+    columns = {"stars": {"type": pxt.Int | None, "default": 3}}
+    v = pxt.create_view(f"{ns}/v", t.where(t.n > 4), additional_columns=columns)
+    v.add_column(note={"type": pxt.String | None, "default": "new"})
+    t.insert(n=6)
+    t.update({"n": 7}, where=t.n == 4)
+    assert rows(v.order_by(v.n).select(v.n, v.stars, v.note)) == [(5, 3, "new"), (6, 3, "new"), (7, 3, "new")]
+
+
 def test_a_computed_column_is_added_to_a_view(ns: str, t: pxt.Table) -> None:
     v = pxt.create_view(f"{ns}/v", t.where(t.n > 3))
     v.add_computed_column(loud=shout(v.s))

@@ -84,6 +84,39 @@ def test_a_name_that_a_base_gives_a_column_is_that_of_its_views(ns: str, t: pxt.
     assert over.count() == 2
 
 
+def test_a_name_that_revert_brings_back_is_that_of_the_views_too(t: pxt.Table, v: pxt.Table) -> None:
+    t.rename_column("n", "number")
+    t.revert()
+    assert v.get_metadata()["view_filter"] == "n > 0"
+    v.add_computed_column(twice=v.n * 2)
+    v.rename_column("twice", "double")
+    t.rename_column("n", "number")
+    v.revert()
+    assert v.get_metadata()["columns"]["twice"]["computed_with"] == "number * 2"
+
+
+@pytest.mark.parametrize("make", [lambda t: {"base": t.where(t.next > 2)}, lambda t: {"base": t.select(x=t.later * 2)}])
+def test_a_column_that_is_not_stored_keeps_the_definition_that_a_view_goes_by(ns: str, t: pxt.Table, make) -> None:
+    t.add_computed_column(next=t.n + 1, stored=False)
+    t.add_computed_column(later=t.next + 1, stored=False)
+    v = pxt.create_view(f"{ns}/v", **make(t))
+    assert pxt.create_view(f"{ns}/v", **make(t), if_exists="ignore") == v
+    with pytest.raises(pxt.RequestError, match=r"column 'next' cannot be altered: view '.*/v' depends on it"):
+        t.alter_computed_column(next=t.n + 100)
+
+
+def test_the_only_column_of_its_own_can_be_dropped_from_a_view_that_shows_others(t: pxt.Table, v: pxt.Table) -> None:
+    v.drop_column("loud")
+    t.insert(n=3)
+    assert v.collect()["n"] == [1, 2, 3]
+
+
+def test_the_same_definition_through_a_view_is_no_change(v: pxt.Table) -> None:
+    before = v.get_versions()
+    v.alter_computed_column(loud=shout(v.text))
+    assert (v.get_versions(), list(v.stale())) == (before, [])
+
+
 def test_columns_may_be_added_to_a_view_from_those_of_its_base(v: pxt.Table, t: pxt.Table) -> None:
     v.add_columns({"twice": v.n * 2, "remark": pxt.String | None})
     t.insert(n=4)

@@ -132,7 +132,8 @@ def _same(wanted: Expr | None, found: Expr | None, base: TableRecord, tables: Ta
     if wanted is None or found is None:
         return wanted is found
     try:
-        return same_definition(bind(planned(wanted, tables), base, role="the model"), found)
+        both = (bind(expr, base, role="the model") for expr in (planned(wanted, tables), found))
+        return same_definition(*both)
     except Error:
         return False  # it is over a column that is not there
 

@@ -33,10 +33,18 @@ def _has_same_bases(view: TableRecord, known: TableRecord) -> bool:
 
 
 def _needs(view: TableRecord) -> set[int]:
-    """The columns of its bases that a view is made of."""
+    """The columns of its bases that a view is made of, and what those of them that are not stored stand for."""
     own = {column.id for column in view.columns}
     used = {column for expr in view.definitions for column in referred_columns(expr)}
-    return (used | {index.column for index in view.indexes}) - own
+    found = used | {index.column for index in view.indexes}
+    waiting = list(found)
+    while waiting:
+        column = view.column_by_id(waiting.pop())
+        if column is not None and column.heap is None and column.expr is not None:
+            more = referred_columns(column.expr) - found
+            found |= more
+            waiting += more
+    return found - own
 
 
 def _differs(was: ColumnRecord, now: ColumnRecord) -> bool:

@@ -29,6 +29,11 @@ def renewed(expr: Expr, table: TableRecord) -> Expr:
     return rebuild(expr, lambda node: _present(node, table))
 
 
+def settled(expr: Expr, table: TableRecord) -> Expr:
+    """As `renewed`, and each reference is one to the table whose column it is, whether made by that or by a view."""
+    return rebuild(expr, lambda node: _present(node, table, own=True))
+
+
 def _present(node: Expr, table: TableRecord, *, own: bool = False) -> Expr | None:
     """A reference as it would be made now, with `own` as one to the table whose column it is.
 

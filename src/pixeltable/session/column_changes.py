@@ -36,13 +36,13 @@ def rename_column(session: Session, table_id: int, name: str, old: str, new: str
             raise ColumnTaken(new, table=table.path)
         refuse_unfinished(table, new)
         saved = store.save_schema(connection, with_present_refs(table.with_column(replace(column, name=new))))
-        _rename_in_views(connection, catalog, saved)
+        renew_views(connection, catalog, saved)
         store.record_schema_version(connection, saved, op=next_op(connection), change=f"Renamed: {old} to {new}")
 
     session.change_schema(work)
 
 
-def _rename_in_views(connection: Connection, catalog: Catalog, table: TableRecord) -> None:
+def renew_views(connection: Connection, catalog: Catalog, table: TableRecord) -> None:
     """Have the views over a table show its columns by the names they have now."""
     present = {table.id: table}
     for view in catalog.views_of(table.id):

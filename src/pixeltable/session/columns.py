@@ -419,7 +419,7 @@ def without_column(table: TableRecord, column: ColumnRecord) -> TableRecord:
     if column.primary_key:
         raise ConstraintViolation(f"column {column.name!r} is part of the primary key and cannot be dropped")
     rest = tuple(other for other in table.columns if other.id != column.id)
-    if not rest:
+    if not rest and (table.view is None or not table.view.inherits):
         raise InvalidSchema(f"column {column.name!r} is the last one of table {table.path!r}", hint="Drop the table.")
     indexes = tuple(index for index in table.indexes if index.column != column.id)
     return replace(without_column_indexes(table, column), columns=rest, indexes=indexes)

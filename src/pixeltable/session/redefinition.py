@@ -9,6 +9,7 @@ from pixeltable.exceptions import InvalidExpression, InvalidState, TypeMismatch,
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.codec import encode
 from pixeltable.exprs.expr import Expr
+from pixeltable.plan.bind import settled
 from pixeltable.session.codes import DEFINITION, code_targets
 from pixeltable.session.column_changes import with_present_refs
 from pixeltable.session.columns import NewColumn, check_computed
@@ -37,7 +38,7 @@ def redefine_column(session: Session, table_id: int, name: str, column_name: str
         check_computed(table, NewColumn(column.name, expr))
         _refuse_cycle(table, column, expr)
         check_type(column, expr)
-        if encode(expr) == encode(column.expr):
+        if encode(settled(expr, table)) == encode(settled(column.expr, table)):
             return
         store_functions(session, connection, expr)
         _discard_jobs(connection, table, column)

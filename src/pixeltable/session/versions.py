@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import decode_table
-from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
+from pixeltable.exprs.leaves import by_ids
 from pixeltable.session.btrees import create_new, drop_gone
+from pixeltable.session.column_changes import renew_views, with_present_refs
 from pixeltable.session.freezing import refuse_pinned
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
@@ -107,12 +109,15 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
                 drop_reverted(connection, table, job, op)
         _forget_version(connection, table)
         restored = _recorded_schema(connection, table) if kind == "schema" else table
+        _check_bases(connection, table, restored, op)
         drop_gone(connection, table, restored)
         for heap in table.heaps:
             undo_operation(connection, heap, op)
         for view in along:
             _undo(connection, view, op)
-        store.save_schema(connection, restored)  # also without a change: who read what is gone now has to plan again
+        saved = store.save_schema(connection, restored)  # even if it is the same: what is gone may have been read
+        if kind == "schema":
+            renew_views(connection, catalog, saved)
         create_new(connection, table, restored)
         _drop_unknown(connection, table, restored)
 
@@ -138,18 +143,36 @@ def _check_views(connection: Connection, table: TableRecord, views: Sequence[Tab
             f"the last operation on view {table.path!r} was one on its base", hint=f"Revert {bases[found[0]].path!r}."
         )
     for view in views:
-        newest = _newest_op(connection, view)
-        went_along = connection.execute(
-            "SELECT bool_or(op = %s), min(op) FROM pixeltable.versions WHERE table_id = %s", (op, view.id)
-        ).fetchone()
-        assert went_along is not None
-        has_it, first = went_along
-        if (has_it and newest != op) or op < first:
-            since = "changed" if has_it else "made"
+        if _newest_op(connection, view) > op:
+            row = connection.execute(
+                "SELECT min(op) > %s FROM pixeltable.versions WHERE table_id = %s", (op, view.id)
+            ).fetchone()
+            since = "made" if row is not None and row[0] else "changed"
             raise InvalidState(
                 f"table {table.path!r} cannot be reverted: its view {view.path!r} was {since} since",
                 hint="Revert or drop that first.",
             )
+
+
+def _check_bases(connection: Connection, table: TableRecord, restored: TableRecord, op: int) -> None:
+    """Refuse to bring back computed columns of a view if a base changed since: their cells are of what it was."""
+    known = {column.id: column for column in table.columns}
+    back = [
+        column.name
+        for column in restored.columns
+        if column.expr is not None and (column.id not in known or not _is_alike(column, known[column.id]))
+    ]
+    for base in table.lineage[1:] if back else ():
+        if _newest_op(connection, base) > op:
+            raise InvalidState(
+                f"view {table.path!r} cannot be reverted: {', '.join(map(repr, back))} would come back as computed "
+                f"before its base {base.path!r} was changed",
+                hint="Define it anew.",
+            )
+
+
+def _is_alike(a: ColumnRecord, b: ColumnRecord) -> bool:
+    return a.expr is not None and b.expr is not None and by_ids(a.expr) == by_ids(b.expr)
 
 
 def _newest_op(connection: Connection, table: TableRecord) -> int:
@@ -200,7 +223,7 @@ def _recorded_schema(connection: Connection, table: TableRecord) -> TableRecord:
         schema_version=table.schema_version,
         created_at=table.created_at,
     )
-    return replace(found, base=table.base)
+    return with_present_refs(replace(found, base=table.base))
 
 
 def _drop_unknown(connection: Connection, table: TableRecord, restored: TableRecord) -> None:

@@ -7,6 +7,7 @@ from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_colum
 from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
+from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
@@ -63,7 +64,7 @@ def view_changes(
     """
     states: list[_State] = []
     changes = []
-    start = _State(rows, batch, frozenset(touched))
+    start = _State(rows, batch, _with_unstored(table, touched))
     for view, parent in views_over(session, table):
         derivation = derivation_of(view, context, abort=False)
         base = start if parent is None else states[parent]
@@ -71,6 +72,15 @@ def view_changes(
         states.append(state)
         changes.append(change)
     return changes
+
+
+def _with_unstored(table: TableRecord, touched: Collection[int]) -> frozenset[int]:
+    """The columns, and those that are not stored and give other values with them."""
+    found = set(touched)
+    for column in table.columns:
+        if column.heap is None and column.expr is not None and referred_columns(column.expr) & found:
+            found.add(column.id)
+    return frozenset(found)
 
 
 @dataclass(slots=True)
@@ -87,7 +97,8 @@ class _ViewWork:
         view, base = self.view, self.base
         if not base.rows and not base.entered:
             return ViewChange(self._target(None)), _State([], Batch(0), base.touched)
-        if view.is_exploded and self._is_touched():
+        assert view.view is not None
+        if self._is_touched(view.view.explode):
             entering = self._entering(base.rows, base.batch, range(base.batch.count))
             found = [*entering, *self._from_entered()]
             state = _State([], Batch(0), base.touched, [made.batch for _, made in found])
@@ -95,10 +106,11 @@ class _ViewWork:
         members = self._members()
         staying = list(range(len(members.rows)))
         coming: list[int] = []
-        if not view.is_exploded and self._is_touched():
+        if base.rows and self._is_touched(view.view.where):
             _, kept = self.derivation.members(base.batch)
-            wanted, present = {base.rows[place] for place in kept}, set(members.rows)
-            staying = [place for place, row in enumerate(members.rows) if row in wanted]
+            of = members.bases or members.rows
+            wanted, present = {base.rows[place] for place in kept}, set(of)
+            staying = [place for place, row in enumerate(of) if row in wanted]
             coming = [place for place in kept if base.rows[place] not in present]
         stays = set(staying)
         left = [row for place, row in enumerate(members.rows) if place not in stays]
@@ -116,11 +128,11 @@ class _ViewWork:
         stamp = stamp_of(self.session, self.view, used.columns, used.indexes)
         return ViewTarget(self.view.target, self.view.heaps, self.parent, self.view.is_exploded, self.errors, stamp)
 
-    def _is_touched(self) -> bool:
-        """Whether which rows the view has may be other ones."""
-        assert self.view.view is not None
-        exprs = (bind(expr, self.view, role=f"view {self.view.path!r}") for expr in self.view.view.exprs)
-        return any(referred_columns(expr) & self.base.touched for expr in exprs)
+    def _is_touched(self, expr: Expr | None) -> bool:
+        """Whether what decides which rows the view has may be another value."""
+        if expr is None:
+            return False
+        return bool(referred_columns(bind(expr, self.view, role=f"view {self.view.path!r}")) & self.base.touched)
 
     def _members(self) -> FoundRows:
         """The rows that the view has of those of the base that stay, with their own cells."""
@@ -132,24 +144,27 @@ class _ViewWork:
         return matching_rows(self.session, self.view, refs, heaps=heaps, rows=self.base.rows)
 
     def _dependents(self) -> list[ColumnRecord]:
+        """The stored columns of the view that are computed again."""
         return [column for column in self.view.dependents(self.base.touched) if column.heap is not None]
+
+    def _touched(self) -> frozenset[int]:
+        """The columns that may be other ones in the view, of its own also those that are not stored."""
+        return self.base.touched | {column.id for column in self.view.dependents(self.base.touched)}
 
     def _is_recomputed(self, column: ColumnRecord) -> bool:
         return column in self._dependents()
 
     def _written(self) -> list[Heap]:
-        dependents = self._dependents()
-        touched = self.base.touched | {column.id for column in dependents}
+        touched = self._touched()
         indexes = [index for index in self.view.indexes if index.column in touched]
-        return [*written_heaps(self.view, dependents), *(self.view.heap(index.id) for index in indexes)]
+        return [*written_heaps(self.view, self._dependents()), *(self.view.heap(index.id) for index in indexes)]
 
     def _kept(self, members: FoundRows, staying: list[int]) -> tuple[Change | None, _State, Computation | None]:
         """What changes of the rows that stay."""
         places = self._places_in_base(members)
         batch = self.base.batch.take([places[place] for place in staying])
         batch.include(members.batch.take(staying))
-        dependents = self._dependents()
-        touched = self.base.touched | {column.id for column in dependents}
+        dependents, touched = self._dependents(), self._touched()
         rows = [members.rows[place] for place in staying]
         indexes = [index for index in self.view.indexes if index.column in touched]
         state = _State(rows, batch, touched)

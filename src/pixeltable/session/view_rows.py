@@ -47,7 +47,7 @@ class Derivation:
 
     @property
     def _plain(self) -> list[ColumnRecord]:
-        """The columns that users set, which are null at first."""
+        """The columns that users set, which are null at first, or their default."""
         outputs = self.outputs
         return [c for c in self.view.columns if c.expr is None and c not in outputs]
 
@@ -71,7 +71,8 @@ class Derivation:
             batch, items, failed = self._exploded(kept)
             parents = [parents[row] for row in items]
         for column in self._plain:
-            batch.put(self.view.ref(column), Column([None] * batch.count))
+            default = None if column.default is None else column.default.value
+            batch.put(self.view.ref(column), Column([default] * batch.count))
         evaluate_goals(batch, self.computation.goals)
         failed += failure_count(self.computation.cells(batch))
         return ViewRows(batch, parents, failed)
@@ -132,7 +133,8 @@ class Derivation:
 
     def entries(self, batch: Batch, heap: Heap) -> Entries | None:
         """What is written of new rows into one of the view's heaps."""
-        return self.computation.row_entries(batch, heap, self.outputs)
+        given = [*self.outputs, *(column for column in self._plain if column.default is not None)]
+        return self.computation.row_entries(batch, heap, given)
 
 
 def _failed(view: TableRecord, expr: Expr, failure: Failure) -> InvalidExpression:

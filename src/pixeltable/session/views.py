@@ -16,11 +16,12 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path
-from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.bind import bind, bind_predicate, settled
 from pixeltable.plan.query import Moment
 from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.columns import same_definition
+from pixeltable.session.defaults import default_of
 from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.freezing import frozen, pin
 from pixeltable.session.heads import Head, lock_head, read_head
@@ -148,10 +149,13 @@ def _register(
     if new.snapshot:
         base = frozen(connection, base, new.moment)
     heap_id, *column_ids = store.new_ids(connection, 1 + _column_count(new))
-    columns = with_ids(_columns(new, base, heap_id, iter(column_ids)), view_id)
+    columns = with_ids(_with_defaults(session, new, _columns(new, base, heap_id, iter(column_ids))), view_id)
     heap = _heap(heap_id, columns, new)
-    where = None if new.where is None else bind_predicate(new.where, base)
-    explode = None if new.explode is None else bind(new.explode, base, role="iterator")
+    if new.where is not None:
+        bind_predicate(new.where, base)
+    if new.explode is not None:
+        bind(new.explode, base, role="iterator")
+    where, explode = (None if expr is None else settled(expr, base) for expr in (new.where, new.explode))
     outputs = tuple(
         (column.id, column.name) for column in columns[: len(new.outputs) + 1 if explode is not None else 0]
     )
@@ -229,7 +233,8 @@ def _is_alike(found: TableRecord, new: NewView) -> bool:
     columns = _columns(new, base, 0, itertools.count(1))
     if [(c.name, c.type, c.heap is None) for c in columns] != [(c.name, c.type, c.heap is None) for c in found.columns]:
         return False
-    pairs = [(view.where, new.where), (view.explode, new.explode)]
+    wanted = (None if expr is None else settled(expr, base) for expr in (new.where, new.explode))
+    pairs = list(zip((view.where, view.explode), wanted, strict=True))
     pairs += [(known.expr, column.expr) for known, column in zip(found.columns, columns, strict=True)]
     return all((a is None) == (b is None) and (a is None or b is None or same_definition(a, b)) for a, b in pairs)
 
@@ -269,6 +274,11 @@ def _columns(new: NewView, base: TableRecord, heap: int, ids: Iterator[int]) -> 
     if repeated is not None:
         raise InvalidSchema(f"view {str(new.path)!r} has two columns {repeated!r}")
     return tuple(columns)
+
+
+def _with_defaults(session: Session, new: NewView, columns: Sequence[ColumnRecord]) -> tuple[ColumnRecord, ...]:
+    defaults = {spec.name: default_of(session, spec.name, spec.type, spec.default) for spec in new.specs}
+    return tuple(replace(column, default=defaults.get(column.name)) for column in columns)
 
 
 def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally) -> int:
@@ -313,7 +323,8 @@ def _fill_page(
     made_of = inputs_of(view)
     inputs = [base.ref(column) for column in base.known_columns if column.id in made_of]
     heads = _heads(session, view)
-    found = matching_rows(session, base, inputs, where=view.view.where, after=after, limit=limit)
+    where = None if view.view.where is None else bind_predicate(view.view.where, base)
+    found = matching_rows(session, base, inputs, where=where, after=after, limit=limit)
     if found.last is None or (found.rows and found.rows[0] >= job.below):
         return None, 0, 0
     last = found.last if found.last < job.below else job.below
