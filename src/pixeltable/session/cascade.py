@@ -76,6 +76,6 @@ def cascade_of(session: Session, table: TableRecord, context: Context, spool: Sp
     Raises:
         InvalidColumn, ForeignPickle: one of them needs a function that is not to be had here.
     """
-    views = views_over(session, table)
+    views = views_over(session.catalog, table)
     derivations = [derivation_of(view, context, abort=abort) for view, _ in views]
     return Cascade(derivations, [parent for _, parent in views], spool, [0] * len(views), [0] * len(views))

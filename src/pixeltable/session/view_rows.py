@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
+from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exec.batch import Batch, Column, Failure, failure_of
 from pixeltable.exec.context import Context
@@ -15,7 +16,6 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import failure_count
-from pixeltable.session.session import Session
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries
 from pixeltable.types.conform import CellRejected, conform
@@ -145,9 +145,9 @@ def _failed(view: TableRecord, expr: Expr, failure: Failure) -> InvalidExpressio
     return error
 
 
-def views_over(session: Session, table: TableRecord) -> list[tuple[TableRecord, int | None]]:
+def views_over(catalog: Catalog, table: TableRecord) -> list[tuple[TableRecord, int | None]]:
     """The views over a table, each after its base, and the place of that in the list; None: it is the table."""
-    views = session.catalog.views_of(table.id)
+    views = catalog.views_of(table.id)
     places: dict[int, int | None] = {table.id: None}
     for place, view in enumerate(views):
         places[view.id] = place

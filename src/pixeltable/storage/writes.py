@@ -133,7 +133,7 @@ class Change:
 class Entering:
     """Rows that come into a view: those that `part` has of rows of its base, which were there before or come as well.
 
-    `bases` are the ids of these, or the number of the entering rows of the base, in the order they were listed in.
+    `bases` are the ids of these, or the number of the rows that come into the base, in the order they were listed in.
     """
 
     part: ViewPiece
@@ -144,12 +144,12 @@ class Entering:
 class ViewChange:
     """What a change of a table makes of a view over it; `view.parent` as there.
 
-    `change` is about rows that stay, None if nothing of them changes. `left` are rows that leave, besides those of rows
-    that leave the base; `anew` are rows of the base whose rows in the view all leave.
+    `changes` are about rows that stay. `left` are rows that leave, besides those of rows that leave the base; `anew`
+    are rows of the base whose rows in the view all leave.
     """
 
     view: ViewTarget
-    change: Change | None = None
+    changes: Sequence[Change] = ()
     left: Sequence[int] = ()
     anew: Sequence[int] = ()
     entering: Sequence[Entering] = ()
@@ -434,32 +434,66 @@ def commit_change(connection: Connection, target: Target, op: int, counts: Count
 def change_rows(
     connection: Connection,
     target: Target,
-    change: Change,
+    changes: Sequence[Change],
     counts: Counts,
     *,
     token: uuid.UUID,
+    added: Sequence[Entries] = (),
     views: Sequence[ViewChange] = (),
 ) -> Committed:
-    """Update or delete rows, and those of views with them, durable when this returns.
+    """Update or delete rows and add others, and bring views along: one operation, durable when this returns.
 
-    What was there before goes to the history.
+    No row is in two of the changes. What was there before goes to the history.
 
     Raises:
         SchemaChanged: plan again.
-        RowsChanged: an entry in `change.seen` is not there any more; read again.
+        RowsChanged: an entry in `seen` of a change is not there any more; read again.
+        psycopg.errors.UniqueViolation: a primary key exists.
     """
     with _translated(target), connection.transaction():
-        _lock_for_change(connection, target, [*(entry.heap for entry in change.entries), *change.closed])
-        for other in views:  # in the order in which all take them
-            _lock_for_change(connection, other.view.target, other.view.heaps)
+        written = {entry.heap for change in changes for entry in change.entries}
+        written |= {heap for change in changes for heap in change.closed}
+        _lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
+        lock_views(connection, views)
         op = next_op(connection)
-        _apply(connection, change, op)
-        done = _change_views(connection, views, change.rows if counts.deletes else (), op)
+        for change in changes:
+            _apply(connection, change, op)
+        rows = new_rows(connection, counts.inserts) if counts.inserts else []
+        for entry in added:
+            copy_entries(connection, entry, rows, op)
+        deleted = [row for change in changes for row in change.rows] if counts.deletes else []
+        done = _change_views(connection, views, deleted, [rows], op)
         version = commit_change(connection, target, op, counts, token)
-        for other, made in zip(views, done, strict=True):
-            if made.inserts or made.updates or made.deletes:
-                commit_change(connection, other.view.target, op, made, token)
-        return Committed(op, version, change.rows, done)
+        _commit_views(connection, views, done, op, token)
+        return Committed(op, version, rows, done)
+
+
+def lock_views(connection: Connection, views: Sequence[ViewChange]) -> None:
+    """Hold the heads of views that are to be brought along, in the order in which all take them."""
+    for change in views:
+        _lock_for_change(connection, change.view.target, change.view.heaps)
+
+
+def bring_along(
+    connection: Connection,
+    views: Sequence[ViewChange],
+    *,
+    left: Sequence[int],
+    come: Sequence[Sequence[int]],
+    op: int,
+    token: uuid.UUID,
+) -> list[Counts]:
+    """Bring views, which are locked, along with what the caller's transaction did to the rows of their table.
+
+    Raises:
+        SchemaChanged, RowsChanged: as `change_rows`.
+    """
+    if not views:
+        return []
+    with _translated(views[0].view.target):
+        done = _change_views(connection, views, left, come, op)
+        _commit_views(connection, views, done, op, token)
+        return done
 
 
 def _apply(connection: Connection, change: Change, op: int) -> None:
@@ -471,8 +505,10 @@ def _apply(connection: Connection, change: Change, op: int) -> None:
         _close_entries(connection, heap, change.rows, op)
 
 
-def _change_views(connection: Connection, views: Sequence[ViewChange], deleted: Sequence[int], op: int) -> list[Counts]:
-    """Bring views along, `deleted` being rows that leave the table; what was done to each."""
+def _change_views(
+    connection: Connection, views: Sequence[ViewChange], deleted: Sequence[int], added: Sequence[Sequence[int]], op: int
+) -> list[Counts]:
+    """Bring views along, `deleted` and `added` being rows that leave the table and come; what was done to each."""
     gone: list[Sequence[int]] = []
     come: list[list[Sequence[int]]] = []
     done = []
@@ -483,14 +519,22 @@ def _change_views(connection: Connection, views: Sequence[ViewChange], deleted: 
         for heap in view.heaps if left else ():
             _close_entries(connection, heap, left, op)
         gone.append(left)
-        if change.change is not None:
-            _apply(connection, change.change, op)
-        entered = [] if view.parent is None else come[view.parent]
+        for kept in change.changes:
+            _apply(connection, kept, op)
+        entered = added if view.parent is None else come[view.parent]
         ids = [_enter(connection, view, entering, entered, op) for entering in change.entering]
         come.append(ids)
-        updates = 0 if change.change is None else len(change.change.rows)
+        updates = sum(len(kept.rows) for kept in change.changes)
         done.append(Counts(sum(map(len, ids)), updates, len(left), view.errors, view.stamp))
     return done
+
+
+def _commit_views(
+    connection: Connection, views: Sequence[ViewChange], done: Sequence[Counts], op: int, token: uuid.UUID
+) -> None:
+    for change, made in zip(views, done, strict=True):
+        if made.inserts or made.updates or made.deletes:
+            commit_change(connection, change.view.target, op, made, token)
 
 
 def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:
@@ -636,37 +680,3 @@ def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Com
 def too_many_conflicts(target: Target, tries: int) -> TooManyConflicts:
     """The error after the bounded number of tries."""
     return TooManyConflicts(target.name, tries=tries)
-
-
-def merge_rows(
-    connection: Connection,
-    target: Target,
-    changes: Sequence[Change],
-    added: Sequence[Entries],
-    counts: Counts,
-    *,
-    token: uuid.UUID,
-) -> Committed:
-    """As `change_rows` for rows that change in different columns, together with new rows: one operation.
-
-    Raises:
-        SchemaChanged, RowsChanged: as `change_rows`.
-        psycopg.errors.UniqueViolation: a primary key exists.
-    """
-    with _translated(target), connection.transaction():
-        written = {entry.heap for change in changes for entry in change.entries}
-        written |= {heap for change in changes for heap in change.closed}
-        _lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
-        op = next_op(connection)
-        for change in changes:
-            for seen in change.seen:
-                _expect_unchanged(connection, seen)
-        for change in changes:
-            for entry in change.entries:
-                _replace_entries(connection, entry, change.rows, op)
-            for heap in change.closed:
-                _close_entries(connection, heap, change.rows, op)
-        rows = new_rows(connection, counts.inserts)
-        for entry in added:
-            copy_entries(connection, entry, rows, op)
-        return Committed(op, commit_change(connection, target, op, counts, token), rows)
