@@ -471,7 +471,8 @@ def change_rows(
 def lock_views(connection: Connection, views: Sequence[ViewChange]) -> None:
     """Hold the heads of views that are to be brought along, in the order in which all take them."""
     for change in views:
-        _lock_for_change(connection, change.view.target, change.view.heaps)
+        with _translated(change.view.target):
+            _lock_for_change(connection, change.view.target, change.view.heaps)
 
 
 def bring_along(
