@@ -24,7 +24,7 @@ from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
-from pixeltable.session.view_changes import RowsAfter, cascaded, inputs_of_views, view_changes
+from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
 from pixeltable.storage.database import Connection
 from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged, change_rows, recall_write
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -204,7 +204,8 @@ def _write(session: Session, table: TableRecord, groups: Sequence[_Group], conte
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
     try:
-        return list(with_room(session, table, counts.inserts + counts.updates, write).views)
+        grown = growth(session.catalog, views)
+        return list(with_room(session, table, counts.inserts + counts.updates, write, views=grown).views)
     except DuplicateKey:
         raise RowsChanged from None  # another writer added it since the keys were looked up
 

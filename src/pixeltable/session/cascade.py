@@ -57,6 +57,11 @@ class Cascade:
         ]  # fmt: skip
 
     @property
+    def growth(self) -> list[tuple[TableRecord, int]]:
+        """The views, and how many rows each gets."""
+        return [(derivation.view, rows) for derivation, rows in zip(self.views, self.inserted, strict=True)]
+
+    @property
     def stats(self) -> RowCountStats:
         """What a receipt says of the views."""
         computed = sum(

@@ -26,7 +26,7 @@ from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
-from pixeltable.session.view_changes import RowsAfter, cascaded, inputs_of_views, view_changes, views_alone
+from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes, views_alone
 from pixeltable.storage.database import Connection
 from pixeltable.storage.writes import (
     Change,
@@ -75,7 +75,8 @@ def write_change(
     def write() -> Committed:
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
-    return list(with_room(session, table, len(change.rows), write).views)
+    grown = growth(session.catalog, views)
+    return list(with_room(session, table, len(change.rows), write, views=grown).views)
 
 
 def update(

@@ -19,8 +19,8 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.restored_views import RestoredViews, restored_views
 from pixeltable.session.session import Session
-from pixeltable.session.upkeep import BULK, look_after
-from pixeltable.session.view_changes import cascaded
+from pixeltable.session.upkeep import BULK, look_after, with_room
+from pixeltable.session.view_changes import cascaded, growth
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, create_history, without_history
 from pixeltable.storage.past import later_ops
@@ -53,10 +53,14 @@ def restore(session: Session, table_id: int, name: str, moment: Moment, *, tally
         if table.view is not None:
             raise Unsupported(f"{table.path!r} is a view: its rows are those of its base", hint="Restore that.")
         views = _views(session, table, moment, tally)
-        with refusals_explained(table, session.catalog.views_of(table.id)):
-            done, cascade = session.change_schema(
-                lambda connection, catalog: _restored(connection, catalog.table(table_id, name=name), moment, views)
-            )
+
+        def write() -> tuple[_Restored, Sequence[Counts]]:
+            with refusals_explained(table, session.catalog.views_of(table.id)):
+                return session.change_schema(
+                    lambda connection, catalog: _restored(connection, catalog.table(table_id, name=name), moment, views)
+                )
+
+        done, cascade = with_room(session, table, 0, write, views=growth(session.catalog, views.changes))
         if done.inserts + done.updates >= BULK:
             look_after(session, session.table(table_id, name))
         stats = RowCountStats(ins_rows=done.inserts, upd_rows=done.updates, del_rows=done.deletes)

@@ -42,6 +42,17 @@ def cascaded(done: Sequence[Counts]) -> RowCountStats:
     return total
 
 
+def growth(catalog: Catalog, changes: Sequence[ViewChange]) -> list[tuple[TableRecord, int]]:
+    """The views that change, and how many entries each gets at most in a heap."""
+    found = []
+    for change in changes:
+        view = catalog.find(change.view.target.table_id)
+        if view is not None:
+            kept = sum(len(kept.rows) for kept in change.changes)
+            found.append((view, kept + sum(entering.part.piece.count for entering in change.entering)))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class RowsAfter:
     """Rows of a table after a change: those that stay, with their new cells, and which columns may be other ones.
