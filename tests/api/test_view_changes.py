@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pixeltable as pxt
+from pixeltable.session import change as change_module
 from pixeltable.session import views
 
 CALLS: list[str] = []
@@ -212,6 +213,33 @@ def test_writes_that_come_while_a_view_is_made_are_in_it_once(ns: str, monkeypat
     expected = [(n, f"{s}!", word) for n, s in kept for word in (s.split() if exploded else [None])]
     found = v.select(v.n, v.loud, v.word) if exploded else v.select(v.n, v.loud, x=None)
     assert rows(found) == expected
+
+
+@pytest.mark.parametrize("exploded", [False, True])
+@pytest.mark.parametrize("new", [{"s": "new cells"}, {"n": -1}, {"n": 2000}, {"x": 5}])
+def test_rows_that_a_view_gets_while_a_writer_computes_follow_it(ns: str, monkeypatch, exploded: bool, new) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String, "x": pxt.Int})
+    t.insert({"n": n, "s": f"a{n} b{n}", "x": n} for n in range(-1, 5))
+    append, write, appended = views._append, change_module.write_change, []  # noqa: SLF001  # what is between the two
+
+    def update_meanwhile(*args):
+        def append_first(*written):
+            if not appended:
+                appended.append(append(*args))
+            return write(*written)
+
+        monkeypatch.setattr(change_module, "write_change", append_first)
+        t.update(new, where=t.n < 3)
+        return appended[0]
+
+    monkeypatch.setattr(views, "_append", update_meanwhile)
+    columns = {"loud": shout(t.s), "more": t.x + 1}
+    v = pxt.create_view(
+        f"{ns}/v", t.where(t.n >= 0), iterator=words(t.s) if exploded else None, additional_columns=columns
+    )
+    kept = [(n, s, x) for n, s, x in rows(t) if n >= 0]
+    expected = [(n, f"{s}!", x + 1) for n, s, x in kept for _ in (s.split() if exploded else [None])]
+    assert rows(v.select(v.n, v.loud, v.more)) == expected
 
 
 class Word(TypedDict):

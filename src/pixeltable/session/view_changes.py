@@ -95,6 +95,7 @@ class _ViewWork:
     anew: list[int] = field(default_factory=list)
     entering: list[Entering] = field(default_factory=list)
     computed: list[Computed] = field(default_factory=list)
+    lacking: list[int] = field(default_factory=list)
     errors: int = 0
     base: RowsAfter = field(default_factory=RowsAfter)
     """The part that is looked at."""
@@ -120,7 +121,7 @@ class _ViewWork:
         """What becomes of the view."""
         stamp = joint_stamp(self.session, self.view, self.computed)
         target = ViewTarget(self.view.target, self.view.heaps, self.parent, self.view.is_exploded, self.errors, stamp)
-        return ViewChange(target, self.changes, self.left, self.anew, self.entering)
+        return ViewChange(target, self.changes, self.left, self.anew, self.entering, self.lacking)
 
     @property
     def view(self) -> TableRecord:
@@ -129,6 +130,9 @@ class _ViewWork:
     def _follow_rows(self) -> RowsAfter:
         """Rows of the base stay: so do theirs, or they leave, or others come."""
         base, members = self.base, self._members()
+        if self.view.view is not None and self.view.view.status == "filling":
+            known = set(members.bases or members.rows)
+            self.lacking += [row for row in base.rows if row not in known]
         staying = list(range(len(members.rows)))
         coming: list[int] = []
         if not self.view.is_exploded and self._is_touched():

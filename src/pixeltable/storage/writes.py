@@ -153,6 +153,7 @@ class ViewChange:
     left: Sequence[int] = ()
     anew: Sequence[int] = ()
     entering: Sequence[Entering] = ()
+    lacking: Sequence[int] = ()
 
 
 def insert_rows(
@@ -318,13 +319,17 @@ def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen
     Raises:
         RowsChanged: it is not, or it has.
     """
-    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
     with _translated(view.target):
         for entries in seen:
             _expect_unchanged(connection, entries)
-        connection.execute(
-            f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
-        )
+        _expect_none_of(connection, view, rows)
+
+
+def _expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]) -> None:
+    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
+    connection.execute(
+        f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
+    )
 
 
 def _with_base_rows(piece: Piece, rows: Sequence[int]) -> Piece:
@@ -515,6 +520,8 @@ def _change_views(
     done = []
     for change in views:
         view = change.view
+        if change.lacking:
+            _expect_none_of(connection, view, change.lacking)
         left_of_base = deleted if view.parent is None else gone[view.parent]
         left = _leaving(connection, change, left_of_base)
         for heap in view.heaps if left else ():
