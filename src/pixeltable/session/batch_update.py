@@ -25,8 +25,9 @@ from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
+from pixeltable.storage.changes import change_rows
 from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged, change_rows, recall_write
+from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged, recall_write
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 

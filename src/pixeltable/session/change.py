@@ -27,17 +27,9 @@ from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes, views_alone
+from pixeltable.storage.changes import ViewChange, change_rows
 from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import (
-    Change,
-    Committed,
-    Counts,
-    RowsChanged,
-    ViewChange,
-    change_rows,
-    recall_write,
-    too_many_conflicts,
-)
+from pixeltable.storage.writes import Change, Committed, Counts, RowsChanged, recall_write, too_many_conflicts
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.status import RowCountStats, UpdateStatus

@@ -11,10 +11,11 @@ from pixeltable.exec.context import Context
 from pixeltable.session.found_rows import matching_rows
 from pixeltable.session.session import Session
 from pixeltable.session.view_changes import RowsAfter, inputs_of_views, view_changes
+from pixeltable.storage.changes import ViewChange
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.past import entries_sql
-from pixeltable.storage.writes import RowsChanged, ViewChange
+from pixeltable.storage.writes import RowsChanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ from pixeltable.session.restored_views import RestoredViews, restored_views
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, look_after, with_room
 from pixeltable.session.view_changes import cascaded, growth
+from pixeltable.storage.changes import bring_along, lock_views
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, create_history, without_history
 from pixeltable.storage.past import later_ops
-from pixeltable.storage.writes import Counts, bring_along, commit_change, lock_views, next_op
+from pixeltable.storage.writes import Counts, commit_change, next_op
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 

@@ -15,8 +15,9 @@ from pixeltable.session.found_rows import FoundRows, matching_rows, written_heap
 from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.session import Session
 from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, inputs_of, views_over
+from pixeltable.storage.changes import Entering, ViewChange
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Change, Counts, Entering, Piece, ViewChange, ViewPiece, ViewTarget
+from pixeltable.storage.writes import Change, Counts, Piece, ViewPiece, ViewTarget
 from pixeltable.types.status import RowCountStats
 
 

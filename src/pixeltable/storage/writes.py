@@ -12,7 +12,7 @@ from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, copy_column
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import BASE_ROW, Heap, create_history, no_history_sql, without_history
+from pixeltable.storage.heaps import BASE_ROW, Heap, without_history
 
 ROW_BLOCK_BITS = 16
 """Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
@@ -129,33 +129,6 @@ class Change:
     """Heaps whose entries of these rows are closed: the rows are deleted, or their cells are left to a backfill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entering:
-    """Rows that come into a view: those that `part` has of rows of its base, which were there before or come as well.
-
-    `bases` are the ids of these, or the number of the rows that come into the base, in the order they were listed in.
-    """
-
-    part: ViewPiece
-    bases: Sequence[int] | int
-
-
-@dataclass(frozen=True, slots=True)
-class ViewChange:
-    """What a change of a table makes of a view over it; `view.parent` as there.
-
-    `changes` are about rows that stay. `left` are rows that leave, besides those of rows that leave the base; `anew`
-    are rows of the base whose rows in the view all leave.
-    """
-
-    view: ViewTarget
-    changes: Sequence[Change] = ()
-    left: Sequence[int] = ()
-    anew: Sequence[int] = ()
-    entering: Sequence[Entering] = ()
-    lacking: Sequence[int] = ()
-
-
 def insert_rows(
     connection: Connection,
     target: Target,
@@ -175,7 +148,7 @@ def insert_rows(
     """
     count = sum(piece.count for piece in pieces)
     counts = Counts(inserts=count, errors=errors, stamp=stamp)
-    with _translated(target):
+    with translated(target):
         if count < _COPY_FROM and len(pieces) == 1 and not views:
             made = {heap: found for heap in heaps if (found := pieces[0].entries(heap)) is not None}
             if not any(map(_is_large, made.values())):
@@ -247,7 +220,7 @@ def _insert_many(
     for heap in heaps:
         _copy_pieces(connection, heap, pieces, rows, op)
     parts = [piece.views for piece in pieces]
-    inserted = _insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
+    inserted = insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
     version = commit_change(connection, target, op, counts, token)
     for view, ids in zip(views, inserted, strict=True):
         if ids:
@@ -271,7 +244,7 @@ def _split(rows: Sequence[int], counts: Sequence[int]) -> list[Sequence[int]]:
     return [rows[start : start + count] for start, count in zip(starts, counts, strict=False)]
 
 
-def _insert_into_views(
+def insert_into_views(
     connection: Connection,
     views: Sequence[ViewTarget],
     parts: Sequence[Sequence[ViewPiece]],
@@ -300,7 +273,7 @@ def _insert_into_views(
 
 def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], *, op: int) -> int:
     """Append what a view has of `rows` of its base, in the caller's transaction; how many rows of the view that is."""
-    (ids,) = _insert_into_views(connection, [view], [[part]], [rows], op)
+    (ids,) = insert_into_views(connection, [view], [[part]], [rows], op)
     return len(ids)
 
 
@@ -319,13 +292,14 @@ def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen
     Raises:
         RowsChanged: it is not, or it has.
     """
-    with _translated(view.target):
+    with translated(view.target):
         for entries in seen:
             _expect_unchanged(connection, entries)
-        _expect_none_of(connection, view, rows)
+        expect_none_of(connection, view, rows)
 
 
-def _expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]) -> None:
+def expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]) -> None:
+    """Check that a view has none of these rows of its base; see `translated`."""
     heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
     connection.execute(
         f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
@@ -436,150 +410,25 @@ def commit_change(connection: Connection, target: Target, op: int, counts: Count
     return int(found[0])
 
 
-def change_rows(
-    connection: Connection,
-    target: Target,
-    changes: Sequence[Change],
-    counts: Counts,
-    *,
-    token: uuid.UUID,
-    added: Sequence[Entries] = (),
-    views: Sequence[ViewChange] = (),
-) -> Committed:
-    """Update or delete rows and add others, and bring views along: one operation, durable when this returns.
-
-    No row is in two of the changes. What was there before goes to the history.
+def apply_change(connection: Connection, change: Change, op: int) -> None:
+    """Write the new cells of rows, in the caller's transaction.
 
     Raises:
-        SchemaChanged: plan again.
-        RowsChanged: an entry in `seen` of a change is not there any more; read again.
-        psycopg.errors.UniqueViolation: a primary key exists.
+        psycopg.Error: an entry in `seen` is not there any more; see `translated`.
     """
-    with _translated(target), connection.transaction():
-        written = {entry.heap for change in changes for entry in change.entries}
-        written |= {heap for change in changes for heap in change.closed}
-        _lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
-        lock_views(connection, views)
-        op = next_op(connection)
-        for change in changes:
-            _apply(connection, change, op)
-        rows = new_rows(connection, counts.inserts) if counts.inserts else []
-        for entry in added:
-            copy_entries(connection, entry, rows, op)
-        deleted = [row for change in changes for row in change.rows] if counts.deletes else []
-        done = _change_views(connection, views, deleted, [rows], op)
-        version = commit_change(connection, target, op, counts, token)
-        _commit_views(connection, views, done, op, token)
-        return Committed(op, version, rows, done)
-
-
-def lock_views(connection: Connection, views: Sequence[ViewChange]) -> None:
-    """Hold the heads of views that are to be brought along, in the order in which all take them."""
-    for change in views:
-        with _translated(change.view.target):
-            _lock_for_change(connection, change.view.target, change.view.heaps)
-
-
-def bring_along(
-    connection: Connection,
-    views: Sequence[ViewChange],
-    *,
-    left: Sequence[int],
-    come: Sequence[Sequence[int]],
-    op: int,
-    token: uuid.UUID,
-) -> list[Counts]:
-    """Bring views, which are locked, along with what the caller's transaction did to the rows of their table.
-
-    Raises:
-        SchemaChanged, RowsChanged: as `change_rows`.
-    """
-    if not views:
-        return []
-    with _translated(views[0].view.target):
-        done = _change_views(connection, views, left, come, op)
-        _commit_views(connection, views, done, op, token)
-        return done
-
-
-def _apply(connection: Connection, change: Change, op: int) -> None:
     for seen in change.seen:
         _expect_unchanged(connection, seen)
     for entry in change.entries:
         _replace_entries(connection, entry, change.rows, op)
     for heap in change.closed:
-        _close_entries(connection, heap, change.rows, op)
-
-
-def _change_views(
-    connection: Connection, views: Sequence[ViewChange], deleted: Sequence[int], added: Sequence[Sequence[int]], op: int
-) -> list[Counts]:
-    """Bring views along, `deleted` and `added` being rows that leave the table and come; what was done to each."""
-    gone: list[Sequence[int]] = []
-    come: list[list[Sequence[int]]] = []
-    done = []
-    for change in views:
-        view = change.view
-        if change.lacking:
-            _expect_none_of(connection, view, change.lacking)
-        left_of_base = deleted if view.parent is None else gone[view.parent]
-        left = _leaving(connection, change, left_of_base)
-        for heap in view.heaps if left else ():
-            _close_entries(connection, heap, left, op)
-        gone.append(left)
-        for kept in change.changes:
-            _apply(connection, kept, op)
-        entered = added if view.parent is None else come[view.parent]
-        ids = [_enter(connection, view, entering, entered, op) for entering in change.entering]
-        come.append(ids)
-        updates = sum(len(kept.rows) for kept in change.changes)
-        done.append(Counts(sum(map(len, ids)), updates, len(left), view.errors, view.stamp))
-    return done
-
-
-def _commit_views(
-    connection: Connection, views: Sequence[ViewChange], done: Sequence[Counts], op: int, token: uuid.UUID
-) -> None:
-    for change, made in zip(views, done, strict=True):
-        if made.inserts or made.updates or made.deletes:
-            commit_change(connection, change.view.target, op, made, token)
-
-
-def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:
-    """The rows of a view that leave it."""
-    heap, key = change.view.heaps[0], BASE_ROW if change.view.exploded else "row"
-    bases = [*left_of_base, *change.anew]
-    if not bases and not change.left:
-        return []
-    found = connection.execute(
-        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s) OR row = ANY(%s)", (bases, list(change.left))
-    ).fetchall()
-    return [row for (row,) in found]
-
-
-def _enter(
-    connection: Connection, view: ViewTarget, entering: Entering, entered: Sequence[Sequence[int]], op: int
-) -> Sequence[int]:
-    bases = entered[entering.bases] if isinstance(entering.bases, int) else entering.bases
-    return _insert_into_views(connection, [replace(view, parent=None)], [[entering.part]], [bases], op)[0]
-
-
-def _lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:
-    """Hold the table's head, and have a place for the entries that will be closed."""
-    row = connection.execute(
-        f"SELECT pixeltable.lock_head(%s, %s), {no_history_sql(heaps)}", (target.table_id, target.schema_version)
-    ).fetchone()
-    assert row is not None
-    for heap, missing in zip(heaps, row[1], strict=True):
-        if missing:
-            create_history(connection, heap)
+        close_entries(connection, heap, change.rows, op)
 
 
 class RowsChanged(Exception):
     """Internal signal: another writer changed a row since it was read."""
 
 
-class _translated:
+class translated:
     """Turns the SQLSTATEs of our own database functions into exceptions of ours."""
 
     def __init__(self, target: Target) -> None:
@@ -617,7 +466,7 @@ def _expect_unchanged(connection: Connection, seen: Seen) -> None:
 def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """The cells of `rows` in some columns of a heap; cells of its other columns stay as they are."""
     if entry.heap.vectors:
-        _close_entries(connection, entry.heap, rows, op)
+        close_entries(connection, entry.heap, rows, op)
         _insert_entries(connection, entry, rows, op)
         return
     _keep_history(connection, entry.heap, rows, op)
@@ -657,7 +506,8 @@ def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: i
     )
 
 
-def _close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
+def close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
+    """Close the entries of `rows` in a heap: they go to its history, which is there."""
     _keep_history(connection, heap, rows, op)
     connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),))
 
