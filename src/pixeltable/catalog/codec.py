@@ -124,6 +124,7 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
         "explode": None if view.explode is None else codec.encode(view.explode),
         "outputs": [list(output) for output in view.outputs],
         "status": view.status,
+        "failures": view.failures,
     }
 
 

@@ -14,19 +14,16 @@ from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.session import Session
-from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, inputs_of, views_over
+from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, inputs_of, target_of, views_over
 from pixeltable.storage.changes import Entering, ViewChange
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Change, Counts, Piece, ViewPiece, ViewTarget
+from pixeltable.storage.writes import Change, Counts
 from pixeltable.types.status import RowCountStats
 
 
 def views_alone(session: Session, table: TableRecord) -> list[ViewChange]:
     """The views over a table whose rows are deleted: what is of them leaves, nothing else changes."""
-    return [
-        ViewChange(ViewTarget(view.target, view.heaps, parent, view.is_exploded))
-        for view, parent in views_over(session.catalog, table)
-    ]
+    return [ViewChange(target_of(view, parent)) for view, parent in views_over(session.catalog, table)]
 
 
 def inputs_of_views(catalog: Catalog, table: TableRecord) -> set[int]:
@@ -84,6 +81,21 @@ def view_changes(
     return changes
 
 
+def made_anew(
+    session: Session, view: TableRecord, rows: Sequence[int], batch: Batch, context: Context
+) -> list[ViewChange]:
+    """What becomes of an exploded view, and of those over it, where what it has of rows of its base is made again."""
+    work = _ViewWork(session, derivation_of(view, context, abort=False), None)
+    states = [work.make_anew(RowsAfter(rows, batch))]
+    changes = [work.change()]
+    for over, parent in views_over(session.catalog, view):
+        place = 0 if parent is None else parent + 1
+        work = _ViewWork(session, derivation_of(over, context, abort=False), place)
+        states.append(work.follow(states[place]))
+        changes.append(work.change())
+    return changes
+
+
 @dataclass(slots=True)
 class _ViewWork:
     """One view on its way, and what becomes of it by the parts that it has followed."""
@@ -107,21 +119,27 @@ class _ViewWork:
     def follow(self, base: RowsAfter) -> RowsAfter:
         """Do what the next part of the change of the base asks for; what it is for the rows of the view."""
         self.base = base
-        state = RowsAfter(touched=base.touched)
         if self.view.is_exploded and self._is_touched():
-            self.anew += base.rows
-            self._enter_of_rows(range(base.batch.count), state)
-        elif base.rows:
-            state = self._follow_rows()
+            state = self.make_anew(base)
+        else:
+            state = self._follow_rows() if base.rows else RowsAfter(touched=base.touched)
         for number, batch in enumerate(base.come, start=self.before):
             self._enter(self.derivation.rows_of(batch), number, state)
         self.before += len(base.come)
         return state
 
+    def make_anew(self, base: RowsAfter) -> RowsAfter:
+        """Make the rows of rows of the base again."""
+        self.base = base
+        state = RowsAfter(touched=base.touched)
+        self.anew += base.rows
+        self._enter_of_rows(range(base.batch.count), state)
+        return state
+
     def change(self) -> ViewChange:
         """What becomes of the view."""
         stamp = joint_stamp(self.session, self.view, self.computed)
-        target = ViewTarget(self.view.target, self.view.heaps, self.parent, self.view.is_exploded, self.errors, stamp)
+        target = target_of(self.view, self.parent, errors=self.errors, stamp=stamp)
         return ViewChange(target, self.changes, self.left, self.anew, self.entering, self.lacking)
 
     @property
@@ -210,8 +228,6 @@ class _ViewWork:
 
     def _enter(self, made: ViewRows, bases: Sequence[int] | int, state: RowsAfter) -> None:
         self.errors += made.failed
-        derivation = self.derivation
-        piece = Piece(made.batch.count, lambda heap: derivation.entries(made.batch, heap), bool(made.failed))
-        self.entering.append(Entering(ViewPiece(made.parents, piece), bases))
-        self.computed.append(Computed(derivation.computation, {heap.id for heap in self.view.heaps}))
+        self.entering.append(Entering(self.derivation.piece(made), bases))
+        self.computed.append(Computed(self.derivation.computation, {heap.id for heap in self.view.heaps}))
         state.come.append(made.batch)

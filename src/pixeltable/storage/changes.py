@@ -11,6 +11,7 @@ from pixeltable.storage.writes import (
     Committed,
     Counts,
     Entries,
+    Seen,
     Target,
     ViewPiece,
     ViewTarget,
@@ -19,6 +20,7 @@ from pixeltable.storage.writes import (
     commit_change,
     copy_entries,
     expect_none_of,
+    expect_unchanged,
     insert_into_views,
     new_rows,
     next_op,
@@ -84,17 +86,16 @@ def change_rows(
         for entry in added:
             copy_entries(connection, entry, rows, op)
         deleted = [row for change in changes for row in change.rows] if counts.deletes else []
-        done = _change_views(connection, views, deleted, [rows], op)
-        version = commit_change(connection, target, op, counts, token)
-        _commit_views(connection, views, done, op, token)
-        return Committed(op, version, rows, done)
+        done = _change_views(connection, views, deleted, [rows], op, token)
+        return Committed(op, commit_change(connection, target, op, counts, token), rows, done)
 
 
 def lock_views(connection: Connection, views: Sequence[ViewChange]) -> None:
     """Hold the heads of views that are to be brought along, in the order in which all take them."""
     for change in views:
         with translated(change.view.target):
-            _lock_for_change(connection, change.view.target, change.view.heaps)
+            failures = () if change.view.failures is None else (change.view.failures,)
+            _lock_for_change(connection, change.view.target, (*change.view.heaps, *failures))
 
 
 def bring_along(
@@ -114,13 +115,40 @@ def bring_along(
     if not views:
         return []
     with translated(views[0].view.target):
-        done = _change_views(connection, views, left, come, op)
-        _commit_views(connection, views, done, op, token)
-        return done
+        return _change_views(connection, views, left, come, op, token)
+
+
+def change_views(
+    connection: Connection,
+    bases: Sequence[Target],
+    seen: Sequence[Seen],
+    views: Sequence[ViewChange],
+    *,
+    token: uuid.UUID,
+) -> Committed:
+    """Change views whose bases stay as they are, the oldest of which come first; durable when this returns.
+
+    Raises:
+        SchemaChanged: plan again.
+        RowsChanged: what is to be in the views was made of entries that are not there any more.
+    """
+    with translated(views[0].view.target), connection.transaction():
+        for base in bases:
+            _lock_for_change(connection, base, ())
+        lock_views(connection, views)
+        for entries in seen:
+            expect_unchanged(connection, entries)
+        op = next_op(connection)
+        return Committed(op, 0, (), bring_along(connection, views, left=(), come=(), op=op, token=token))
 
 
 def _change_views(
-    connection: Connection, views: Sequence[ViewChange], deleted: Sequence[int], added: Sequence[Sequence[int]], op: int
+    connection: Connection,
+    views: Sequence[ViewChange],
+    deleted: Sequence[int],
+    added: Sequence[Sequence[int]],
+    op: int,
+    token: uuid.UUID,
 ) -> list[Counts]:
     """Bring views along, `deleted` and `added` being rows that leave the table and come; what was done to each."""
     gone: list[Sequence[int]] = []
@@ -131,6 +159,7 @@ def _change_views(
         if change.lacking:
             expect_none_of(connection, view, change.lacking)
         left_of_base = deleted if view.parent is None else gone[view.parent]
+        mended = _close_failures(connection, view, [*left_of_base, *change.anew], op)
         left = _leaving(connection, change, left_of_base)
         for heap in view.heaps if left else ():
             close_entries(connection, heap, left, op)
@@ -142,15 +171,15 @@ def _change_views(
         come.append(ids)
         updates = sum(len(kept.rows) for kept in change.changes)
         done.append(Counts(sum(map(len, ids)), updates, len(left), view.errors, view.stamp))
+        failed = any(entering.part.failures for entering in change.entering)
+        if any(ids) or updates or left or mended or failed:
+            commit_change(connection, view.target, op, done[-1], token)
     return done
 
 
-def _commit_views(
-    connection: Connection, views: Sequence[ViewChange], done: Sequence[Counts], op: int, token: uuid.UUID
-) -> None:
-    for change, made in zip(views, done, strict=True):
-        if made.inserts or made.updates or made.deletes:
-            commit_change(connection, change.view.target, op, made, token)
+def _close_failures(connection: Connection, view: ViewTarget, bases: Sequence[int], op: int) -> int:
+    """Forget that no list could be made of rows of the base; of how many that was known."""
+    return close_entries(connection, view.failures, bases, op) if bases and view.failures is not None else 0
 
 
 def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:

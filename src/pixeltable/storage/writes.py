@@ -2,7 +2,7 @@
 
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -88,6 +88,8 @@ class ViewPiece:
 
     parents: Sequence[int]
     piece: Piece
+    failures: Mapping[int, str] = field(default_factory=dict)
+    """Why no list could be made of rows of the base, by their places there, as texts for the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ class ViewTarget:
     heaps: Sequence[Heap]
     parent: int | None
     exploded: bool
+    failures: Heap | None = None
+    """Where it is kept for which rows of the base no list could be made."""
+
     errors: int = 0
     stamp: int | None = None
 
@@ -222,8 +227,8 @@ def _insert_many(
     parts = [piece.views for piece in pieces]
     inserted = insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
     version = commit_change(connection, target, op, counts, token)
-    for view, ids in zip(views, inserted, strict=True):
-        if ids:
+    for number, (view, ids) in enumerate(zip(views, inserted, strict=True)):
+        if ids or any(part[number].failures for part in parts):
             commit_change(
                 connection, view.target, op, Counts(inserts=len(ids), errors=view.errors, stamp=view.stamp), token
             )
@@ -262,6 +267,8 @@ def insert_into_views(
         if view.exploded:
             ids = _split(new_rows(connection, sum(counts)), counts)
         written.append(ids)
+        for piece, rows in zip(pieces, parents, strict=True):
+            _add_failures(connection, view, piece, rows, op)
         flat = [row for rows in ids for row in rows]
         for place, heap in enumerate(view.heaps if flat else ()):
             copied = [part.piece for part in pieces]
@@ -271,6 +278,12 @@ def insert_into_views(
     return [[row for rows in ids for row in rows] for ids in written]
 
 
+def _add_failures(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], op: int) -> None:
+    if view.failures is not None and part.failures:
+        entry = Entries(view.failures, (), (), list(part.failures.values()))
+        copy_entries(connection, entry, [rows[place] for place in part.failures], op)
+
+
 def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], *, op: int) -> int:
     """Append what a view has of `rows` of its base, in the caller's transaction; how many rows of the view that is."""
     (ids,) = insert_into_views(connection, [view], [[part]], [rows], op)
@@ -278,12 +291,13 @@ def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, ro
 
 
 def appended(connection: Connection, *, view: ViewTarget, rows: Sequence[int], op: int) -> int | None:
-    """How many rows of a view `append_to_view` wrote for these of its base; None if it wrote none."""
+    """How many rows of a view `append_to_view` wrote for these of its base; None if it wrote nothing."""
     heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
-    found = connection.execute(
-        f"SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s) AND op_in = %s", (list(rows), op)
-    ).fetchone()
-    return int(found[0]) or None if found else None
+    counts = [f"(SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%(rows)s) AND op_in = %(op)s)"]
+    if view.failures is not None:
+        counts.append(f"(SELECT count(*) FROM {view.failures.current} WHERE row = ANY(%(rows)s) AND op_in = %(op)s)")
+    found = connection.execute(f"SELECT {', '.join(counts)}", {"rows": list(rows), "op": op}).fetchone()
+    return int(found[0]) if found and any(found) else None
 
 
 def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen], rows: Sequence[int]) -> None:
@@ -294,8 +308,10 @@ def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen
     """
     with translated(view.target):
         for entries in seen:
-            _expect_unchanged(connection, entries)
+            expect_unchanged(connection, entries)
         expect_none_of(connection, view, rows)
+        if view.failures is not None:
+            expect_unchanged(connection, Seen(view.failures, rows, [None] * len(rows)))
 
 
 def expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]) -> None:
@@ -417,7 +433,7 @@ def apply_change(connection: Connection, change: Change, op: int) -> None:
         psycopg.Error: an entry in `seen` is not there any more; see `translated`.
     """
     for seen in change.seen:
-        _expect_unchanged(connection, seen)
+        expect_unchanged(connection, seen)
     for entry in change.entries:
         _replace_entries(connection, entry, change.rows, op)
     for heap in change.closed:
@@ -446,7 +462,8 @@ class translated:
             raise RowsChanged from None
 
 
-def _expect_unchanged(connection: Connection, seen: Seen) -> None:
+def expect_unchanged(connection: Connection, seen: Seen) -> None:
+    """Check that entries are still there, and others still are not; see `translated`."""
     present = [(row, op) for row, op in zip(seen.rows, seen.ops, strict=True) if op is not None]
     absent = [row for row, op in zip(seen.rows, seen.ops, strict=True) if op is None]
     if present:
@@ -506,10 +523,10 @@ def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: i
     )
 
 
-def close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
-    """Close the entries of `rows` in a heap: they go to its history, which is there."""
+def close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> int:
+    """Close the entries of `rows` in a heap, how many there are: they go to its history, which is there."""
     _keep_history(connection, heap, rows, op)
-    connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),))
+    return connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),)).rowcount
 
 
 def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
