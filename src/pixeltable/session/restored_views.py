@@ -64,6 +64,7 @@ def restored_views(
 
     Raises:
         ConstraintViolation: the version lacks something that a view is made of.
+        RowsChanged: tell it again.
     """
     _check_needs(catalog, after, version)
     table = catalog.table(after.id, name=after.path)
@@ -73,6 +74,8 @@ def restored_views(
     found = session.database.read(lambda connection: _differing(connection, table, target, inputs))
     back = [row for row, differing in found.items() if differing.was]
     cells = matching_rows(session, target, [target.ref(column) for column in inputs], rows=back)
+    if len(cells.rows) < len(back):  # erased meanwhile
+        raise RowsChanged
     places = {row: place for place, row in enumerate(cells.rows)}
     come = [row for row in cells.rows if not found[row].now]
     parts = [RowsAfter(come=[cells.batch.take([places[row] for row in come])])] if come else []
