@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pixeltable.api.row import Row, RowBatch
     from pixeltable.api.sql import sql
     from pixeltable.api.table import InsertableTable, Table
+    from pixeltable.api.view import View, create_snapshot, create_view
     from pixeltable.exceptions import (
         AlreadyExistsError,
         AuthorizationError,
@@ -97,7 +98,7 @@ _HOMES = {
     "api.row": "Row RowBatch",
     "api.sql": "sql",
     "api.table": "InsertableTable Table",
-    "api.view": "View create_view",
+    "api.view": "View create_snapshot create_view",
     "exceptions": (
         "AlreadyExistsError AuthorizationError ConcurrencyError Error ErrorCode ExternalServiceError NotFoundError "
         "PixeltableWarning RequestError ServiceUnavailableError UserError"
@@ -175,6 +176,7 @@ __all__ = [
     "array",
     "clear_memo",
     "create_dir",
+    "create_snapshot",
     "create_table",
     "create_view",
     "drop_dir",

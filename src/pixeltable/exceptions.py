@@ -361,12 +361,12 @@ class NoValueYet(Unsupported, TypeError):
 
 
 class FixedVersion(Unsupported):
-    """What would change a table was called on a version of it."""
+    """What would change a table was called on a version of it, or on a snapshot."""
 
-    def __init__(self, method: str, *, path: str) -> None:
+    def __init__(self, method: str, *, what: str, source: str) -> None:
         super().__init__(
-            f"{method}() cannot be used on {path!r}, a version of the table, which stays as it is",
-            hint=f"Use it on the table itself: pxt.get_table({path.partition(':')[0]!r}).",
+            f"{method}() cannot be used on {what} which stays as it is",
+            hint=f"Use it on the table itself: pxt.get_table({source!r}).",
         )
 
 

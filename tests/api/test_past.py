@@ -8,7 +8,7 @@ import pytest
 
 import pixeltable as pxt
 from pixeltable import NotFoundError, RequestError
-from pixeltable.api.past_table import CHANGING
+from pixeltable.api.fixed import CHANGING
 from tests.api.library import even_only, letters, twice
 from tests.api.refusals import refusal, refused
 

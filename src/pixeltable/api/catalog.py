@@ -1,22 +1,27 @@
 """The functions of the package that work on paths: making, finding, listing and dropping directories and tables."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api import column_methods as column_methods  # for its effect: columns get their methods
 from pixeltable.api.arguments import one_of
+from pixeltable.api.fixed import fixed_version
 from pixeltable.api.past_table import PastTable
+from pixeltable.api.sources import column_types, normalised, read_source
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.api.table_versions import TableVersions
 from pixeltable.api.view import handle_of
-from pixeltable.exceptions import FixedVersion, InvalidPath, InvalidState, UnknownPath, UnknownVersion, Unsupported
+from pixeltable.catalog.records import kind_of
+from pixeltable.exceptions import InvalidArgument, InvalidPath, InvalidState, UnknownPath, UnknownVersion
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.broken import warn_of_problems
 from pixeltable.session.current import current_session, start_session
+from pixeltable.session.rows import check_rows
 from pixeltable.session.tree import directory_tree
+from pixeltable.types.hints import type_from_form
 from pixeltable.types.tree import DirContents, TreeNode
 
 if TYPE_CHECKING:
@@ -45,7 +50,8 @@ def create_table(
     path: str,
     schema: dict[str, Any] | None = None,
     *,
-    source: Iterable[Any] | None = None,
+    source: Any = None,
+    schema_overrides: Mapping[str, Any] | None = None,
     has_default_idxs: bool = False,
     on_error: str = "abort",
     primary_key: str | list[str] | None = None,
@@ -56,6 +62,10 @@ def create_table(
 ) -> Table:
     """Create a table from a schema: column names to types, `pxt.Int` or `pxt.String | None`; bare types reject null.
 
+    Or from the rows of a `source`, anything that `Table.insert` takes: the types are those that it tells, or that its
+    values have, and `schema_overrides` says others, by the names of the source. Names that no column can have are
+    changed: `first name` is `first_name`. There is no table then if the rows do not fit.
+
     `primary_key` names one column or several. With `has_default_idxs` every column that is not computed and that a
     b-tree index can hold gets one. `if_exists` is 'error', 'ignore' (return the table that is there),
     'replace' or 'replace_force' (drop it first).
@@ -65,20 +75,48 @@ def create_table(
         NotFoundError: its directory does not exist.
         RequestError: the path or the schema is not valid.
     """
-    if source is not None:
-        raise Unsupported("create_table(source=...) is not supported yet", hint="Pass a schema, then call insert().")
+    if (schema is None) == (source is None):
+        raise InvalidArgument("create_table() takes either `schema` or `source`")
+    if schema_overrides is not None and source is None:
+        raise InvalidArgument("create_table(): schema_overrides goes with a source", hint="Change the schema instead.")
     one_of("on_error", on_error, ("abort", "ignore"))
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     parsed = parse_path(path)
-    specs = tables.column_specs(schema or {}, primary_key=primary_key, reserved=RESERVED_NAMES)
+    rows: list[dict[str, Any]] = []
+    if source is not None:
+        schema, rows, primary_key = _schema_and_rows(source, schema_overrides or {}, primary_key)
+    specs = tables.column_specs(schema, primary_key=primary_key, reserved=RESERVED_NAMES)
+    if rows:
+        session = current_session()
+        check_rows(session, [tables.plain_record(session, spec, 0, 0) for spec in specs], rows, table=path)
     options = tables.TableOptions(
         check_comment(comment), check_custom_metadata(custom_metadata), media_validation, has_default_idxs
     )
     session = current_session()
-    record, _ = tables.create_table(
+    record, created = tables.create_table(
         session, parsed, specs, options, if_exists=one_of("if_exists", if_exists, _REPLACING)
     )
-    return Table(session, record)
+    table = Table(session, record)
+    if created and rows:
+        try:
+            table.insert(rows)
+        except BaseException:
+            tables.drop_table(session, parsed, force=False, if_not_exists="ignore")
+            raise
+    return table
+
+
+def _schema_and_rows(
+    source: Any, overrides: Mapping[str, Any], primary_key: str | list[str] | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+    """The schema of a table for the rows of a source, these under its names, and its key."""
+    found = read_source(source, call="create_table()")
+    key = [primary_key] if isinstance(primary_key, str) else primary_key or []
+    given = {name: type_from_form(form, subject=f"column {name!r}") for name, form in overrides.items()}
+    names = normalised(found.names)
+    types = column_types(found, given, key=[name for name in found.names if name in key or names[name] in key])
+    rows = [{names[name]: value for name, value in row.items()} for row in found.rows]
+    return {names[name]: kind for name, kind in types.items()}, rows, [names.get(name, name) for name in key]
 
 
 def get_table(path: str, if_not_exists: str = "error") -> Table | None:
@@ -132,7 +170,7 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
     one_of("if_not_exists", if_not_exists, _LENIENT)
     session = current_session()
     if isinstance(table, PastTable):
-        raise FixedVersion("drop_table", path=str(table._alias))  # noqa: SLF001  # a friend
+        raise fixed_version("drop_table", str(table._alias))  # noqa: SLF001  # a friend
     if isinstance(table, Table):
         catalog, table_id = session.refresh(), table._id  # noqa: SLF001  # a friend
         if if_not_exists == "ignore" and table_id not in catalog.tables:
@@ -238,6 +276,6 @@ def ls(path: str = "") -> "pd.DataFrame":
     for name in contents["tables"]:
         version = versions.current_version(session, catalog.table_ids[name], name)
         record = catalog.table(catalog.table_ids[name], name=name)
-        kind, base = ("table", "") if record.base is None else ("view", record.base.path)
+        kind, base = kind_of(record), "" if record.base is None else record.base.path
         rows.append((name.rpartition("/")[2], kind, str(version), base))
     return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])

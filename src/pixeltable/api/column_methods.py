@@ -1,7 +1,8 @@
 """What can be done with a column through its reference: `t.col.recompute()`."""
 
-from pixeltable.api.table import Table
-from pixeltable.exceptions import FixedVersion, InvalidExpression
+from pixeltable.api.fixed import fixed_version
+from pixeltable.api.view import handle_of
+from pixeltable.exceptions import InvalidExpression
 from pixeltable.exprs.expr import METHODS, Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.query import is_past
@@ -14,9 +15,9 @@ def recompute(source: Expr, *, cascade: bool = True, errors_only: bool = False) 
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"recompute() is a method of a stored computed column, not of `{source}`")
     if is_past(source.ref_alias):
-        raise FixedVersion("recompute", path=str(source.ref_alias))
+        raise fixed_version("recompute", str(source.ref_alias))
     session = current_session()
-    table = Table(session, session.table(source.ref_table, source.ref_name))
+    table = handle_of(session, session.table(source.ref_table, source.ref_name))
     return table.recompute_columns(source, errors_only=errors_only, cascade=cascade)
 
 

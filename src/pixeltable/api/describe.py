@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixeltable.api.table_text import Align, html_table, text_table
-from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, referred_columns
+from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, kind_of, referred_columns
 from pixeltable.session.versions import Version
 
 _COLUMN_HEADERS = ["Column Name", "Type", "Computed With", "Comment"]
@@ -22,7 +22,7 @@ def _title(table: TableRecord) -> str:
         return f"table {table.path!r}"
     where = "" if table.view.where is None else f" where {table.view.where}"
     made = "" if table.view.explode is None else f" through {table.view.explode}"
-    return f"view {table.path!r} of {table.base.path!r}{where}{made}"
+    return f"{kind_of(table)} {table.path!r} of {table.base.path!r}{where}{made}"
 
 
 def _column_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
@@ -98,14 +98,14 @@ def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
         "id": uuid.UUID(int=table.id),
         "name": table.name,
         "path": table.path,
-        "kind": "table" if table.view is None else "view",
+        "kind": kind_of(table),
         "columns": {column.name: _column_metadata(table, column) for column in table.ready_columns},
         "indexes": {index.name: _index_metadata(table, index) for index in table.indexes if index.status == "ready"}
         | {index.name: _btree_metadata(table, index) for index in _ready_btrees(table)},
         "is_data_versioned": True,
         "has_default_idxs": table.default_indexes,
         "is_view": table.view is not None,
-        "is_snapshot": False,
+        "is_snapshot": table.is_snapshot,
         "version": newest.version,
         "version_created": newest.created_at,
         "schema_version": table.schema_version,

@@ -57,7 +57,7 @@ class Job:
         """Wait until it is no longer running, at most so long; its status then."""
         run = self._session.runs.get(self.id)
         if run is not None:
-            run.ended.wait(timeout_s)
+            run.wait(timeout_s)
             return self.status
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while (status := self.status) == "running" and (until is None or time.monotonic() < until):

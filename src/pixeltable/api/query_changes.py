@@ -3,11 +3,12 @@
 from typing import Any
 
 from pixeltable.api.arguments import name_of
+from pixeltable.api.fixed import fixed_snapshot, fixed_version
 from pixeltable.api.progress import watched
 from pixeltable.api.query_text import QueryText
 from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
-from pixeltable.exceptions import FixedVersion, Unsupported
+from pixeltable.exceptions import Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.query import past_alias
@@ -59,7 +60,10 @@ class QueryChanges(QueryText):
     def _require_filter_only(self, method: str) -> None:
         spec = self._spec
         if spec.moment is not None:
-            raise FixedVersion(method, path=past_alias(self._name, spec.moment))
+            raise fixed_version(method, past_alias(self._name, spec.moment))
+        record = self._session.table(spec.table, self._name)
+        if record.is_snapshot:
+            raise fixed_snapshot(method, record)
         if (
             spec.select is not None
             or spec.limit is not None

@@ -10,6 +10,7 @@ from pixeltable.api.query_start import TableAlias
 from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
+from pixeltable.api.sources import rows_of
 from pixeltable.api.table_columns import TableColumns
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_indexes import TableIndexes
@@ -86,7 +87,7 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
 
     def list_views(self, *, recursive: bool = True) -> list[str]:
         """The paths of the views over this table; if `recursive`, also of those over these."""
-        views = self._session.refresh().views_of(self._id)
+        views = self._session.refresh().dependents_of(self._id)
         return [view.path for view in views if recursive or (view.view is not None and view.view.base == self._id)]
 
     def get_base_table(self) -> "Table | None":
@@ -100,7 +101,7 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
 
     def insert(
         self,
-        source: Iterable[Mapping[str, Any] | Any] | None = None,
+        source: Any = None,
         /,
         *,
         on_error: str = "abort",
@@ -108,7 +109,10 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
         return_rows: bool = False,
         **kwargs: Any,
     ) -> UpdateStatus:
-        """Insert rows: a list of dicts or pydantic models, or one row as keywords.
+        """Insert rows, or one row as keywords.
+
+        Rows are dicts or pydantic models in a list or an iterator, a pandas or polars frame, an Arrow table, another
+        table, a query or its result. A row may leave out what has a default or may be null.
 
         Computed columns and indexes are computed before the call returns; what it returns is durable. With
         `on_error='ignore'` a row is kept when a computed cell fails, the cell being null with an error.
@@ -119,12 +123,11 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
         """
         if (source is None) == (not kwargs):
             raise InvalidArgument("insert() takes rows, or one row as keywords", hint="insert([{...}]) or insert(a=1).")
-        if isinstance(source, str | bytes | Mapping) or (source is not None and not hasattr(source, "__iter__")):
-            raise Unsupported(f"insert() cannot read rows from a {type(source).__name__}", hint="Pass a list of dicts.")
+        rows = [kwargs] if source is None else rows_of(source, call="insert()")
         mode = one_of("on_error", on_error, ("abort", "ignore"))
         with watched(self._session, f"Inserting into {self._path}", by_column=print_stats) as tally:
             status = insert(
-                self._session, self._id, self._path, [kwargs] if source is None else source,
+                self._session, self._id, self._path, rows,
                 on_error=mode, return_rows=return_rows, tally=tally,
             )  # fmt: skip
         announce(self._session, status, parts=tally.parts)

@@ -15,7 +15,9 @@ from pixeltable.ids import check_tag
 from pixeltable.plan.query import Moment
 from pixeltable.session import past, tags, versions
 from pixeltable.session.diffs import difference
+from pixeltable.session.forgetting import forget
 from pixeltable.session.restoring import restore
+from pixeltable.session.vacuum import check_keep, vacuum
 from pixeltable.types.status import UpdateStatus
 
 if TYPE_CHECKING:
@@ -125,6 +127,45 @@ class TableVersions(QueryStart):
         """
         with watched(self._session, f"Restoring {self._path}") as tally:
             status = restore(self._session, self._id, self._path, self._moment_of(version), tally=tally)
+        announce(self._session, status)
+        return status
+
+    @extension
+    def vacuum(
+        self,
+        *,
+        keep_versions: int | None = None,
+        older_than: datetime.datetime | datetime.timedelta | None = None,
+    ) -> int:
+        """Forget old versions: what only they show is removed from the disk. How many old entries are gone.
+
+        The list of versions stays, with who did what when; versions that are forgotten cannot be read, restored, or
+        reverted to. Versions of views that are older go with those of the table.
+
+        Args:
+            keep_versions: so many stay, the newest.
+            older_than: what the table was at that time, or that long ago, is the oldest that stays.
+
+        Raises:
+            RequestError: a tag or a snapshot needs one of them; just one argument is to be given.
+        """
+        now = datetime.datetime.now(self._session.settings.zone)
+        return vacuum(self._session, self._id, self._path, check_keep(keep_versions, older_than, now))
+
+    @extension
+    def forget(self, *, where: Any) -> UpdateStatus:
+        """Erase rows for good: those that match a filter, or did at any version, from all versions.
+
+        They are deleted, and what is known of them in the past goes too: from tags, views and snapshots. Nothing brings
+        them back. What functions with `memo=True` were given and returned is remembered apart from tables:
+        `pxt.clear_memo()` forgets it.
+
+        Raises:
+            RequestError: there is no filter, or the table is a view.
+        """
+        if where is None:
+            raise InvalidArgument("forget() needs a filter", hint="forget(where=t.email == '...').")
+        status = forget(self._session, self._id, self._path, where)
         announce(self._session, status)
         return status
 

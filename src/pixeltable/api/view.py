@@ -1,14 +1,16 @@
 """`View` and `create_view`: tables whose rows are those of another, or are made of them."""
 
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 from pixeltable.api.arguments import one_of
+from pixeltable.api.fixed import Fixed, fixed_snapshot, refuse_changes
 from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query import Query, clauses_of
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.catalog.records import TableRecord
-from pixeltable.exceptions import InvalidArgument, Unsupported
+from pixeltable.exceptions import FixedVersion, InvalidArgument, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
@@ -17,6 +19,7 @@ from pixeltable.plan.query import QuerySpec
 from pixeltable.session import views
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.current import current_session
+from pixeltable.session.relations import relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
 from pixeltable.session.tasks import CreateView
@@ -27,8 +30,29 @@ class View(Table):
     """A table over another one. It is read as any table; its rows come and go with those of its base."""
 
 
+class Snapshot(Fixed, Table):
+    """A table as it was at a moment, under a path of its own. It answers queries, and refuses what would change it."""
+
+    def _fixed(self, method: str) -> FixedVersion:
+        return fixed_snapshot(method, self._record)
+
+    def get_base_table(self) -> Table | None:
+        """What it is a snapshot of, as it was then."""
+        base = self._record.base
+        as_of = None if base is None or base.is_snapshot else base.heaps[0].as_of
+        if base is None or as_of is None:
+            return None if base is None else handle_of(self._session, base)
+        present = self._session.refresh().table(base.id, name=base.path)
+        return handle_of(self._session, present).at(version=as_of.version)
+
+
+refuse_changes(Snapshot)
+
+
 def handle_of(session: Session, record: TableRecord) -> Table:
-    """The handle of a table or a view."""
+    """The handle of a table, a view or a snapshot."""
+    if record.is_snapshot:
+        return Snapshot(session, record)
     return Table(session, record) if record.view is None else View(session, record)
 
 
@@ -38,6 +62,7 @@ def create_view(
     base: Table | Query,
     *,
     additional_columns: dict[str, Any] | None = None,
+    is_snapshot: bool = False,
     iterator: IteratorCall | None = None,
     comment: str | None = None,
     custom_metadata: Any = None,
@@ -53,6 +78,7 @@ def create_view(
     base: Table | Query,
     *,
     additional_columns: dict[str, Any] | None = None,
+    is_snapshot: bool = False,
     iterator: IteratorCall | None = None,
     comment: str | None = None,
     custom_metadata: Any = None,
@@ -67,6 +93,7 @@ def create_view(
     base: Table | Query,
     *,
     additional_columns: dict[str, Any] | None = None,
+    is_snapshot: bool = False,
     iterator: IteratorCall | None = None,
     comment: str | None = None,
     custom_metadata: Any = None,
@@ -87,6 +114,7 @@ def create_view(
     Args:
         base: a table or a view, or a query over one with no clauses but `where` and `select`.
         additional_columns: as the schema of a table; columns that are not computed have to be nullable.
+        is_snapshot: of the base as it is now, for good; see `create_snapshot`.
         iterator: a call of a function declared with `@pxt.iterator`, over columns of the base.
         if_exists: 'error', 'ignore' (return the view that is there), 'replace' or 'replace_force' (drop it first).
         background: return a `Job` as soon as the view is known to be possible; it is there when that is done.
@@ -96,35 +124,100 @@ def create_view(
         NotFoundError: its directory does not exist.
         RequestError: the query has other clauses, or a column cannot be added.
     """
+    new = _new_view(
+        "create_view", path, base, additional_columns, iterator, comment, custom_metadata, media_validation,
+        is_snapshot=is_snapshot,
+    )  # fmt: skip
+    choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
+    if background:
+        return started(current_session(), CreateView.of(new, if_exists=choice))
+    return _made(new, if_exists=choice)
+
+
+def create_snapshot(
+    path_str: str,
+    base: Table | Query,
+    *,
+    additional_columns: dict[str, Any] | None = None,
+    iterator: IteratorCall | None = None,
+    comment: str | None = None,
+    custom_metadata: Any = None,
+    media_validation: str = "on_write",
+    if_exists: str = "error",
+) -> Table:
+    """Keep a table, a view, or the rows that a query keeps, as they are now, under a path of their own.
+
+    A handle of a version, `t.at(version=3)`, stays as it was then. Rows and cells are not copied, but for those that a
+    filter, an iterator, or additional columns make. It answers what a table answers, similarities too, whatever becomes
+    of its base; versions that it shows stay, so that `revert()` of the base ends there.
+
+    Args:
+        additional_columns: columns of its own, as those of a view; those that are not computed stay null.
+        iterator: as that of a view.
+        if_exists: 'error', 'ignore' (return the one that is there), 'replace' or 'replace_force' (drop it first).
+
+    Raises:
+        AlreadyExistsError: the path is taken.
+        NotFoundError: its directory does not exist.
+        RequestError: the query has other clauses than `where` and `select`, or a column cannot be added.
+    """
+    new = _new_view(
+        "create_snapshot", path_str, base, additional_columns, iterator, comment, custom_metadata, media_validation,
+        is_snapshot=True,
+    )  # fmt: skip
+    return _made(new, if_exists=one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force")))
+
+
+def _made(new: views.NewView, *, if_exists: str) -> Table:
+    session = current_session()
+    with watched(session, f"Creating {'snapshot' if new.snapshot else 'view'} {new.path}") as tally:
+        return handle_of(session, views.create_view(session, new, if_exists=if_exists, tally=tally)[0])
+
+
+def _new_view(
+    call: str,
+    path: str,
+    base: Table | Query,
+    additional_columns: dict[str, Any] | None,
+    iterator: IteratorCall | None,
+    comment: str | None,
+    custom_metadata: Any,
+    media_validation: str,
+    *,
+    is_snapshot: bool,
+) -> views.NewView:
+    """A view or a snapshot as its call has it, checked."""
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     query = base._query() if isinstance(base, Table) else base  # noqa: SLF001  # a friend
     if not isinstance(query, Query):
-        raise InvalidArgument(f"create_view(): base is a table or a query, got {type(base).__name__}")
+        raise InvalidArgument(f"{call}(): base is a table or a query, got {type(base).__name__}")
     name, spec = clauses_of(query)
-    check_view_clauses(spec)
+    check_view_clauses(spec, call=call)
     for column in (column for column, _ in spec.select or ()):
         check_column_name(column, reserved=RESERVED_NAMES)
     specs: list[ColumnSpec] = []
     if additional_columns:
         specs = column_specs(additional_columns, primary_key=None, reserved=RESERVED_NAMES, over_base=True)
     options = TableOptions(check_comment(comment), check_custom_metadata(custom_metadata), media_validation)
-    session = current_session()
     if iterator is not None and not isinstance(iterator, IteratorCall):
         raise InvalidArgument(
-            f"create_view(): iterator is a call of a function declared with @pxt.iterator, got {iterator!r}"
+            f"{call}(): iterator is a call of a function declared with @pxt.iterator, got {iterator!r}"
         )
     explode, outputs = (None, {}) if iterator is None else (iterator.items, iterator.outputs)
     for column in outputs:
         check_column_name(column, reserved=RESERVED_NAMES)
-    new = views.NewView(parse_path(path), spec.table, name, spec.where, spec.select, explode, outputs, specs, options)
-    choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
-    if background:
-        return started(session, CreateView.of(new, if_exists=choice))
-    with watched(session, f"Creating view {path}") as tally:
-        return handle_of(session, views.create_view(session, new, if_exists=choice, tally=tally)[0])
+    resolve = relation_of(current_session(), spec, name).resolve  # of a version: its columns are the table's
+    return views.NewView(
+        parse_path(path), spec.table, name,
+        None if spec.where is None else resolve(spec.where),
+        None if spec.select is None else tuple((column, resolve(expr)) for column, expr in spec.select),
+        None if explode is None else resolve(explode), outputs,
+        [spec if spec.expr is None else replace(spec, expr=resolve(spec.expr)) for spec in specs],
+        options, is_snapshot or spec.moment is not None, spec.moment,
+    )  # fmt: skip
 
 
-def check_view_clauses(spec: QuerySpec) -> None:
+def check_view_clauses(spec: QuerySpec, *, call: str = "create_view") -> None:
     """Check that a view can be over a query with these clauses.
 
     Raises:
@@ -141,6 +234,6 @@ def check_view_clauses(spec: QuerySpec) -> None:
     found += [f"`{aggregate}`" for _, expr in spec.select or () for aggregate in aggregates_in(expr)]
     if found:
         raise Unsupported(
-            f"create_view(): a view cannot be over a query with {', '.join(found)}",
+            f"{call}(): there is no view over a query with {', '.join(found)}",
             hint="Use where() and select(), and query the view.",
         )

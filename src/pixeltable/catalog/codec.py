@@ -3,12 +3,13 @@
 import datetime
 import importlib
 import operator
+from dataclasses import replace
 from typing import Any
 
 from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, ViewRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState
 from pixeltable.exprs import codec
-from pixeltable.storage.heaps import Heap, HeapColumn
+from pixeltable.storage.heaps import AsOf, Heap, HeapColumn
 from pixeltable.types.column_type import decode_type, encode_type
 from pixeltable.udfs.retry import Policy, Retry
 
@@ -25,20 +26,42 @@ def encode_table(table: TableRecord) -> dict[str, Any]:
         "btrees": [_encode_btree(index) for index in table.btrees],
         "default_indexes": table.default_indexes,
         "view": table.view and _encode_view(table.view),
+        "base": _encode_base(table.base) if table.base is not None and table.is_snapshot else None,
         "comment": table.comment,
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
     }
 
 
+def _encode_base(base: TableRecord) -> dict[str, Any]:
+    """What a snapshot is over, whole, since it is no longer so."""
+    created_at = None if base.created_at is None else base.created_at.isoformat()
+    found = {
+        "id": base.id, "name": base.name, "path": base.path, "schema_version": base.schema_version,
+        "created_at": created_at, "record": encode_table(base),
+    }  # fmt: skip
+    return found if base.base is None or base.is_snapshot else {**found, "base": _encode_base(base.base)}
+
+
+def _decode_base(data: dict[str, Any]) -> TableRecord:
+    found = decode_table(
+        data["record"], table_id=data["id"], dir_id=None, name=data["name"], path=data["path"],
+        schema_version=data["schema_version"],
+        created_at=data["created_at"] and datetime.datetime.fromisoformat(data["created_at"]),
+    )  # fmt: skip
+    return replace(found, base=_decode_base(data["base"])) if "base" in data else found
+
+
 def encode_heap(heap: Heap) -> dict[str, Any]:
     """The record as JSON-ready data; inverse of `decode_heap`."""
-    return {"id": heap.id, "vectors": heap.vectors, "columns": [[c.name, c.sql_type] for c in heap.columns]}
+    found = {"id": heap.id, "vectors": heap.vectors, "columns": [[c.name, c.sql_type] for c in heap.columns]}
+    return found if heap.as_of is None else {**found, "as_of": [heap.as_of.table_id, heap.as_of.version]}
 
 
 def decode_heap(data: dict[str, Any]) -> Heap:
     """The record that `encode_heap` described."""
-    return Heap(data["id"], tuple(HeapColumn(*column) for column in data["columns"]), data["vectors"])
+    as_of = AsOf(*data["as_of"]) if "as_of" in data else None
+    return Heap(data["id"], tuple(HeapColumn(*column) for column in data["columns"]), data["vectors"], as_of)
 
 
 def encode_column(column: ColumnRecord) -> dict[str, Any]:
@@ -124,6 +147,7 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
         "explode": None if view.explode is None else codec.encode(view.explode),
         "outputs": [list(output) for output in view.outputs],
         "status": view.status,
+        "snapshot": view.snapshot,
         "failures": view.failures,
     }
 
@@ -168,6 +192,7 @@ def decode_table(
         btrees=tuple(_decode_btree(index) for index in data.get("btrees", ())),
         default_indexes=data.get("default_indexes", False),
         view=_decode_view(data["view"]) if data.get("view") else None,
+        base=_decode_base(data["base"]) if data.get("base") else None,
         comment=data["comment"],
         custom_metadata=data["custom_metadata"],
         media_validation=data["media_validation"],

@@ -107,6 +107,8 @@ class ViewRecord:
     """The columns that come from the items of the list, and what these call them: first that for their place in it."""
 
     status: Literal["ready", "filling"] = "ready"
+    snapshot: bool = False
+    """Whether it is over its base as that was when it was made, and never changes."""
     failures: int | None = None
     """The heap that says for which rows of the base `explode` failed, and why; by their ids, under the first output."""
 
@@ -123,6 +125,9 @@ class ViewRecord:
 @dataclass(frozen=True, slots=True)
 class TableRecord:
     """A table, at one version of its schema; of a view, `base` is the table it is over, which is not stored with it.
+
+    Of a snapshot it is: as it was then, with heaps that are read as of a version. One that has neither rows nor cells
+    of its own has no heap.
 
     `columns` and `heaps` are its own. Columns and heaps by their ids are found among those of the base as well.
     """
@@ -148,6 +153,16 @@ class TableRecord:
     def lineage(self) -> tuple["TableRecord", ...]:
         """The table, and if it is a view, its base, and the base of that, and so on."""
         return (self,) if self.base is None else (self, *self.base.lineage)
+
+    @property
+    def live_lineage(self) -> tuple["TableRecord", ...]:
+        """Those of the lineage whose changes change this table: none beyond a snapshot."""
+        return (self,) if self.base is None or self.is_snapshot else (self, *self.base.live_lineage)
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it never changes."""
+        return self.view is not None and self.view.snapshot
 
     @property
     def known_columns(self) -> tuple[ColumnRecord, ...]:
@@ -241,9 +256,14 @@ class TableRecord:
         return ColumnRef(column.id, self.id, column.name, column.type)
 
     @property
+    def known_indexes(self) -> tuple[IndexRecord, ...]:
+        """All its embedding indexes and those of its base, which find its rows too."""
+        return tuple(index for table in self.lineage for index in table.indexes)
+
+    @property
     def row_heap(self) -> Heap:
         """Heap 0: it has an entry for every row."""
-        return self.heaps[0]
+        return self.heaps[0] if self.heaps or self.base is None else self.base.row_heap
 
     @property
     def primary_key(self) -> tuple[ColumnRecord, ...]:
@@ -276,6 +296,11 @@ class TableRecord:
                 reached.add(column.id)
                 found.append(column)
         return tuple(found)
+
+
+def kind_of(table: TableRecord) -> Literal["table", "view", "snapshot"]:
+    """What a table is, for people."""
+    return "table" if table.view is None else "snapshot" if table.is_snapshot else "view"
 
 
 def referred_columns(expr: Expr) -> set[int]:

@@ -1,6 +1,6 @@
 """The whole catalog as of one epoch, immutable; and how it is found by path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog.records import DirRecord, TableRecord
@@ -18,10 +18,10 @@ class Catalog:
     dir_ids: dict[str, int] = field(default_factory=dict)
     table_ids: dict[str, int] = field(default_factory=dict)
     view_ids: tuple[int, ...] = field(init=False)
-    """Ascending, so that a view comes after its base, which is older."""
+    """Of views that follow their bases; ascending, so that a view comes after its base, which is older."""
 
     def __post_init__(self) -> None:
-        views = sorted(table.id for table in self.tables.values() if table.view is not None)
+        views = sorted(table.id for table in self.tables.values() if table.view is not None and not table.is_snapshot)
         object.__setattr__(self, "view_ids", tuple(views))
 
     def with_table(self, table: TableRecord) -> "Catalog":
@@ -47,13 +47,22 @@ class Catalog:
     def find(self, table_id: int) -> TableRecord | None:
         """The table of that id, or None; a view with its base."""
         found = self.tables.get(table_id)
-        return found if found is None or found.view is None else replace(found, base=self.find(found.view.base))
+        if found is None or found.view is None or found.is_snapshot:
+            return found
+        return replace(found, base=self.find(found.view.base))
 
     def views_of(self, table_id: int) -> list[TableRecord]:
         """The views over a table, and those over them, each after its base."""
+        return self._over(table_id, self.view_ids)
+
+    def dependents_of(self, table_id: int) -> list[TableRecord]:
+        """As `views_of`, with snapshots, which need the table without following it."""
+        return self._over(table_id, sorted(table.id for table in self.tables.values() if table.view is not None))
+
+    def _over(self, table_id: int, view_ids: Iterable[int]) -> list[TableRecord]:
         reached = {table_id}
         found = []
-        for view_id in self.view_ids:
+        for view_id in view_ids:
             view = self.tables[view_id]
             if view.view is not None and view.view.base in reached:
                 reached.add(view_id)

@@ -28,7 +28,7 @@ def check_views(before: Catalog, after: Catalog) -> None:
 
 
 def _has_same_bases(view: TableRecord, known: TableRecord) -> bool:
-    bases = zip(view.lineage[1:], known.lineage[1:], strict=True)
+    bases = zip(view.live_lineage[1:], known.live_lineage[1:], strict=True)
     return all(now.schema_version == was.schema_version for now, was in bases)
 
 

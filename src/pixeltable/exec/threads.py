@@ -6,7 +6,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Any
@@ -19,6 +19,7 @@ _TURN_S = 0.005
 """How long a thread stays with one call while there are others."""
 _SHORTEST_LOOK_S = 0.002
 _JOIN_S = 0.2
+_WAIT_S = 0.5
 _MAX_ABANDONED = 256
 """As many threads may be lost to functions that do not come back; then rows with a timeout fail without being run."""
 
@@ -188,6 +189,8 @@ class Threads:
         """
         future = self.submit(run, rows, timeout_s, at_once=at_once, name=name)
         try:
+            while not wait([future], timeout=_WAIT_S).done:
+                pass  # in short turns: a Ctrl-C just before a wait would else be heard after it
             values = future.result()
         finally:
             future.cancel()

@@ -97,7 +97,9 @@ def joined_record(sources: Sequence[Source], joins: Sequence[Join]) -> JoinedRec
             name = _free_name(column.name, {other.name for other in columns})
             columns.append(_joined_column(column, place, source, name=name, nullable=may_lack))
     heaps = [heap for place, source in enumerate(sources) for heap in _joined_heaps(source.record, place)]
-    indexes = [_joined_index(index, place) for place, source in enumerate(sources) for index in source.record.indexes]
+    indexes = [
+        _joined_index(index, place) for place, source in enumerate(sources) for index in source.record.known_indexes
+    ]
     btrees = [_joined_btree(index, place, s) for place, s in enumerate(sources) for index in s.record.btrees]
     path = " join ".join(source.record.path for source in sources)
     conditions = tuple((join.how, None if join.on is None else resolved(join.on, sources, columns)) for join in joins)

@@ -414,7 +414,7 @@ _DISTANCE = {"cosine": "<=>", "ip": "<#>", "l2": "<->"}
 def vector_distance(node: VectorScore, scope: Scope) -> Sql:
     """The distance by which an index orders: it grows as likeness shrinks, whatever the metric."""
     query = _vector_sql(node, scope)
-    index = next(index for index in scope.table.indexes if index.id == node.index)
+    index = next(index for index in scope.table.known_indexes if index.id == node.index)
     return scope.vector(index).op(_DISTANCE[node.metric], return_type=sa.Double())(query)
 
 

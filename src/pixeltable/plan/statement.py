@@ -12,7 +12,8 @@ from pixeltable.ids import Path, parse_path
 from pixeltable.lazy import sqlglot
 from pixeltable.plan.statement_rules import check_tree
 from pixeltable.plan.statement_syntax import parsed, written
-from pixeltable.storage.heaps import BASE_ROW
+from pixeltable.storage.heaps import BASE_ROW, Heap
+from pixeltable.storage.past import entries_sql
 from pixeltable.types.column_type import ArrayType, ColumnType
 
 _SYSTEM = ("pg_catalog", "information_schema", "pg_toast", "pixeltable")
@@ -130,16 +131,16 @@ class _Rewriting:
         """All that users can see of a table; heaps of which nothing is used PostgreSQL leaves out by itself."""
         columns = [f'{_stored_name(table, column)} AS "{self._short(column.name)}"' for column in _stored(table)]
         used = {_stored_name(table, column).rpartition(".")[0] for column in _stored(table)}
-        first = table.row_heap.current
+        first = _heap_name(table.row_heap)
         row, joins = f"{first}.row", ""
         for source in table.lineage:
             for heap in source.heaps:
-                leads_on = source.is_exploded and heap == source.row_heap
-                if heap.current != first and (heap.current in used or leads_on):
-                    joins += f" LEFT JOIN {heap.current} ON {heap.current}.row = {row}"
+                name, leads_on = _heap_name(heap), source.is_exploded and heap == source.row_heap
+                if name != first and (name in used or leads_on):
+                    joins += f" LEFT JOIN {_heap_source(heap)} ON {name}.row = {row}"
             if source.is_exploded:
-                row = f"{source.row_heap.current}.{BASE_ROW}"
-        return f"SELECT {', '.join(columns)} FROM {first}{joins}"
+                row = f"{_heap_name(source.row_heap)}.{BASE_ROW}"
+        return f"SELECT {', '.join(columns)} FROM {_heap_source(table.row_heap)}{joins}"
 
     def _names_arrays(self, tree: Any) -> bool:
         exp = sqlglot.exp
@@ -243,9 +244,18 @@ def _stored(table: TableRecord) -> list[ColumnRecord]:
 
 
 def _stored_name(table: TableRecord, column: ColumnRecord) -> str:
-    """`schema.heap.column`."""
+    """`schema.heap.column`, of a version of the past `heap.column`."""
     assert column.heap is not None
-    return f"{table.heap(column.heap).current}.{column.db_name}"
+    return f"{_heap_name(table.heap(column.heap))}.{column.db_name}"
+
+
+def _heap_name(heap: Heap) -> str:
+    return heap.current if heap.as_of is None else f"past_{heap.id}"
+
+
+def _heap_source(heap: Heap) -> str:
+    """What a FROM reads; the result does not tell of cells of the past which column of a table they are."""
+    return heap.current if heap.as_of is None else f"{entries_sql(heap)} AS {_heap_name(heap)}"
 
 
 def _adds_nulls(tree: Any) -> bool:

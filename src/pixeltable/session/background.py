@@ -20,8 +20,7 @@ from pixeltable.types.status import RowCountStats, UpdateStatus
 _REPORT_S = 0.5
 """How often it is recorded how far a call is, and looked whether it is to stop."""
 
-_LEAVE_S = 5.0
-"""A process that ends waits so long for its calls to put by what they have done."""
+_LOOK_S = 0.5
 
 _log = logging.getLogger("pixeltable.background")
 
@@ -51,7 +50,8 @@ class Run:
         self._session.runs[self._id] = self
         threading.Thread(target=self._work, name=f"pixeltable-job-{self._id}", daemon=True).start()
         threading.Thread(target=self._report, name=f"pixeltable-report-{self._id}", daemon=True).start()
-        self._settled.wait()
+        while not self._settled.wait(_LOOK_S):
+            pass  # in short turns: a Ctrl-C just before a wait would else be heard after it
 
     def _prepare(self) -> None:
         self.is_prepared = True
@@ -65,7 +65,13 @@ class Run:
         """As `stop`, since the process ends: the call is not over, anyone may go on with it."""
         self._is_leaving = True
         self.stop()
-        self.ended.wait(_LEAVE_S)
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait for the end, at most so long."""
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self.ended.wait(_LOOK_S if until is None else max(0.0, min(_LOOK_S, until - time.monotonic()))):
+            if until is not None and time.monotonic() >= until:
+                return
 
     def _work(self) -> None:
         try:

@@ -77,7 +77,7 @@ def _drop(connection: Connection, catalog: Catalog, path: Path, *, force: bool) 
     for table_id in sorted(catalog.table_ids[name] for name in tables):
         if table_id not in dropped:  # as a view over another
             drop_record(connection, catalog, catalog.table(table_id, name=str(path)), force=True)
-            dropped |= {view.id for view in catalog.views_of(table_id)}
+            dropped |= {view.id for view in catalog.dependents_of(table_id)}
     for name in sorted(dirs, key=len, reverse=True):  # the deepest first
         store.delete_dir(connection, catalog.dir_ids[name])
     found = catalog.find_dir(path)

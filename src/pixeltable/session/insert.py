@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
-from pixeltable.exceptions import DuplicateKey, Unsupported
+from pixeltable.exceptions import Unsupported
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
@@ -20,7 +20,7 @@ from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
-from pixeltable.session.rows import as_rows, gather
+from pixeltable.session.rows import as_rows, check_distinct, gather
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
 from pixeltable.storage.database import Connection
@@ -94,12 +94,7 @@ def _check_keys(table: TableRecord, values: dict[int, list[Any]]) -> None:
     key = [values[column.id] for column in table.primary_key if column.id in values]
     if len(key) != len(table.primary_key) or not key:
         return
-    seen: set[tuple[Any, ...]] = set()
-    for cells in zip(*key, strict=True):
-        if cells in seen:
-            names = zip((column.name for column in table.primary_key), cells, strict=True)
-            raise DuplicateKey(", ".join(f"{name}={cell!r}" for name, cell in names), table=table.path)
-        seen.add(cells)
+    check_distinct([column.name for column in table.primary_key], key, table=table.path)
 
 
 @dataclass(slots=True)

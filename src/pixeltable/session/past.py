@@ -1,6 +1,7 @@
 """Tables as they were: which version is meant, and the record of it, whose heaps are read as of that version."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,11 +9,13 @@ from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.loading import read_epoch
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import SchemaChanged, UnknownVersion, Unsupported
+from pixeltable.exceptions import SchemaChanged, UnknownVersion
 from pixeltable.plan.query import Moment, past_alias
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import AsOf, create_history, without_history
+from pixeltable.storage.heaps import AsOf, Heap, create_history, without_history
+
+BaseMoment = Callable[[Connection, TableRecord], Moment]
 
 _MOST_KEPT = 1000
 """Records of versions that a session keeps."""
@@ -56,8 +59,8 @@ def _moment(session: Session, table_id: int, name: str, condition: str, value: o
     def find(connection: Connection) -> Moment:
         row = connection.execute(
             f"SELECT version, op FROM pixeltable.versions WHERE table_id = %s AND {condition} "
-            "ORDER BY version DESC LIMIT 1",
-            (table_id, value),
+            "AND version >= (SELECT oldest FROM pixeltable.heads WHERE table_id = %s) ORDER BY version DESC LIMIT 1",
+            (table_id, value, table_id),
         ).fetchone()
         if row is None:
             raise UnknownVersion(asked, table=name, known=known_versions(connection, table_id))
@@ -69,10 +72,12 @@ def _moment(session: Session, table_id: int, name: str, condition: str, value: o
 def known_versions(connection: Connection, table_id: int) -> str:
     """The versions of a table, for people to read."""
     rows = connection.execute(
-        "SELECT version, at FROM pixeltable.versions WHERE table_id = %s ORDER BY version", (table_id,)
+        "SELECT v.version, v.at FROM pixeltable.versions v JOIN pixeltable.heads h USING (table_id) "
+        "WHERE v.table_id = %s AND v.version >= h.oldest ORDER BY v.version",
+        (table_id,),
     ).fetchall()
     if len(rows) == 1:
-        return f"version 0, of {rows[0][1]}"
+        return f"version {rows[0][0]}, of {rows[0][1]}"
     return f"versions {rows[0][0]} to {rows[-1][0]}, of {rows[0][1]} to {rows[-1][1]}"
 
 
@@ -104,9 +109,9 @@ def _load(session: Session, table_id: int, name: str, moment: Moment) -> _Past:
 
         def read(connection: Connection, table: TableRecord = table) -> tuple[TableRecord, int, bool]:
             record = past_record(connection, table, moment)
-            missing = bool(without_history(connection, record.heaps))
-            # The epoch last: it can only be newer than the record. B-trees hold present entries only.
-            return replace(record, btrees=()), read_epoch(connection), missing
+            missing = bool(without_history(connection, _past_heaps(record)))
+            # The epoch last: it can only be newer than the record.
+            return without_btrees(record), read_epoch(connection), missing
 
         record, epoch, missing = session.database.read(read)
         if missing:
@@ -122,34 +127,71 @@ def _create_histories(session: Session, present: TableRecord, moment: Moment) ->
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(present.id, name=present.path)
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
-        for heap in without_history(connection, past_record(connection, table, moment).heaps):
+        for record in reversed(table.live_lineage):
+            connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
+        for heap in without_history(connection, _past_heaps(past_record(connection, table, moment))):
             create_history(connection, heap)
 
     session.change_schema(work)
 
 
-def past_record(connection: Connection, table: TableRecord, moment: Moment) -> TableRecord:
-    """The record of a version of a table that is `table` now.
+def without_btrees(record: TableRecord) -> TableRecord:
+    """A version as it is read: b-trees hold present entries only."""
+    return replace(record, btrees=(), base=None if record.base is None else without_btrees(record.base))
+
+
+def _past_heaps(record: TableRecord) -> list[Heap]:
+    return [heap for table in record.lineage for heap in table.heaps if heap.as_of is not None]
+
+
+def past_record(
+    connection: Connection, table: TableRecord, moment: Moment, *, base_moment: BaseMoment | None = None
+) -> TableRecord:
+    """The record of a version of a table that is `table` now, of a view with its base as that was then.
+
+    `base_moment` says which version of a base that is, if not the one there was when the view got its version.
 
     Raises:
         UnknownVersion: it was taken back.
-        Unsupported: the table is a view.
     """
-    if table.view is not None:
-        raise Unsupported(f"versions of views cannot be read yet, and {table.path!r} is one", hint="Read its base.")
+    if table.is_snapshot:
+        return table
     row = connection.execute(
         "SELECT s.record FROM pixeltable.versions v JOIN pixeltable.versions s ON s.table_id = v.table_id "
         "AND s.version <= v.version AND s.record IS NOT NULL "
+        "JOIN pixeltable.heads h ON h.table_id = v.table_id AND h.oldest <= v.version "
         "WHERE v.table_id = %s AND v.version = %s AND v.op = %s ORDER BY s.version DESC LIMIT 1",
         (table.id, moment.version, moment.op),
     ).fetchone()
     if row is None:
-        asked = f"version {moment.version} any more, it was taken back by revert()"
+        asked = f"version {moment.version} any more, it was taken back by revert() or forgotten by vacuum()"
         raise UnknownVersion(asked, table=table.path, known=known_versions(connection, table.id))
     record = _in_service(_decoded(row[0], table, moment))
     as_of = AsOf(table.id, moment.version)
-    return replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps))
+    record = replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps))
+    if table.base is None:
+        return record
+    then = base_moment(connection, table.base) if base_moment else _base_moment(connection, table.base, table, moment)
+    return replace(record, base=past_record(connection, table.base, then, base_moment=base_moment))
+
+
+def _base_moment(connection: Connection, base: TableRecord, view: TableRecord, moment: Moment) -> Moment:
+    """The version of a base that there was when a view got one: from the same operation, or the newest one then.
+
+    Raises:
+        UnknownVersion: it was forgotten.
+    """
+    row = connection.execute(
+        "SELECT b.version, b.op FROM pixeltable.versions b, pixeltable.versions v "
+        "WHERE b.table_id = %s AND v.table_id = %s AND v.version = %s "
+        "AND b.version >= (SELECT oldest FROM pixeltable.heads WHERE table_id = b.table_id) "
+        "AND (b.op = v.op OR b.at <= v.at) ORDER BY b.op = v.op DESC, b.version DESC LIMIT 1",
+        (base.id, view.id, moment.version),
+    ).fetchone()
+    if row is None:
+        asked = f"version {moment.version} any more, that of its base was forgotten by vacuum()"
+        raise UnknownVersion(asked, table=view.path, known=known_versions(connection, view.id))
+    return Moment(*row)
 
 
 def _decoded(data: dict[str, Any], table: TableRecord, moment: Moment) -> TableRecord:

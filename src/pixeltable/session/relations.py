@@ -28,7 +28,7 @@ class Relation:
 
     def is_current(self, catalog: Catalog) -> bool:
         """Whether all sources still have the schema they were seen with."""
-        seen = (record for source in self.sources for record in source.record.lineage)
+        seen = (record for source in self.sources for record in source.record.live_lineage)
         return all(
             (now := catalog.tables.get(record.id)) is not None and now.schema_version == record.schema_version
             for record in seen

@@ -5,12 +5,39 @@ from operator import itemgetter
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
-from pixeltable.exceptions import InvalidArgument, MissingValue, TypeMismatch, UnknownColumn, Unsupported
+from pixeltable.exceptions import DuplicateKey, InvalidArgument, MissingValue, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import Texts, cell_texts
 from pixeltable.types.conform import CellRejected, conform
 
 Row = Mapping[str, Any]
+
+
+def check_rows(session: Session, columns: Sequence[ColumnRecord], rows: Sequence[Row], *, table: str) -> None:
+    """Check rows for a table that is still to be made, of these columns.
+
+    Raises:
+        TypeMismatch, MissingValue, DuplicateKey: naming the row and the column.
+    """
+    cells = {column.name: conform_cells(session, column, _cells(column, rows)) for column in columns}
+    keys = [cells[column.name] for column in columns if column.primary_key]
+    if keys:
+        check_distinct([column.name for column in columns if column.primary_key], keys, table=table)
+
+
+def check_distinct(names: Sequence[str], columns: Sequence[Sequence[Any]], *, table: str) -> None:
+    """Check that no two rows have the same values in some columns.
+
+    Raises:
+        DuplicateKey: two have.
+    """
+    seen: set[tuple[Any, ...]] = set()
+    for cells in zip(*columns, strict=True):
+        if cells in seen:
+            raise DuplicateKey(
+                ", ".join(f"{name}={cell!r}" for name, cell in zip(names, cells, strict=True)), table=table
+            )
+        seen.add(cells)
 
 
 def as_rows(source: Iterable[Any]) -> list[Row]:

@@ -48,6 +48,8 @@ from pixeltable.udfs.function import Function
 Result = TypeVar("Result")
 
 _UTC = ("UTC", "Etc/UTC")
+_LEAVE_S = 5.0
+"""A process that ends waits so long for a job to put by what it has done."""
 
 registry.MAKERS[SCHEME] = recorded_function
 
@@ -144,8 +146,11 @@ class Session:
 
     def close(self) -> None:
         """Give up the connections; the last process to leave stops an embedded server."""
-        for run in list(self.runs.values()):
+        running = list(self.runs.values())
+        for run in running:
             run.leave()
+        for run in running:
+            run.wait(_LEAVE_S)
         if self.context.clients is not None:
             self.context.engine.close(last=self.context.clients.close)
         self.database.close()

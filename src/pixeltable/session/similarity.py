@@ -63,11 +63,13 @@ def searched_index(table: TableRecord, node: Similarity) -> IndexRecord:
         UnknownIndex: there is none.
         InvalidArgument: there are several, and none is named.
     """
-    found = [index for index in table.indexes if index.column == node.source.ref_column and index.status == "ready"]
+    found = [
+        index for index in table.known_indexes if index.column == node.source.ref_column and index.status == "ready"
+    ]
     if node.index is not None:
         found = [index for index in found if index.name == node.index]
     if not found:
-        known = [index.name for index in table.indexes]
+        known = [index.name for index in table.known_indexes]
         subject = f"column {node.source.ref_name!r} of table {table.path!r}"
         raise UnknownIndex(f"{subject}: similarity() needs an embedding index; it", known=known)
     if len(found) > 1:

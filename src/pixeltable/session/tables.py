@@ -245,13 +245,13 @@ def drop_record(connection: Connection, catalog: Catalog, table: TableRecord, *,
     Raises:
         ConstraintViolation: it has views.
     """
-    views = catalog.views_of(table.id)
+    views = catalog.dependents_of(table.id)
     if views and not force:
         raise ConstraintViolation(
             f"{table.path!r} cannot be dropped: {', '.join(view.path for view in views)} depend on it",
             hint="Drop them first, or pass force=True.",
         )
-    for base in table.lineage[1:]:  # whoever inserts into them plans without these views from now on
+    for base in table.live_lineage[1:]:  # whoever inserts into them plans without these views from now on
         store.save_schema(connection, base)
     for view in reversed(views):
         _drop(connection, view)
@@ -295,7 +295,7 @@ def drop_unused(session: Session, table_id: int) -> bool:
         found = catalog.find(table_id)
         if found is None:
             return True
-        if catalog.views_of(table_id) or (found.view is None and not lock_unused(connection, found)):
+        if catalog.dependents_of(table_id) or (found.view is None and not lock_unused(connection, found)):
             return False
         drop_record(connection, catalog, found, force=False)
         return True

@@ -9,6 +9,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.codec import decode_value, encode_value
 from pixeltable.exprs.expr import Expr, record
 from pixeltable.ids import parse_path
+from pixeltable.plan.query import Moment
 from pixeltable.session.column_additions import add_columns
 from pixeltable.session.columns import NewColumn, add_computed_column
 from pixeltable.session.indexes import NewIndex, add_index
@@ -142,6 +143,8 @@ class CreateView:
     outputs: dict[str, ColumnType]
     specs: tuple[ColumnSpec, ...]
     options: TableOptions
+    snapshot: bool
+    moment: Moment | None
     if_exists: str
 
     @classmethod
@@ -149,7 +152,7 @@ class CreateView:
         """The call for a view."""
         return cls(
             str(new.path), new.base, new.base_name, new.where, new.items, new.explode, dict(new.outputs),
-            tuple(new.specs), new.options, if_exists,
+            tuple(new.specs), new.options, new.snapshot, new.moment, if_exists,
         )  # fmt: skip
 
     @property
@@ -160,7 +163,7 @@ class CreateView:
         """Make the call."""
         new = NewView(
             parse_path(self.path), self.base, self.base_name, self.where, self.items, self.explode, self.outputs,
-            self.specs, self.options,
+            self.specs, self.options, self.snapshot, self.moment,
         )  # fmt: skip
         return create_view(session, new, if_exists=self.if_exists, tally=tally)[1]
 

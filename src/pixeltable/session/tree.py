@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.records import TableRecord, kind_of
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import SchemaChanged
 from pixeltable.ids import Path, parse_path
@@ -53,7 +53,7 @@ def _table_nodes(tables: Sequence[TableRecord], connection: Connection) -> dict[
         table.path: {
             "name": table.name,
             "path": table.path,
-            "kind": "table" if table.view is None else "view",
+            "kind": kind_of(table),
             "version": versions.get(table.id),
             "error_count": _error_count(connection, table),
             "base": None if table.base is None else table.base.path,

@@ -10,6 +10,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
 from pixeltable.session.btrees import create_new, drop_gone
+from pixeltable.session.freezing import refuse_pinned
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
@@ -77,7 +78,7 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
     """Take back the last operation on a table, of data or schema, for good; with `only`, if it made that version.
 
     Raises:
-        InvalidState: the table is at version 0, the version has a tag, or it is not `only`.
+        InvalidState: the table is at version 0, a tag or a snapshot needs the version, or it is not `only`.
     """
 
     def work(connection: Connection, catalog: Catalog) -> None:
@@ -91,13 +92,16 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         version, op, kind = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
+        _check_known(connection, table, version - 1)
         if only not in (None, version):
             raise InvalidState(f"table {table.path!r} is at version {version}, not {only}")
         views = catalog.views_of(table.id)
         _check_views(connection, table, views, op)
         along = [view for view in views if _newest_op(connection, view) == op]
         for reverted in (table, *along):
-            refuse_tagged(connection, reverted, _newest_version(connection, reverted))
+            version = _newest_version(connection, reverted)
+            refuse_tagged(connection, reverted, version)
+            refuse_pinned(connection, reverted, version)
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
@@ -115,9 +119,17 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
     session.change_schema(work)
 
 
+def _check_known(connection: Connection, table: TableRecord, version: int) -> None:
+    row = connection.execute("SELECT oldest FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
+    if row is None or row[0] > version:
+        raise InvalidState(
+            f"version {version} of table {table.path!r} was forgotten by vacuum(), so it cannot come back"
+        )
+
+
 def _check_views(connection: Connection, table: TableRecord, views: Sequence[TableRecord], op: int) -> None:
     """Refuse to take back what rows of views were made of since, or what came with an operation on a base."""
-    bases = {base.id: base for base in table.lineage[1:]}
+    bases = {base.id: base for base in table.live_lineage[1:]}
     found = connection.execute(
         "SELECT table_id FROM pixeltable.versions WHERE table_id = ANY(%s) AND op = %s LIMIT 1", (list(bases), op)
     ).fetchone()

@@ -17,10 +17,12 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path
 from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.query import Moment
 from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.columns import same_definition
 from pixeltable.session.found_rows import FoundRows, matching_rows
+from pixeltable.session.freezing import frozen, pin
 from pixeltable.session.heads import Head, lock_head, read_head
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
@@ -31,6 +33,7 @@ from pixeltable.session.upkeep import look_after
 from pixeltable.session.view_rows import Derivation, derivation_of, inputs_of, target_of
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
+from pixeltable.storage.past import entries_sql
 from pixeltable.storage.writes import (
     RowsChanged,
     append_to_view,
@@ -61,6 +64,10 @@ class NewView:
     outputs: Mapping[str, ColumnType]
     specs: Sequence[ColumnSpec]
     options: TableOptions
+    snapshot: bool = False
+    """Of the base as it is now, or was at a `moment`, for good."""
+
+    moment: Moment | None = None
 
 
 def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally) -> tuple[TableRecord, UpdateStatus]:
@@ -135,35 +142,50 @@ def _register(
     base = catalog.table(new.base, name=new.base_name)
     if base.view is not None and base.view.status == "filling":
         raise InvalidState(f"view {base.path!r} is still being made", hint="Wait until it is done.")
+    if new.snapshot:
+        base = frozen(connection, base, new.moment)
     heap_id, *column_ids = store.new_ids(connection, 1 + _column_count(new))
     columns = with_ids(_columns(new, base, heap_id, iter(column_ids)), view_id)
-    stored = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns if column.heap is not None)
-    heap = Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored) if new.explode is not None else stored)
+    heap = _heap(heap_id, columns, new)
     where = None if new.where is None else bind_predicate(new.where, base)
     explode = None if new.explode is None else bind(new.explode, base, role="iterator")
     outputs = tuple(
         (column.id, column.name) for column in columns[: len(new.outputs) + 1 if explode is not None else 0]
     )
     view = TableRecord(
-        view_id, catalog.dir_id(new.path.parent), new.path.name, str(new.path), columns, (heap,),
+        view_id, catalog.dir_id(new.path.parent), new.path.name, str(new.path), columns,
+        () if heap is None else (heap,),
         comment=new.options.comment, custom_metadata=new.options.custom_metadata,
         media_validation=new.options.media_validation,
-        view=ViewRecord(base.id, where, new.items is None, explode, outputs, "filling"), base=base,
+        view=ViewRecord(base.id, where, new.items is None, explode, outputs, "filling", new.snapshot),
+        base=base,
     )  # fmt: skip
     for expr in view.definitions:
         bind(expr, view, role=f"view {view.path!r}")
         store_functions(session, connection, expr)
     view = _with_failures(connection, view)
-    for made in view.heaps:
-        create_heap(connection, made)
     op = next_op(connection)
     store.insert_table(connection, view, op=op)
-    for table in base.lineage:  # whoever inserts into them has to plan with this view from now on
+    if new.snapshot:
+        pin(connection, view)
+    for table in view.live_lineage[1:]:  # whoever inserts into them has to plan with this view from now on
         store.save_schema(connection, table)
+    if heap is None:
+        return _Registered(_ready(connection, view, inserted=0))
+    for made in view.heaps:
+        create_heap(connection, made)
     (below,) = new_rows(connection, 1)
     job = ViewJob(view_id, op, below)
     insert_view_job(connection, job, name=view.name)
     return _Registered(view, job)
+
+
+def _heap(heap_id: int, columns: Sequence[ColumnRecord], new: NewView) -> Heap | None:
+    """Where the rows of a view are; None if they are all those of a base that does not change, and have no cells."""
+    stored = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns if column.heap is not None)
+    if new.explode is not None:
+        return Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored))
+    return None if new.snapshot and new.where is None and not stored else Heap(heap_id, stored)
 
 
 def _with_failures(connection: Connection, view: TableRecord) -> TableRecord:
@@ -209,6 +231,8 @@ def _is_alike(found: TableRecord, new: NewView) -> bool:
     view, base = found.view, found.base
     if view is None or base is None or view.base != new.base or view.inherits != (new.items is None):
         return False
+    if view.snapshot or new.snapshot:
+        return False  # of which version, is another question
     columns = _columns(new, base, 0, itertools.count(1))
     if [(c.name, c.type, c.heap is None) for c in columns] != [(c.name, c.type, c.heap is None) for c in found.columns]:
         return False
@@ -281,7 +305,7 @@ def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally)
 
 def _rows_to_look_at(session: Session, view: TableRecord, job: ViewJob) -> int:
     assert view.base is not None
-    statement = f"SELECT count(*) FROM {view.base.row_heap.current} WHERE row > %s AND row < %s"
+    statement = f"SELECT count(*) FROM {entries_sql(view.base.row_heap)} AS rows WHERE row > %s AND row < %s"
     found = session.database.read(lambda c: c.execute(statement, (job.after, job.below)).fetchone())
     return int(found[0]) if found else 0
 
@@ -330,7 +354,7 @@ def _append(
     def append(connection: Connection) -> int:
         with connection.transaction():
             # The oldest first, as all take them; a view is younger than its base.
-            now = [lock_head(connection, table) for table in reversed(view.lineage)]
+            now = [lock_head(connection, table) for table in reversed(view.live_lineage)]
             if now[::-1] != list(heads):
                 expect_as_seen(connection, target, seen, rows)
             inserted = append_to_view(connection, target, piece, rows, op=job.op)
@@ -342,7 +366,7 @@ def _append(
 
 def _heads(session: Session, view: TableRecord) -> list[Head]:
     """The heads of a view and of its bases; what is read after them is as it was then while they stay the same."""
-    return session.database.read(lambda connection: [read_head(connection, table) for table in view.lineage])
+    return session.database.read(lambda connection: [read_head(connection, table) for table in view.live_lineage])
 
 
 def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -> set[int]:
