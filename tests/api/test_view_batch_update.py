@@ -103,6 +103,18 @@ def test_lists_are_made_anew_only_where_the_argument_is_set(t: pxt.Table, w: pxt
     ]  # fmt: skip
 
 
+def test_lists_stay_where_only_the_filter_reads_what_is_set(ns: str, t: pxt.Table) -> None:
+    w = pxt.create_view(
+        f"{ns}/w", t.where(t.n < 5), iterator=words(t.s), additional_columns={"note": pxt.String | None}
+    )
+    w.update({"note": "mine"})
+    CALLS.clear()
+    t.batch_update([{"id": 1, "n": 2}, {"id": 2, "n": 5}, {"id": 5, "n": 0}])
+    assert CALLS == ["a5 b5"]
+    found = rows(w.where(w.pos == 0).select(w.id, w.note))
+    assert found == [(0, "mine"), (1, "mine"), (3, "mine"), (4, "mine"), (5, None)]
+
+
 def test_views_over_an_exploded_view_follow(ns: str, t: pxt.Table, w: pxt.Table) -> None:
     x = pxt.create_view(f"{ns}/x", w.where(w.n < 8), additional_columns={"loud": shout(w.word)})
     batch = [{"id": 0, "n": 9}, {"id": 1, "s": "q"}, {"id": 7, "n": 1, "s": "r s"}, {"id": 8, "n": 8, "s": "no"}]

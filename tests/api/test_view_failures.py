@@ -7,7 +7,7 @@ import pytest
 
 import pixeltable as pxt
 from pixeltable import RequestError
-from pixeltable.session import views
+from pixeltable.session import change, views
 from tests.api.refusals import refusal
 
 BROKEN = {"boom"}
@@ -137,7 +137,7 @@ def test_a_new_try_can_be_reverted(v: pxt.Table, broken: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    "write",
     [
         lambda t: t.insert(id=4, text="boom", on_error="ignore"),
         lambda t: t.update({"text": "d"}, where=t.id == 3),
@@ -147,9 +147,9 @@ def test_a_new_try_can_be_reverted(v: pxt.Table, broken: set[str]) -> None:
         lambda t: t.restore(0),
     ],
 )
-def test_revert_of_the_base_takes_it_back(t: pxt.Table, v: pxt.Table, change) -> None:
+def test_revert_of_the_base_takes_it_back(t: pxt.Table, v: pxt.Table, write) -> None:
     before = rows(v), v.errors(), v.get_versions()
-    change(t)
+    write(t)
     assert len(v.get_versions()) == len(before[2]) + 1
     t.revert()
     assert (rows(v), v.errors(), v.get_versions()) == before
@@ -160,6 +160,46 @@ def test_restore_brings_it_back(t: pxt.Table, v: pxt.Table) -> None:
     t.insert(id=7, text="boom", on_error="ignore")
     t.restore(1)
     assert failed(v) == ["no boom", "no boom"]
+
+
+def test_old_versions_of_the_view_have_their_failures(ns: str, t: pxt.Table, v: pxt.Table, broken: set[str]) -> None:
+    version = v.get_versions(1)[0]["version"]
+    frozen = pxt.create_snapshot(f"{ns}/s", v)
+    before = v.errors()
+    t.update({"text": "d"}, where=t.id == 1)
+    broken.clear()
+    v.recompute_columns(errors_only=True)
+    assert failed(v) == []
+    assert v.at(version=version).errors() == before
+    assert frozen.count() == 2
+
+
+def test_what_only_the_filter_reads_leaves_lists_that_were_made(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t.where(t.x < 5), iterator=words(t.text), additional_columns={"y": pxt.Int | None})
+    t.insert([{"id": n, "text": ("a", "boom")[n % 2], "x": 1} for n in range(4)], on_error="ignore")
+    v.update({"y": 1})
+    t.update({"x": 2})
+    assert (failed(v), rows(v.select(v.id, v.y))) == (["no boom"] * 2, [(0, 1), (2, 1)])
+    t.update({"x": 7}, where=t.id < 2)
+    assert (failed(v), rows(v.select(v.id, v.y))) == (["no boom"], [(2, 1)])
+    t.update({"x": 1})
+    assert (failed(v), rows(v.select(v.id, v.y))) == (["no boom"] * 2, [(0, None), (2, 1)])
+
+
+def test_an_update_notices_a_list_that_was_made_meanwhile(ns: str, t: pxt.Table, monkeypatch, broken: set[str]) -> None:
+    v = pxt.create_view(f"{ns}/v", t, iterator=words(t.text), additional_columns={"more": t.x + 1})
+    t.insert(id=1, text="boom", x=1, on_error="ignore")
+    broken.clear()
+    write, made = change.write_change, []
+
+    def remake_first(*args):
+        if not made:
+            made.append(v.recompute_columns(errors_only=True))
+        return write(*args)
+
+    monkeypatch.setattr(change, "write_change", remake_first)
+    t.update({"x": 5})
+    assert rows(v.select(v.word, v.more)) == [("boom", 6)]
 
 
 def test_a_view_made_over_rows_has_their_failures(ns: str, t: pxt.Table, monkeypatch) -> None:

@@ -8,6 +8,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
+from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
 from pixeltable.session.compute import plan_computation
 from pixeltable.session.entries import failure_count
@@ -119,7 +120,8 @@ class _ViewWork:
     def follow(self, base: RowsAfter) -> RowsAfter:
         """Do what the next part of the change of the base asks for; what it is for the rows of the view."""
         self.base = base
-        if self.view.is_exploded and self._is_touched():
+        assert self.view.view is not None
+        if self._is_touched(self.view.view.explode):
             state = self.make_anew(base)
         else:
             state = self._follow_rows() if base.rows else RowsAfter(touched=base.touched)
@@ -148,28 +150,33 @@ class _ViewWork:
 
     def _follow_rows(self) -> RowsAfter:
         """Rows of the base stay: so do theirs, or they leave, or others come."""
-        base, members = self.base, self._members()
-        if self.view.view is not None and self.view.view.status == "filling":
-            known = set(members.bases or members.rows)
-            self.lacking += [row for row in base.rows if row not in known]
+        base, members, record = self.base, self._members(), self.view.view
+        assert record is not None
+        of = members.bases or members.rows
+        present = set(of)
+        absent = [row for row in base.rows if row not in present]
+        if record.status == "filling" or self.view.is_exploded:  # who makes the view, or lists again, may add them
+            self.lacking += absent
         staying = list(range(len(members.rows)))
         coming: list[int] = []
-        if not self.view.is_exploded and self._is_touched():
+        if self._is_touched(record.where):
             _, kept = self.derivation.members(base.batch)
-            wanted, present = {base.rows[place] for place in kept}, set(members.rows)
-            staying = [place for place, row in enumerate(members.rows) if row in wanted]
+            wanted = {base.rows[place] for place in kept}
+            staying = [place for place, row in enumerate(of) if row in wanted]
             coming = [place for place in kept if base.rows[place] not in present]
+            if self.view.is_exploded:  # those it has nothing of may be among those its iterator failed for
+                self.anew += absent
         stays = set(staying)
         self.left += [row for place, row in enumerate(members.rows) if place not in stays]
         state = self._keep(members, staying)
         self._enter_of_rows(coming, state)
         return state
 
-    def _is_touched(self) -> bool:
-        """Whether which rows the view has may be other ones."""
-        assert self.view.view is not None
-        exprs = (bind(expr, self.view, role=f"view {self.view.path!r}") for expr in self.view.view.exprs)
-        return any(referred_columns(expr) & self.base.touched for expr in exprs)
+    def _is_touched(self, expr: Expr | None) -> bool:
+        """Whether what decides which rows the view has may be another value."""
+        if expr is None:
+            return False
+        return bool(referred_columns(bind(expr, self.view, role=f"view {self.view.path!r}")) & self.base.touched)
 
     def _members(self) -> FoundRows:
         """The rows that the view has of those of the base that stay, with their own cells."""

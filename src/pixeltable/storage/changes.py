@@ -44,7 +44,7 @@ class ViewChange:
     """What a change of a table makes of a view over it; `view.parent` as there.
 
     `changes` are about rows that stay. `left` are rows that leave, besides those of rows that leave the base; `anew`
-    are rows of the base whose rows in the view all leave.
+    are rows of the base whose rows in the view all leave. Of those `lacking` it had none when it was read.
     """
 
     view: ViewTarget
