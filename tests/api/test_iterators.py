@@ -1,6 +1,7 @@
 """Iterators: views with several rows for one of their base."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -187,34 +188,52 @@ def with_pos(text: str) -> Iterator[Placed]:
     yield {"pos": len(text)}
 
 
+@pxt.iterator
+def picky(text: str) -> Iterator[Word]:
+    if "bb" in text:
+        raise ValueError(f"bb in {text}")
+    yield from ({"word": word} for word in text.split())
+
+
 TEXTS = st.text(alphabet="ab ", max_size=6)
+KINDS = ["insert", "set", "delete", "move", "merge", "restore", "revert"]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    steps=st.lists(
-        st.tuples(st.sampled_from(["insert", "set", "delete", "move", "revert"]), st.integers(0, 3), TEXTS), max_size=6
-    )
-)
+def change(t: pxt.Table, kind: str, number: int, text: str, keys: Iterator[int]) -> None:
+    """One step, which brings a number, a text, or both into some rows."""
+    if kind == "insert":
+        t.insert(k=next(keys), id=number, text=text, on_error="ignore")
+    elif kind == "set":
+        t.update({"text": text}, where=t.id == number)
+    elif kind == "move":
+        t.update({"id": t.id + 1}, where=t.id == number)
+    elif kind == "merge":
+        batch = [{"k": number, "text": text}, {"k": number + 1, "id": number}, {"k": 9, "id": number, "text": text}]
+        t.batch_update(batch, if_not_exists="insert")
+    elif kind == "restore":
+        t.restore((7 * number + len(text)) % len(t.get_versions()))
+    elif kind == "delete":
+        t.delete(where=t.id == number)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 3), TEXTS), max_size=8))
 def test_a_view_equals_its_definition_after_any_operations(ns: str, steps) -> None:
-    t = pxt.create_table(f"{ns}/p", {"id": pxt.Int, "text": pxt.String}, if_exists="replace_force")
-    t.insert([{"id": 0, "text": "a b"}, {"id": 1, "text": "bb"}])
-    v = pxt.create_view(f"{ns}/q", t.where(t.id < 3), iterator=words(t.text))
+    columns = {"k": pxt.Int, "id": {"type": pxt.Int, "default": 0}, "text": {"type": pxt.String, "default": "a a"}}
+    t = pxt.create_table(f"{ns}/p", columns, primary_key="k", if_exists="replace_force")
+    t.insert([{"k": 0, "id": 0, "text": "a b"}, {"k": 1, "id": 1, "text": "bb"}])
+    v = pxt.create_view(f"{ns}/q", t.where(t.id < 3), iterator=picky(t.text))
     w = pxt.create_view(f"{ns}/r", v.where(v.word != "a"), additional_columns={"loud": shout(v.word)})
-    done = 0
+    done, keys = 0, count(100)
     for kind, number, text in steps:
         before = t.get_versions()[0]["version"]
-        if kind == "insert":
-            t.insert(id=number, text=text)
-        elif kind == "set":
-            t.update({"text": text}, where=t.id == number)
-        elif kind == "move":
-            t.update({"id": t.id + 1}, where=t.id == number)
-        elif kind == "delete":
-            t.delete(where=t.id == number)
+        if kind != "revert":
+            change(t, kind, number, text, keys)
         elif done:
             t.revert()
         done += t.get_versions()[0]["version"] - before
-        expected = [(i, pos, word) for i, found in rows(t) if i < 3 for pos, word in enumerate(found.split())]
-        assert rows(v.select(v.id, v.pos, v.word)) == expected
-        assert rows(w.select(w.id, w.loud)) == [(i, f"{word}!") for i, _, word in expected if word != "a"]
+        known = [(k, i, s) for k, i, s in rows(t) if i < 3]
+        assert v.errors()["errormsg"] == [f"bb in {s}" for _, _, s in known if "bb" in s]
+        expected = [(k, i, pos, word) for k, i, s in known if "bb" not in s for pos, word in enumerate(s.split())]
+        assert rows(v.select(v.k, v.id, v.pos, v.word)) == expected
+        assert rows(w.select(w.k, w.loud)) == [(k, f"{word}!") for k, _, _, word in expected if word != "a"]

@@ -1,6 +1,7 @@
 """Views follow their base through updates, deletes, recomputation and revert."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import TypedDict
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pixeltable as pxt
+from pixeltable.session import change as change_module
 from pixeltable.session import views
 
 CALLS: list[str] = []
@@ -182,36 +184,50 @@ STEPS = st.lists(
         st.tuples(st.just("set"), st.tuples(st.integers(0, 9), st.integers(0, 9))),
         st.tuples(st.just("add"), st.integers(1, 3)),
         st.tuples(st.just("delete"), st.integers(0, 9)),
+        st.tuples(st.just("merge"), st.dictionaries(st.integers(0, 8), st.integers(0, 9), min_size=1, max_size=4)),
+        st.tuples(st.just("restore"), st.integers(0, 9)),
         st.tuples(st.just("revert"), st.just(0)),
     ),
-    max_size=6,
+    max_size=8,
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def change(t: pxt.Table, kind: str, value, keys: Iterator[int]) -> None:
+    """One step; the keys of a batch are those of rows that are there, or of rows to add."""
+    if kind == "insert":
+        t.insert({"k": next(keys), "n": n} for n in value)
+    elif kind == "set":
+        t.update({"n": value[1]}, where=t.n == value[0])
+    elif kind == "add":
+        t.update({"n": t.n + value}, where=t.n < 5)
+    elif kind == "merge":
+        batch = [{"k": k, "x": n} if k in (1, 3) and n > 4 else {"k": k, "n": n} for k, n in value.items()]
+        t.batch_update([{"n": 0, **row} if row["k"] == 3 else row for row in batch], if_not_exists="insert")
+    elif kind == "restore":
+        t.restore(value % len(t.get_versions()))
+    elif kind == "delete":
+        t.delete(where=t.n == value)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_a_view_equals_its_definition_after_any_operations(ns: str, steps) -> None:
-    t = pxt.create_table(f"{ns}/p", {"n": pxt.Int}, if_exists="replace_force")
-    t.insert({"n": n} for n in range(5))
+    columns = {"k": pxt.Int, "n": {"type": pxt.Int, "default": 7}, "x": pxt.Int | None}
+    t = pxt.create_table(f"{ns}/p", columns, primary_key="k", if_exists="replace_force")
+    t.insert({"k": n, "n": n} for n in range(5))
     v = pxt.create_view(f"{ns}/q", t.where(t.n % 3 > 0), additional_columns={"double": t.n * 2})
-    w = pxt.create_view(f"{ns}/r", v.where(is_odd(v.n)), additional_columns={"more": v.double + 1})
-    done = 0
+    w = pxt.create_view(f"{ns}/r", v.where(is_odd(v.n)), additional_columns={"more": v.double + 1, "y": v.x})
+    done, keys = 0, count(100)
     for kind, value in steps:
         before = t.get_versions()[0]["version"]
-        if kind == "insert":
-            t.insert({"n": n} for n in value)
-        elif kind == "set":
-            t.update({"n": value[1]}, where=t.n == value[0])
-        elif kind == "add":
-            t.update({"n": t.n + value}, where=t.n < 5)
-        elif kind == "delete":
-            t.delete(where=t.n == value)
+        if kind != "revert":
+            change(t, kind, value, keys)
         elif done:
             t.revert()
         done += t.get_versions()[0]["version"] - before
-        kept = [n for (n,) in rows(t) if n % 3 > 0]
-        assert rows(v.select(v.n, v.double)) == [(n, n * 2) for n in kept]
-        assert rows(w.select(w.n, w.more)) == [(n, n * 2 + 1) for n in kept if n % 2]
+        kept = [(k, n, x) for k, n, x in rows(t) if n % 3 > 0]
+        assert rows(v.select(v.k, v.n, v.double)) == [(k, n, n * 2) for k, n, _ in kept]
+        assert rows(w.select(w.k, w.n, w.more, w.y)) == [(k, n, n * 2 + 1, x) for k, n, x in kept if n % 2]
 
 
 @pytest.mark.parametrize("exploded", [False, True])
@@ -239,6 +255,36 @@ def test_writes_that_come_while_a_view_is_made_are_in_it_once(ns: str, monkeypat
     expected = [(n, f"{s}!", word) for n, s in kept for word in (s.split() if exploded else [None])]
     found = v.select(v.n, v.loud, v.word) if exploded else v.select(v.n, v.loud, x=None)
     assert rows(found) == expected
+
+
+@pytest.mark.parametrize("exploded", [False, True])
+@pytest.mark.parametrize("new", [{"s": "new cells"}, {"n": -1}, {"n": 2000}, {"x": 5}])
+def test_rows_that_a_view_gets_while_a_writer_computes_follow_it(ns: str, monkeypatch, exploded: bool, new) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String, "x": pxt.Int})
+    t.insert({"n": n, "s": f"a{n} b{n}", "x": n} for n in range(-1, 5))
+    append, write, appended = views._append, change_module.write_change, []  # noqa: SLF001  # what is between the two
+
+    def update_meanwhile(*args):
+        if appended:
+            return append(*args)
+
+        def append_first(*written):
+            if not appended:
+                appended.append(append(*args))
+            return write(*written)
+
+        monkeypatch.setattr(change_module, "write_change", append_first)
+        t.update(new, where=t.n < 3)
+        return appended[0]
+
+    monkeypatch.setattr(views, "_append", update_meanwhile)
+    columns = {"loud": shout(t.s), "more": t.x + 1}
+    v = pxt.create_view(
+        f"{ns}/v", t.where(t.n >= 0), iterator=words(t.s) if exploded else None, additional_columns=columns
+    )
+    kept = [(n, s, x) for n, s, x in rows(t) if n >= 0]
+    expected = [(n, f"{s}!", x + 1) for n, s, x in kept for _ in (s.split() if exploded else [None])]
+    assert rows(v.select(v.n, v.loud, v.more)) == expected
 
 
 class Word(TypedDict):

@@ -74,6 +74,15 @@ def test_a_base_keeps_what_a_view_is_made_of(t: pxt.Table, v: pxt.Table, change:
     assert v.select(v.n, v.loud).collect()["loud"] == ["to be!", "or!", "not!"]
 
 
+def test_a_base_keeps_what_columns_that_a_view_reads_are_computed_from(ns: str, t: pxt.Table) -> None:
+    t.add_computed_column(more=t.n + 1, stored=False)
+    t.add_computed_column(most=t.more * 2, stored=False)
+    v = pxt.create_view(f"{ns}/v", t, additional_columns={"sum": t.most + 100})
+    with pytest.raises(pxt.RequestError, match=r"column 'more' cannot be altered: view '.*/v' depends on it"):
+        t.alter_computed_column(more=t.n + 5)
+    assert v.collect()["sum"] == [104, 106]
+
+
 def test_a_name_that_a_base_gives_a_column_is_that_of_its_views(ns: str, t: pxt.Table, v: pxt.Table) -> None:
     over = pxt.create_view(f"{ns}/over", v.where(v.n > 1))
     t.rename_column("n", "number")

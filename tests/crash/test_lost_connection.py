@@ -64,6 +64,21 @@ def make(path: str) -> pxt.Table:
     return table
 
 
+@pxt.iterator
+def fragile(text: str) -> Iterator[Letter]:
+    if text == "2":
+        raise ValueError("broken")
+    yield {"letter": text}
+
+
+def follow(table: pxt.Table, path: str) -> None:
+    """What a view with a list that cannot be made goes along with."""
+    view = pxt.create_view(f"{path}/v", table, iterator=fragile(table.text))
+    table.batch_update([{"_rowid": view.errors()["_rowid"][0], "text": "new"}])
+    table.restore(2)
+    view.recompute_columns(errors_only=True)
+
+
 OPERATIONS: dict[str, Callable[[pxt.Table, str], object]] = {
     "insert": lambda table, _: table.insert(n=9, text="9"),
     "bulk insert": lambda table, _: table.insert([{"n": n, "text": "new"} for n in range(300)]),
@@ -79,6 +94,7 @@ OPERATIONS: dict[str, Callable[[pxt.Table, str], object]] = {
     "add a column": lambda table, _: table.add_columns({"new": pxt.Int | None}),
     "create a view": lambda table, path: pxt.create_view(f"{path}/v", table.where(table.n > 0)),
     "explode a table": lambda table, path: pxt.create_view(f"{path}/v", table, iterator=letters(table.text)),
+    "bring a view along": follow,
     "create a table": lambda _, path: pxt.create_table(f"{path}/new", {"n": pxt.Int}),
     "drop a table": lambda _, path: pxt.drop_table(f"{path}/t"),
     "move a table": lambda _, path: pxt.move(f"{path}/t", f"{path}/moved"),

@@ -224,7 +224,8 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
 
         Args:
             columns: names, or `t.name`; at least one, but that `stale_only` without any means all stale columns.
-            errors_only: only cells that failed; takes exactly one column.
+            errors_only: only cells that failed; takes exactly one column. Without any, the iterator of the view is
+                called again for the rows of its base that it failed for.
             stale_only: only cells that other code computed than is there now, see `stale()`.
             cascade: also compute what depends on these columns.
 

@@ -48,7 +48,8 @@ class TableReports(QueryStart):
     def errors(self, column: str | ColumnRef | None = None) -> ResultSet:
         """The failed cells of a stored computed column, or of all of them, a row each, in order of the table's rows.
 
-        Columns: the primary key (`_rowid` if there is none), `column`, `errortype`, `errormsg`, `attempts` and `at`.
+        Columns: the primary key (`_rowid` if there is none), `column`, `errortype`, `errormsg`, `attempts` and `at`. A
+        view with an iterator has the rows of its base that this failed for, too: under `pos`, by their numbers there.
 
         Raises:
             NotFoundError: there is no such column.

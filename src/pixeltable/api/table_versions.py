@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pixeltable.api.arguments import one_of
 from pixeltable.api.diff import Diff
 from pixeltable.api.extension import extension
+from pixeltable.api.progress import watched
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.receipts import announce
 from pixeltable.exceptions import InvalidArgument
@@ -115,13 +116,17 @@ class TableVersions(QueryStart):
     def restore(self, version: int | str) -> UpdateStatus:
         """Go back to a version, by a new one: rows, cells, vectors and columns are what they were then.
 
-        Nothing is computed again, and the versions since stay. Where nothing differs, there is no new version.
+        Nothing is computed again, and the versions since stay. Where nothing differs, there is no new version. Views
+        over the table follow in the same commit, as they do for other changes.
 
         Raises:
             NotFoundError: there is no such version.
-            RequestError: a column or an index is being filled, or what was stored then is not there any more.
+            RequestError: a column or an index is being filled, or what was stored then is not there any more; or a view
+                depends on a column that the version does not have, or not so.
+            ConcurrencyError: other writers kept changing the same rows; try again.
         """
-        status = restore(self._session, self._id, self._path, self._moment_of(version))
+        with watched(self._session, f"Restoring {self._path}") as tally:
+            status = restore(self._session, self._id, self._path, self._moment_of(version), tally=tally)
         announce(self._session, status)
         return status
 

@@ -148,6 +148,7 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
         "outputs": [list(output) for output in view.outputs],
         "status": view.status,
         "snapshot": view.snapshot,
+        "failures": view.failures,
     }
 
 

@@ -109,6 +109,8 @@ class ViewRecord:
     status: Literal["ready", "filling"] = "ready"
     snapshot: bool = False
     """Whether it is over its base as that was when it was made, and never changes."""
+    failures: int | None = None
+    """The heap that says for which rows of the base `explode` failed, and why; by their ids, under the first output."""
 
     @property
     def exprs(self) -> tuple[Expr, ...]:
@@ -171,6 +173,18 @@ class TableRecord:
     def is_exploded(self) -> bool:
         """Whether its rows are items of lists in the rows of its base; its first column is their place in these."""
         return self.view is not None and self.view.explode is not None
+
+    @property
+    def failures_heap(self) -> Heap | None:
+        """Of an exploded view: where it is kept for which rows of its base, by their ids, its iterator failed."""
+        failures = None if self.view is None else self.view.failures
+        return next((heap for heap in self.heaps if heap.id == failures), None)
+
+    @property
+    def fallible_columns(self) -> tuple[ColumnRecord, ...]:
+        """The columns users see whose cells can have errors; the place in a list stands for a list that failed."""
+        place = self.columns[0] if self.failures_heap is not None else None
+        return tuple(c for c in self.ready_columns if c is place or (c.is_computed and c.heap is not None))
 
     @property
     def target(self) -> Target:

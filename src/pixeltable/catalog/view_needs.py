@@ -33,18 +33,17 @@ def _has_same_bases(view: TableRecord, known: TableRecord) -> bool:
 
 
 def _needs(view: TableRecord) -> set[int]:
-    """The columns of its bases that a view is made of, and what those of them that are not stored stand for."""
+    """The columns of its bases that a view is made of, also by way of columns that are not stored."""
     own = {column.id for column in view.columns}
-    used = {column for expr in view.definitions for column in referred_columns(expr)}
-    found = used | {index.column for index in view.indexes}
-    waiting = list(found)
+    used: set[int] = set()
+    waiting = {index.column for index in view.indexes}
+    waiting |= {column for expr in view.definitions for column in referred_columns(expr)}
     while waiting:
-        column = view.column_by_id(waiting.pop())
+        used.add(column_id := waiting.pop())
+        column = view.column_by_id(column_id)
         if column is not None and column.heap is None and column.expr is not None:
-            more = referred_columns(column.expr) - found
-            found |= more
-            waiting += more
-    return found - own
+            waiting |= referred_columns(column.expr) - used
+    return used - own
 
 
 def _differs(was: ColumnRecord, now: ColumnRecord) -> bool:

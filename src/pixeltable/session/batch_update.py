@@ -9,23 +9,25 @@ from typing import Any
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
 from pixeltable.exceptions import DuplicateKey, UnknownRow, Unsupported
 from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exec.tally import Tally
 from pixeltable.plan.bind import bind
 from pixeltable.session.batch_rows import BatchRows, batch_rows, checked_rows
 from pixeltable.session.change import failures, retrying
-from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import matching_rows, written_heaps
+from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
 from pixeltable.session.upkeep import with_room
+from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
+from pixeltable.storage.changes import change_rows
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged, merge_rows, recall_write
+from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged, recall_write
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
@@ -49,10 +51,9 @@ def batch_update(
     rows = batch_rows(source)
 
     def work(table: TableRecord) -> UpdateStatus:
-        if table.view is not None or session.catalog.views_of(table.id):
+        if table.view is not None:
             raise Unsupported(
-                f"batch_update() of {table.path!r} is not supported: it has views, or is one",
-                hint="Use update() and insert(), which views follow.",
+                f"batch_update() of {table.path!r} is not supported: it is a view", hint="Use update(), or its base."
             )
         given = checked_rows(session, table, rows)
         found = session.database.read(lambda connection: given.find(connection, table))
@@ -63,9 +64,8 @@ def batch_update(
         groups = [merge.changed(columns, places) for columns, places in _alike(given, found).items()]
         if absent and if_not_exists == "insert":
             groups.append(merge.added(absent))
-        if groups:
-            _write(session, table, groups)
-        return _status(table, groups, tally, start, return_rows=return_rows)
+        done = _write(session, table, groups, session.context.counting(tally)) if groups else []
+        return _status(table, groups, done, tally, start, return_rows=return_rows)
 
     return retrying(session, table_id, name, work)
 
@@ -100,14 +100,17 @@ class _Group:
         return [column for column in self.computation.columns if column.status == "ready"]
 
     @property
-    def computed_ids(self) -> set[int]:
-        """The columns and indexes that were computed."""
-        return {column.id for column in self.computation.columns} | {index.id for index in self.computation.indexes}
+    def computed(self) -> Computed:
+        closed = () if self.change is None else self.change.closed
+        return Computed(self.computation, {heap.id for heap in (*(entry.heap for entry in self.entries), *closed)})
 
     @property
-    def heaps(self) -> set[Heap]:
-        closed = () if self.change is None else self.change.closed
-        return {*(entry.heap for entry in self.entries), *closed}
+    def after(self) -> RowsAfter:
+        """The rows as views over the table see them."""
+        if self.change is None:
+            return RowsAfter(come=[self.batch])
+        touched = frozenset(column.id for column in (*self.given, *self.computation.columns))
+        return RowsAfter(self.change.rows, self.batch, touched)
 
 
 class _Merge:
@@ -132,7 +135,7 @@ class _Merge:
         indexes = [index for index in table.indexes if index.column in touched]
         written = [*written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
         found = matching_rows(
-            self._session, table, [table.ref(column) for column in self._inputs(dependents, touched)],
+            self._session, table, [table.ref(column) for column in self._inputs(dependents, but=touched)],
             where=None, heaps=written, rows=list(places),
         )  # fmt: skip
         if len(found.rows) < len(places):
@@ -147,15 +150,15 @@ class _Merge:
         change = Change(found.rows, found.seen, entries, closed=left_out)
         return _Group(order, setting, found.batch, computation, entries, change)
 
-    def _inputs(self, dependents: Sequence[ColumnRecord], touched: frozenset[int] | set[int]) -> list[ColumnRecord]:
-        """The stored columns whose present cells are needed."""
-        needed = set()
+    def _inputs(self, dependents: Sequence[ColumnRecord], *, but: frozenset[int]) -> list[ColumnRecord]:
+        """The stored columns whose present cells are needed, `but` those that get others."""
+        needed = inputs_of_views(self._session.catalog, self._table)
         for column in dependents:
             assert column.expr is not None
             needed |= referred_columns(bind(column.expr, self._table, role=f"column {column.name!r}"))
         if self._whole:
             needed |= {column.id for column in self._table.ready_columns if column.heap is not None}
-        return [column for column in self._table.columns if column.id in needed - touched]
+        return [column for column in self._table.columns if column.id in needed - but]
 
     def _computed(self, batch: Batch, columns: Sequence[ColumnRecord], indexes: Sequence[IndexRecord]) -> Computation:
         computation = plan_computation(self._table, columns, indexes, self._context, abort=False)
@@ -180,7 +183,8 @@ class _Merge:
         return _Group(places, columns, batch, computation, tuple(computation.entries(batch, columns)), None)
 
 
-def _write(session: Session, table: TableRecord, groups: Sequence[_Group]) -> None:
+def _write(session: Session, table: TableRecord, groups: Sequence[_Group], context: Context) -> list[Counts]:
+    """Make it all durable, with what it makes of views over the table; what was done to each of them."""
     token = uuid.uuid4()
     changes = [group.change for group in groups if group.change is not None]
     added = [group for group in groups if group.change is None]
@@ -188,44 +192,33 @@ def _write(session: Session, table: TableRecord, groups: Sequence[_Group]) -> No
         inserts=sum(len(group.places) for group in added),
         updates=sum(len(change.rows) for change in changes),
         errors=sum(group.failed for group in groups),
-        stamp=_stamp(session, table, groups),
+        stamp=joint_stamp(session, table, [group.computed for group in groups]),
     )
     entries = [entry for group in added for entry in group.entries]
+    views = view_changes(session, table, [group.after for group in groups], context)
 
     def once(connection: Connection) -> Committed:
-        with refusals_explained(table):
-            return merge_rows(connection, table.target, changes, entries, counts, token=token)
+        with refusals_explained(table, session.catalog.views_of(table.id)):
+            return change_rows(connection, table.target, changes, counts, token=token, added=entries, views=views)
 
     def write() -> Committed:
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
     try:
-        with_room(session, table, counts.inserts + counts.updates, write)
+        grown = growth(session.catalog, views)
+        return list(with_room(session, table, counts.inserts + counts.updates, write, views=grown).views)
     except DuplicateKey:
         raise RowsChanged from None  # another writer added it since the keys were looked up
 
 
-def _stamp(session: Session, table: TableRecord, groups: Sequence[_Group]) -> int | None:
-    """The stamp of what was computed by every group that wrote where it is stored.
-
-    It speaks for all entries of the operation: where some carried a cell over, its history has to tell.
-    """
-
-    def everywhere(target: int, heap: int | None) -> bool:
-        writing = [group for group in groups if any(heap == written.id for written in group.heaps)]
-        return all(target in group.computed_ids for group in writing)
-
-    columns = {column.id: column for group in groups for column in group.computation.columns}
-    indexes = {index.id: index for group in groups for index in group.computation.indexes}
-    return stamp_of(
-        session, table,
-        [column for column in columns.values() if everywhere(column.id, column.heap)],
-        [index for index in indexes.values() if everywhere(index.id, index.id)],
-    )  # fmt: skip
-
-
 def _status(
-    table: TableRecord, groups: Sequence[_Group], tally: Tally, start: float, *, return_rows: bool
+    table: TableRecord,
+    groups: Sequence[_Group],
+    done: Sequence[Counts],
+    tally: Tally,
+    start: float,
+    *,
+    return_rows: bool,
 ) -> UpdateStatus:
     changed = [group for group in groups if group.change is not None]
     added = [group for group in groups if group.change is None]
@@ -238,7 +231,7 @@ def _status(
     set_columns = {column.id for group in changed for column in (*group.given, *group.visible)}
     failing = {c.id for group in groups for c in group.visible if failures(group.batch, table, c)}
     return receipt(
-        tally, start, stats,
+        tally, start, stats, cascade=cascaded(done),
         updated_cols=[f"{table.name}.{column.name}" for column in table.columns if column.id in set_columns],
         cols_with_excs=[f"{table.name}.{column.name}" for column in table.columns if column.id in failing],
         rows=_row_dicts(table, groups) if return_rows else None,

@@ -9,10 +9,10 @@ from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.session import Session
-from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, views_over
+from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, target_of, views_over
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.spool import Spool
-from pixeltable.storage.writes import Entries, Piece, ViewPiece, ViewTarget
+from pixeltable.storage.writes import Entries, ViewPiece, ViewTarget
 from pixeltable.types.status import RowCountStats
 
 
@@ -37,24 +37,29 @@ class Cascade:
             self.inserted[number] += found.batch.count
             self.failed[number] += found.failed
         pairs = zip(self.views, made, strict=True)
-        return tuple(ViewPiece(found.parents, self._piece(derivation, found)) for derivation, found in pairs)
+        return tuple(self._piece(derivation, found) for derivation, found in pairs)
 
-    def _piece(self, derivation: Derivation, found: ViewRows) -> Piece:
-        entries: Callable[[Heap], Entries | None] = partial(derivation.entries, found.batch)
-        if not self.spool.has_room(found.batch.size_bytes):
-            stored = {heap.id: self.spool.store(entries(heap)) for heap in derivation.view.heaps}
-            entries = partial(_stored, stored)
-        return Piece(found.batch.count, entries, bool(found.failed))
+    def _piece(self, derivation: Derivation, found: ViewRows) -> ViewPiece:
+        if self.spool.has_room(found.batch.size_bytes):
+            return derivation.piece(found)
+        entries = partial(derivation.entries, found.batch)
+        stored = {heap.id: self.spool.store(entries(heap)) for heap in derivation.view.heaps}
+        return derivation.piece(found, partial(_stored, stored))
 
     def targets(self, session: Session) -> list[ViewTarget]:
         """Where it is written."""
         return [
-            ViewTarget(
-                derivation.view.target, derivation.view.heaps, parent, derivation.view.is_exploded, failed,
-                stamp_of(session, derivation.view, derivation.computation.columns, derivation.computation.indexes),
+            target_of(
+                made.view, parent, errors=failed,
+                stamp=stamp_of(session, made.view, made.computation.columns, made.computation.indexes),
             )
-            for derivation, parent, failed in zip(self.views, self.parents, self.failed, strict=True)
+            for made, parent, failed in zip(self.views, self.parents, self.failed, strict=True)
         ]  # fmt: skip
+
+    @property
+    def growth(self) -> list[tuple[TableRecord, int]]:
+        """The views, and how many rows each gets."""
+        return [(derivation.view, rows) for derivation, rows in zip(self.views, self.inserted, strict=True)]
 
     @property
     def stats(self) -> RowCountStats:
@@ -76,6 +81,6 @@ def cascade_of(session: Session, table: TableRecord, context: Context, spool: Sp
     Raises:
         InvalidColumn, ForeignPickle: one of them needs a function that is not to be had here.
     """
-    views = views_over(session, table)
+    views = views_over(session.catalog, table)
     derivations = [derivation_of(view, context, abort=abort) for view, _ in views]
     return Cascade(derivations, [parent for _, parent in views], spool, [0] * len(views), [0] * len(views))

@@ -26,18 +26,10 @@ from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
 from pixeltable.session.upkeep import with_room
-from pixeltable.session.view_changes import cascaded, inputs_of_views, view_changes, views_alone
+from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes, views_alone
+from pixeltable.storage.changes import ViewChange, change_rows
 from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import (
-    Change,
-    Committed,
-    Counts,
-    RowsChanged,
-    ViewChange,
-    change_rows,
-    recall_write,
-    too_many_conflicts,
-)
+from pixeltable.storage.writes import Change, Committed, Counts, RowsChanged, recall_write, too_many_conflicts
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -70,12 +62,13 @@ def write_change(
 
     def once(connection: Connection) -> Committed:
         with refusals_explained(table, session.catalog.views_of(table.id)):
-            return change_rows(connection, table.target, change, counts, token=token, views=views)
+            return change_rows(connection, table.target, [change], counts, token=token, views=views)
 
     def write() -> Committed:
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
-    return list(with_room(session, table, len(change.rows), write).views)
+    grown = growth(session.catalog, views)
+    return list(with_room(session, table, len(change.rows), write, views=grown).views)
 
 
 def update(
@@ -160,7 +153,7 @@ def _update(
     dependents = [column for column in table.dependents(changed) if column.heap is not None] if cascade else []
     touched = changed | {column.id for column in dependents}
     indexes = [index for index in table.indexes if index.column in touched]
-    inputs = _inputs(table, setting, dependents) | inputs_of_views(session, table)
+    inputs = _inputs(table, setting, dependents) | inputs_of_views(session.catalog, table)
     if return_rows:
         inputs |= {column.id for column in table.ready_columns if column.heap is not None}
     written = [*written_heaps(table, [*setting, *dependents]), *(table.heap(index.id) for index in indexes)]
@@ -181,7 +174,8 @@ def _update(
     left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
     change = Change(found.rows, found.seen, tuple(entries), closed=left_out)
     stamp = stamp_of(session, table, computation.columns, computation.indexes)
-    views = view_changes(session, table, found.rows, batch, touched, session.context.counting(tally))
+    after = RowsAfter(found.rows, batch, touched)
+    views = view_changes(session, table, [after], session.context.counting(tally))
     done = write_change(session, table, change, Counts(updates=len(found.rows), errors=failed, stamp=stamp), views)
     visible = [column for column in dependents if column.status == "ready"]
     stats = RowCountStats(upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible))

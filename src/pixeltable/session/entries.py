@@ -1,7 +1,7 @@
 """Cells of a batch as what is written: entries of heaps, with the errors of cells that failed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
@@ -60,13 +60,14 @@ def error_texts(names: Sequence[str], columns: Sequence[Column], count: int) -> 
         return None
     texts: Texts = [None] * count
     for row in failed:
-        errors = {
-            name: _error_data(column.failures[row])
-            for name, column in zip(names, columns, strict=True)
-            if row in column.failures
-        }
-        texts[row] = json.dumps(errors)
+        pairs = zip(names, columns, strict=True)
+        texts[row] = error_text({name: column.failures[row] for name, column in pairs if row in column.failures})
     return texts
+
+
+def error_text(failures: Mapping[str, Failure]) -> str:
+    """The `errors` cell of an entry, from what failed in it."""
+    return json.dumps({name: _error_data(failure) for name, failure in failures.items()})
 
 
 def _error_data(failure: Failure) -> dict[str, Any]:

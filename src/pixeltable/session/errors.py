@@ -24,6 +24,13 @@ _ABOUT: dict[str, ColumnType] = {
 }
 
 
+_ERRORS = (
+    "SELECT e.row, f.key, f.value->>'type', f.value->>'message', (f.value->>'attempts')::bigint, "
+    "(f.value->>'at')::timestamptz"
+)
+_EACH = "CROSS JOIN LATERAL jsonb_each(e.errors) f WHERE e.errors IS NOT NULL AND f.key = ANY (%s)"
+
+
 def failed_cells(
     session: Session, table_id: int, name: str, *, column: str | None, moment: Moment | None = None
 ) -> Answer:
@@ -50,13 +57,13 @@ def failed_cells(
 
 def _stored_computed(table: TableRecord, column: str | None) -> list[ColumnRecord]:
     if column is None:
-        return [found for found in table.ready_columns if found.is_computed and found.heap is not None]
+        return list(table.fallible_columns)
     found = table.column(column)
+    if found in table.fallible_columns:
+        return [found]
     if not found.is_computed:
         raise InvalidArgument(f"column {column!r} is not computed: its cells have no errors")
-    if found.heap is None:
-        raise InvalidArgument(f"column {column!r} is not stored: its errors are raised when it is read")
-    return [found]
+    raise InvalidArgument(f"column {column!r} is not stored: its errors are raised when it is read")
 
 
 def _key(table: TableRecord) -> tuple[ColumnRecord, ...]:
@@ -70,19 +77,16 @@ def _read(session: Session, table: TableRecord, columns: Sequence[ColumnRecord])
     if not heaps:
         return []
     wanted = [column.db_name for column in columns]
-    statement = " UNION ALL ".join(_select(table, heap) for heap in heaps)
-    return session.database.read(lambda connection: connection.execute(statement, [wanted] * len(heaps)).fetchall())
+    parts = [_select(table, heap) for heap in heaps]
+    if table.failures_heap is not None:
+        parts.append(f"{_ERRORS} FROM {entries_sql(table.failures_heap)} e {_EACH}")
+    statement = " UNION ALL ".join(parts)
+    return session.database.read(lambda connection: connection.execute(statement, [wanted] * len(parts)).fetchall())
 
 
 def _select(table: TableRecord, heap: Heap) -> str:
     key = "".join(f", k.{column.db_name}" for column in _key(table))
-    return (
-        "SELECT e.row, f.key, f.value->>'type', f.value->>'message', (f.value->>'attempts')::bigint, "
-        f"(f.value->>'at')::timestamptz{key} "
-        f"FROM {entries_sql(heap)} e JOIN {entries_sql(table.row_heap)} k USING (row) "
-        "CROSS JOIN LATERAL jsonb_each(e.errors) f "
-        "WHERE e.errors IS NOT NULL AND f.key = ANY (%s)"
-    )
+    return f"{_ERRORS}{key} FROM {entries_sql(heap)} e JOIN {entries_sql(table.row_heap)} k USING (row) {_EACH}"
 
 
 def _answer(table: TableRecord, columns: Sequence[ColumnRecord], rows: Sequence[tuple[Any, ...]]) -> Answer:

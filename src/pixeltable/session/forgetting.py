@@ -81,13 +81,12 @@ def _erase(connection: Connection, catalog: Catalog, table: TableRecord, rows: l
     """Remove all entries of rows that are not there any more, and those of views and snapshots that are of them."""
     of_table = {table.id: rows}
     for reached in [table, *catalog.dependents_of(table.id)]:
-        own = rows if reached.view is None else of_table[reached.view.base]
-        if reached.is_exploded:
-            own = _items_of(connection, reached, own)
-        of_table[reached.id] = own
+        of_base = rows if reached.view is None else of_table[reached.view.base]
+        own = of_table[reached.id] = _items_of(connection, reached, of_base) if reached.is_exploded else of_base
         for heap in _all_heaps(connection, reached):
+            gone = of_base if heap == reached.failures_heap else own  # an iterator fails for a row of the base
             for name in _tables_of(connection, heap):
-                connection.execute(f"DELETE FROM {name} WHERE row = ANY(%s)", (own,))
+                connection.execute(f"DELETE FROM {name} WHERE row = ANY(%s)", (gone,))
 
 
 def _items_of(connection: Connection, view: TableRecord, rows: list[int]) -> list[int]:

@@ -197,4 +197,4 @@ def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence
     def write() -> Committed:
         return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
 
-    return with_room(session, table, count, write)
+    return with_room(session, table, count, write, views=work.cascade.growth)

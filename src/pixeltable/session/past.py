@@ -207,5 +207,7 @@ def _in_service(record: TableRecord) -> TableRecord:
     indexes = tuple(index for index in record.indexes if index.status == "ready")
     btrees = tuple(index for index in record.btrees if index.status == "ready")
     used = {record.row_heap.id, *(column.heap for column in columns), *(index.id for index in indexes)}
+    if record.view is not None:
+        used.add(record.view.failures)
     heaps = tuple(heap for heap in record.heaps if heap.id in used)
     return replace(record, columns=columns, indexes=indexes, btrees=btrees, heaps=heaps)

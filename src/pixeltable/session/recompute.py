@@ -24,7 +24,7 @@ from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
-from pixeltable.session.view_changes import cascaded, inputs_of_views, view_changes
+from pixeltable.session.view_changes import RowsAfter, cascaded, inputs_of_views, view_changes
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Change, Counts, Entries, Seen
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -96,7 +96,7 @@ class _Recompute:
             anew=targets.named if self._selection.rows is None else (),
         )  # fmt: skip
         has_views = bool(self._session.catalog.views_of(table.id))
-        wanted = inputs_of_views(self._session, table) - {column.id for column in targets.columns}
+        wanted = inputs_of_views(self._session.catalog, table) - {column.id for column in targets.columns}
         wanted |= {column.id for column in targets.inputs}
         refs = [table.ref(column) for column in table.known_columns if column.id in wanted]
         found = matching_rows(
@@ -128,9 +128,10 @@ class _Recompute:
     def _write(self, table: TableRecord, targets: _Targets, computation: Computation, part: "_Part") -> None:
         change, failed, batch = part.take()
         if change.rows:
-            touched = [column.id for column in targets.columns]
+            touched = frozenset(column.id for column in targets.columns)
             context = self._session.context.counting(self._tally)
-            views = view_changes(self._session, table, change.rows, batch, touched, context) if batch else []
+            after = [RowsAfter(change.rows, batch, touched)] if batch else []
+            views = view_changes(self._session, table, after, context) if batch else []
             stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
             counts = Counts(updates=len(change.rows), errors=failed, stamp=stamp)
             self._cascaded += cascaded(write_change(self._session, table, change, counts, views))

@@ -2,19 +2,26 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import encode_table
 from pixeltable.catalog.records import TableRecord
-from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import ConstraintViolation, InvalidState, Unsupported
+from pixeltable.exceptions import ConstraintViolation, InvalidState, SchemaChanged, Unsupported
+from pixeltable.exec.tally import Tally
 from pixeltable.index import vectors
 from pixeltable.plan.query import Moment
 from pixeltable.session.btrees import create_new, drop_gone
-from pixeltable.session.past import past_record
+from pixeltable.session.change import retrying
+from pixeltable.session.past import past_record, record_at
+from pixeltable.session.receipts import receipt
+from pixeltable.session.refused_keys import refusals_explained
+from pixeltable.session.restored_views import RestoredViews, restored_views
 from pixeltable.session.session import Session
-from pixeltable.session.upkeep import BULK, look_after
+from pixeltable.session.upkeep import BULK, look_after, with_room
+from pixeltable.session.view_changes import cascaded, growth
+from pixeltable.storage.changes import bring_along, lock_views
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, create_history, without_history
 from pixeltable.storage.past import later_ops
@@ -31,32 +38,64 @@ class _Restored:
     deletes: int = 0
 
 
-def restore(session: Session, table_id: int, name: str, moment: Moment) -> UpdateStatus:
+def restore(session: Session, table_id: int, name: str, moment: Moment, *, tally: Tally) -> UpdateStatus:
     """Make the contents and the schema of a version those of a new one, which `revert()` takes back as any other.
 
-    There is none where nothing differs.
+    There is none where nothing differs. Views over the table follow; what they compute is computed before.
 
     Raises:
         UnknownVersion: the version was taken back.
         InvalidState: a column or an index is being filled.
-        ConstraintViolation: cells of that version are not there any more.
+        ConstraintViolation: cells of that version are not there any more; or views need what it does not have.
     """
     start = time.perf_counter()
 
-    def work(connection: Connection, catalog: Catalog) -> _Restored:
-        table = catalog.table(table_id, name=name)
-        if catalog.views_of(table.id):
-            raise Unsupported(f"table {table.path!r} has views, which restore() does not bring along yet")
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
-        target = past_record(connection, table, moment)
-        _check(connection, table, target)
-        return _restore(connection, table, target, moment.version)
+    def work(table: TableRecord) -> UpdateStatus:
+        if table.view is not None:
+            raise Unsupported(f"{table.path!r} is a view: its rows are those of its base", hint="Restore that.")
+        views = _views(session, table, moment, tally)
 
-    done = session.change_schema(work)
-    if done.inserts + done.updates >= BULK:
-        look_after(session, session.table(table_id, name))
-    stats = RowCountStats(ins_rows=done.inserts, upd_rows=done.updates, del_rows=done.deletes)
-    return UpdateStatus(row_count_stats=stats, seconds=time.perf_counter() - start)
+        def write() -> tuple[_Restored, Sequence[Counts]]:
+            with refusals_explained(table, session.catalog.views_of(table.id)):
+                return session.change_schema(
+                    lambda connection, catalog: _restored(connection, catalog.table(table_id, name=name), moment, views)
+                )
+
+        done, cascade = with_room(session, table, 0, write, views=growth(session.catalog, views.changes))
+        if done.inserts + done.updates >= BULK:
+            look_after(session, session.table(table_id, name))
+        stats = RowCountStats(ins_rows=done.inserts, upd_rows=done.updates, del_rows=done.deletes)
+        return receipt(tally, start, stats, cascade=cascaded(cascade))
+
+    return retrying(session, table_id, name, work)
+
+
+def _views(session: Session, table: TableRecord, moment: Moment, tally: Tally) -> RestoredViews:
+    """What becomes of views over the table; their functions run here, with nothing held."""
+    target = record_at(session, table.id, table.path, moment)
+    catalog = session.refresh()
+    table = catalog.table(table.id, name=table.path)
+    if table.schema_version != target.schema_version:
+        raise SchemaChanged(table.path)
+    if not catalog.views_of(table.id):
+        return RestoredViews(table)
+    session.database.read(lambda connection: _check(connection, table, target))
+    after = _schema(table, target)
+    return restored_views(session, catalog, after, target, moment.version, session.context.counting(tally))
+
+
+def _restored(
+    connection: Connection, table: TableRecord, moment: Moment, views: RestoredViews
+) -> tuple[_Restored, Sequence[Counts]]:
+    connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
+    lock_views(connection, views.changes)
+    target = past_record(connection, table, moment)
+    _check(connection, table, target)
+    left = views.expect_as_found(connection, table, target)
+    op = next_op(connection)
+    done = _restore(connection, table, target, moment.version, op)
+    cascade = bring_along(connection, views.changes, left=left, come=[views.come], op=op, token=uuid.uuid4())
+    return done, cascade
 
 
 def _check(connection: Connection, table: TableRecord, target: TableRecord) -> None:
@@ -83,8 +122,7 @@ def lost_parts(table: TableRecord, target: TableRecord) -> list[str]:
     return [name for name, heap, cells in stored if (heap, target.heap(heap).column(cells)) not in present]
 
 
-def _restore(connection: Connection, table: TableRecord, target: TableRecord, version: int) -> _Restored:
-    op = next_op(connection)
+def _restore(connection: Connection, table: TableRecord, target: TableRecord, version: int, op: int) -> _Restored:
     restored = {heap.id for heap in target.heaps}
     heaps = [heap for heap in table.heaps if heap.id in restored]
     after = _schema(table, target)

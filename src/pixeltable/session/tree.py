@@ -64,14 +64,13 @@ def _table_nodes(tables: Sequence[TableRecord], connection: Connection) -> dict[
 
 def _error_count(connection: Connection, table: TableRecord) -> int:
     """The number of failed cells that users can see."""
-    computed = [column for column in table.ready_columns if column.is_computed and column.heap is not None]
-    heaps = {column.heap for column in computed}
+    heaps = {column.heap for column in table.fallible_columns} | {table.view and table.view.failures}
     parts = [f"SELECT errors FROM {heap.current} WHERE errors IS NOT NULL" for heap in table.heaps if heap.id in heaps]
     if not parts:
         return 0
     row = connection.execute(
         f"SELECT count(*) FROM ({' UNION ALL '.join(parts)}) e CROSS JOIN LATERAL jsonb_object_keys(errors) AS key"
         " WHERE key = ANY(%s)",
-        ([column.db_name for column in computed],),
+        ([column.db_name for column in table.fallible_columns],),
     ).fetchone()
     return int(row[0]) if row else 0

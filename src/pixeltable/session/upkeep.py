@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -33,18 +33,32 @@ def space_of(index: IndexRecord) -> vectors.VectorSpace:
     return vectors.VectorSpace(index.metric, index.precision, index.dimensions)
 
 
-def with_room(session: Session, table: TableRecord, count: int, write: Callable[[], Result]) -> Result:
-    """A write of `count` rows into a table, with partitions for their vectors."""
-    if table.indexes and count >= BULK:
-        make_room(session, table, count)
+def with_room(
+    session: Session,
+    table: TableRecord,
+    count: int,
+    write: Callable[[], Result],
+    *,
+    views: Sequence[tuple[TableRecord, int]] = (),
+) -> Result:
+    """A write of `count` rows into a table, and so many into views over it, with partitions for their vectors."""
+    written = [(table, count), *views]
+    large = [(target, rows) for target, rows in written if rows >= BULK]
+    _make_room_in(session, large)
     try:
         return write()
     except psycopg.errors.CheckViolation:  # no partition for the next entry: once in PARTITION_ENTRIES rows
-        make_room(session, table, count)
+        _make_room_in(session, written)
         return write()
     finally:
-        if count >= BULK:
-            look_after(session, table)
+        for target, _ in large:
+            look_after(session, target)
+
+
+def _make_room_in(session: Session, written: Sequence[tuple[TableRecord, int]]) -> None:
+    for table, count in written:
+        if table.indexes and count:
+            make_room(session, table, count)
 
 
 def make_room(session: Session, table: TableRecord, count: int) -> None:

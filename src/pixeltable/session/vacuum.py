@@ -94,9 +94,10 @@ def _cut(connection: Connection, table: TableRecord, oldest: int) -> _Cut:
     ).fetchall()
     in_force = max(version for version, _ in records if version <= oldest)
     used = {column.heap for column in table.columns} | {index.id for index in table.indexes} | {table.row_heap.id}
+    used |= {None if table.view is None else table.view.failures}
     for _, record in (found for found in records if found[0] >= in_force):
         used |= {record["heaps"][0]["id"], *(index["id"] for index in record["indexes"])}
-        used |= {column["heap"] for column in record["columns"]}
+        used |= {column["heap"] for column in record["columns"]} | {(record.get("view") or {}).get("failures")}
     heaps = {heap.id: heap for _, record in records for heap in map(decode_heap, record["heaps"])}
     heaps |= {heap.id: heap for heap in table.heaps}
     gone = tuple(heap for heap in heaps.values() if heap.id not in used)

@@ -1,10 +1,12 @@
 """What a view has of rows of its base: which of them, or which items of lists in them, and its own columns of these."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
+from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidExpression
 from pixeltable.exec.batch import Batch, Column, Failure, failure_of
 from pixeltable.exec.context import Context
@@ -14,20 +16,23 @@ from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
 from pixeltable.session.compute import Computation, plan_computation
-from pixeltable.session.entries import failure_count
-from pixeltable.session.session import Session
+from pixeltable.session.entries import error_text, failure_count
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Entries
+from pixeltable.storage.writes import Entries, Piece, ViewPiece, ViewTarget
 from pixeltable.types.conform import CellRejected, conform
 
 
 @dataclass(frozen=True, slots=True)
 class ViewRows:
-    """Rows of a view; `parents` are the places of the rows of the base they are of, in the batch they were made of."""
+    """Rows of a view; `parents` are the places of the rows of the base they are of, in the batch they were made of.
+
+    `failures` are there for rows of the base of which no list could be made, by their places.
+    """
 
     batch: Batch
     parents: list[int]
     failed: int
+    failures: Mapping[int, Failure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +71,25 @@ class Derivation:
             InvalidExpression: what is exploded failed in a row, and that ends it.
             CellFailure: a cell failed, and that ends it.
         """
-        batch, failed = kept, 0
+        batch, failed, failures = kept, 0, {}
         if self.view.is_exploded:
-            batch, items, failed = self._exploded(kept)
+            lists = self._lists(kept)
+            failures = {parents[row]: failure for row, failure in lists.failures.items()}
+            batch, items, failed = self._exploded(kept, lists)
             parents = [parents[row] for row in items]
         for column in self._plain:
             default = None if column.default is None else column.default.value
             batch.put(self.view.ref(column), Column([default] * batch.count))
         evaluate_goals(batch, self.computation.goals)
         failed += failure_count(self.computation.cells(batch))
-        return ViewRows(batch, parents, failed)
+        return ViewRows(batch, parents, failed + len(failures), failures)
+
+    def piece(self, made: ViewRows, entries: Callable[[Heap], Entries | None] | None = None) -> ViewPiece:
+        """What is written of rows; `entries` reads what goes into a heap, where it was put aside."""
+        first = self.outputs[0].db_name if made.failures else ""
+        failures = {place: error_text({first: failure}) for place, failure in made.failures.items()}
+        entries = entries or partial(self.entries, made.batch)
+        return ViewPiece(made.parents, Piece(made.batch.count, entries, bool(made.failed)), failures)
 
     def members(self, base: Batch) -> tuple[Batch, list[int]]:
         """The rows of the base that the view is about, and their places."""
@@ -94,13 +108,17 @@ class Derivation:
         if self.abort and column.failures:
             raise _failed(self.view, expr, column.failures[min(column.failures)])
 
-    def _exploded(self, base: Batch) -> tuple[Batch, list[int], int]:
-        """A row for each item, the rows of the base they are of, and how many lists or cells failed."""
+    def _lists(self, base: Batch) -> Column:
         assert self.view.view is not None
         assert self.view.view.explode is not None
         expr = bind(self.view.view.explode, self.view, role="the view's iterator")
         lists = column_of(expr, base, self.context)
         self._check(expr, lists)
+        return lists
+
+    def _exploded(self, base: Batch, lists: Column) -> tuple[Batch, list[int], int]:
+        """A row for each item, the rows of the base they are of, and how many cells failed."""
+        assert self.view.view is not None
         rows = [row for row, items in enumerate(lists.values) for _ in items or ()]
         batch = base.take(rows)
         items = [item for found in lists.values for item in found or ()]
@@ -108,7 +126,7 @@ class Derivation:
         places, *others = self.outputs
         numbers = [place for found in lists.values for place in range(len(found or ()))]
         batch.put(self.view.ref(places), Column(numbers))
-        failed = len(lists.failures)
+        failed = 0
         for column in others:
             cells = self._cells(column, [item.get(keys[column.id]) for item in items])
             self._check(self.view.ref(column), cells)
@@ -147,13 +165,20 @@ def _failed(view: TableRecord, expr: Expr, failure: Failure) -> InvalidExpressio
     return error
 
 
-def views_over(session: Session, table: TableRecord) -> list[tuple[TableRecord, int | None]]:
+def views_over(catalog: Catalog, table: TableRecord) -> list[tuple[TableRecord, int | None]]:
     """The views over a table, each after its base, and the place of that in the list; None: it is the table."""
-    views = session.catalog.views_of(table.id)
+    views = catalog.views_of(table.id)
     places: dict[int, int | None] = {table.id: None}
     for place, view in enumerate(views):
         places[view.id] = place
     return [(view, places[view.view.base]) for view in views if view.view is not None]
+
+
+def target_of(view: TableRecord, parent: int | None, *, errors: int = 0, stamp: int | None = None) -> ViewTarget:
+    """Where a view is written, over the view written as number `parent`, or the table."""
+    failures = view.failures_heap
+    heaps = tuple(heap for heap in view.heaps if heap != failures)
+    return ViewTarget(view.target, heaps, parent, view.is_exploded, failures, errors, stamp)
 
 
 def inputs_of(view: TableRecord) -> set[int]:

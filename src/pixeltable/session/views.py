@@ -31,15 +31,12 @@ from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
 from pixeltable.session.upkeep import look_after
-from pixeltable.session.view_rows import Derivation, derivation_of, inputs_of
+from pixeltable.session.view_rows import Derivation, derivation_of, inputs_of, target_of
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
 from pixeltable.storage.past import entries_sql
 from pixeltable.storage.writes import (
-    Piece,
     RowsChanged,
-    ViewPiece,
-    ViewTarget,
     append_to_view,
     appended,
     expect_as_seen,
@@ -148,6 +145,27 @@ def _register(
         raise InvalidState(f"view {base.path!r} is still being made", hint="Wait until it is done.")
     if new.snapshot:
         base = frozen(connection, base, new.moment)
+    view = _with_failures(connection, _record(session, connection, catalog, new, base, view_id))
+    op = next_op(connection)
+    store.insert_table(connection, view, op=op)
+    if new.snapshot:
+        pin(connection, view)
+    for table in view.live_lineage[1:]:  # whoever inserts into them has to plan with this view from now on
+        store.save_schema(connection, table)
+    if not view.heaps:
+        return _Registered(_ready(connection, view, inserted=0))
+    for made in view.heaps:
+        create_heap(connection, made)
+    (below,) = new_rows(connection, 1)
+    job = ViewJob(view_id, op, below)
+    insert_view_job(connection, job, name=view.name)
+    return _Registered(view, job)
+
+
+def _record(
+    session: Session, connection: Connection, catalog: Catalog, new: NewView, base: TableRecord, view_id: int
+) -> TableRecord:
+    """The record of a view to make, checked; the functions it needs are stored."""
     heap_id, *column_ids = store.new_ids(connection, 1 + _column_count(new))
     columns = with_ids(_with_defaults(session, new, _columns(new, base, heap_id, iter(column_ids))), view_id)
     heap = _heap(heap_id, columns, new)
@@ -170,19 +188,7 @@ def _register(
     for expr in view.definitions:
         bind(expr, view, role=f"view {view.path!r}")
         store_functions(session, connection, expr)
-    op = next_op(connection)
-    store.insert_table(connection, view, op=op)
-    if new.snapshot:
-        pin(connection, view)
-    for table in view.live_lineage[1:]:  # whoever inserts into them has to plan with this view from now on
-        store.save_schema(connection, table)
-    if heap is None:
-        return _Registered(_ready(connection, view, inserted=0))
-    create_heap(connection, heap)
-    (below,) = new_rows(connection, 1)
-    job = ViewJob(view_id, op, below)
-    insert_view_job(connection, job, name=view.name)
-    return _Registered(view, job)
+    return view
 
 
 def _heap(heap_id: int, columns: Sequence[ColumnRecord], new: NewView) -> Heap | None:
@@ -191,6 +197,14 @@ def _heap(heap_id: int, columns: Sequence[ColumnRecord], new: NewView) -> Heap |
     if new.explode is not None:
         return Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored))
     return None if new.snapshot and new.where is None and not stored else Heap(heap_id, stored)
+
+
+def _with_failures(connection: Connection, view: TableRecord) -> TableRecord:
+    """An exploded view with a heap for the rows of its base of which no list can be made."""
+    if view.view is None or view.view.explode is None:
+        return view
+    (heap_id,) = store.new_ids(connection, 1)
+    return replace(view, heaps=(*view.heaps, Heap(heap_id, ())), view=replace(view.view, failures=heap_id))
 
 
 def _existing(connection: Connection, catalog: Catalog, new: NewView, if_exists: str) -> TableRecord | None:
@@ -352,10 +366,8 @@ def _append(
     made = derivation.rows_of_members(found.batch.take(places), list(range(len(places))))
     seen = [entries.only(places) for entries in found.seen]
     stamp = stamp_of(session, view, derivation.computation.columns, derivation.computation.indexes)
-    target = ViewTarget(view.target, view.heaps, None, view.is_exploded, made.failed, stamp)
-    piece = ViewPiece(
-        made.parents, Piece(made.batch.count, lambda heap: derivation.entries(made.batch, heap), bool(made.failed))
-    )
+    target = target_of(view, None, errors=made.failed, stamp=stamp)
+    piece = derivation.piece(made)
 
     def append(connection: Connection) -> int:
         with connection.transaction():
@@ -377,12 +389,11 @@ def _heads(session: Session, view: TableRecord) -> list[Head]:
 
 def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -> set[int]:
     """Those rows of the base that no writer has brought into the view since it was registered."""
-    key = BASE_ROW if view.is_exploded else "row"
-    present = session.database.read(
-        lambda connection: connection.execute(
-            f"SELECT DISTINCT {key} FROM {view.row_heap.current} WHERE {key} = ANY(%s)", (list(rows),)
-        ).fetchall()
-    )
+    key, failures = BASE_ROW if view.is_exploded else "row", view.failures_heap
+    statement = f"SELECT {key} FROM {view.row_heap.current} WHERE {key} = ANY(%(rows)s)"
+    if failures is not None:
+        statement += f" UNION SELECT row FROM {failures.current} WHERE row = ANY(%(rows)s)"
+    present = session.database.read(lambda connection: connection.execute(statement, {"rows": list(rows)}).fetchall())
     return set(rows) - {row for (row,) in present}
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, copy_column
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import BASE_ROW, Heap, create_history, no_history_sql, without_history
+from pixeltable.storage.heaps import BASE_ROW, Heap, without_history
 
 ROW_BLOCK_BITS = 16
 """Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
@@ -88,6 +88,8 @@ class ViewPiece:
 
     parents: Sequence[int]
     piece: Piece
+    failures: Mapping[int, str] = field(default_factory=dict)
+    """Why no list could be made of rows of the base, by their places there, as texts for the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ class ViewTarget:
     heaps: Sequence[Heap]
     parent: int | None
     exploded: bool
+    failures: Heap | None = None
+    """Where it is kept for which rows of the base no list could be made."""
+
     errors: int = 0
     stamp: int | None = None
 
@@ -129,32 +134,6 @@ class Change:
     """Heaps whose entries of these rows are closed: the rows are deleted, or their cells are left to a backfill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entering:
-    """Rows that come into a view: those that `part` has of rows of its base, which were there before or come as well.
-
-    `bases` are the ids of these, or the number of the entering rows of the base, in the order they were listed in.
-    """
-
-    part: ViewPiece
-    bases: Sequence[int] | int
-
-
-@dataclass(frozen=True, slots=True)
-class ViewChange:
-    """What a change of a table makes of a view over it; `view.parent` as there.
-
-    `change` is about rows that stay, None if nothing of them changes. `left` are rows that leave, besides those of rows
-    that leave the base; `anew` are rows of the base whose rows in the view all leave.
-    """
-
-    view: ViewTarget
-    change: Change | None = None
-    left: Sequence[int] = ()
-    anew: Sequence[int] = ()
-    entering: Sequence[Entering] = ()
-
-
 def insert_rows(
     connection: Connection,
     target: Target,
@@ -174,7 +153,7 @@ def insert_rows(
     """
     count = sum(piece.count for piece in pieces)
     counts = Counts(inserts=count, errors=errors, stamp=stamp)
-    with _translated(target):
+    with translated(target):
         if count < _COPY_FROM and len(pieces) == 1 and not views:
             made = {heap: found for heap in heaps if (found := pieces[0].entries(heap)) is not None}
             if not any(map(_is_large, made.values())):
@@ -246,10 +225,10 @@ def _insert_many(
     for heap in heaps:
         _copy_pieces(connection, heap, pieces, rows, op)
     parts = [piece.views for piece in pieces]
-    inserted = _insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
+    inserted = insert_into_views(connection, views, parts, _split(rows, [piece.count for piece in pieces]), op)
     version = commit_change(connection, target, op, counts, token)
-    for view, ids in zip(views, inserted, strict=True):
-        if ids:
+    for number, (view, ids) in enumerate(zip(views, inserted, strict=True)):
+        if ids or any(part[number].failures for part in parts):
             commit_change(
                 connection, view.target, op, Counts(inserts=len(ids), errors=view.errors, stamp=view.stamp), token
             )
@@ -270,7 +249,7 @@ def _split(rows: Sequence[int], counts: Sequence[int]) -> list[Sequence[int]]:
     return [rows[start : start + count] for start, count in zip(starts, counts, strict=False)]
 
 
-def _insert_into_views(
+def insert_into_views(
     connection: Connection,
     views: Sequence[ViewTarget],
     parts: Sequence[Sequence[ViewPiece]],
@@ -288,6 +267,8 @@ def _insert_into_views(
         if view.exploded:
             ids = _split(new_rows(connection, sum(counts)), counts)
         written.append(ids)
+        for piece, rows in zip(pieces, parents, strict=True):
+            _add_failures(connection, view, piece, rows, op)
         flat = [row for rows in ids for row in rows]
         for place, heap in enumerate(view.heaps if flat else ()):
             copied = [part.piece for part in pieces]
@@ -297,19 +278,26 @@ def _insert_into_views(
     return [[row for rows in ids for row in rows] for ids in written]
 
 
+def _add_failures(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], op: int) -> None:
+    if view.failures is not None and part.failures:
+        entry = Entries(view.failures, (), (), list(part.failures.values()))
+        copy_entries(connection, entry, [rows[place] for place in part.failures], op)
+
+
 def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], *, op: int) -> int:
     """Append what a view has of `rows` of its base, in the caller's transaction; how many rows of the view that is."""
-    (ids,) = _insert_into_views(connection, [view], [[part]], [rows], op)
+    (ids,) = insert_into_views(connection, [view], [[part]], [rows], op)
     return len(ids)
 
 
 def appended(connection: Connection, *, view: ViewTarget, rows: Sequence[int], op: int) -> int | None:
-    """How many rows of a view `append_to_view` wrote for these of its base; None if it wrote none."""
+    """How many rows of a view `append_to_view` wrote for these of its base; None if it wrote nothing."""
     heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
-    found = connection.execute(
-        f"SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s) AND op_in = %s", (list(rows), op)
-    ).fetchone()
-    return int(found[0]) or None if found else None
+    counts = [f"(SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%(rows)s) AND op_in = %(op)s)"]
+    if view.failures is not None:
+        counts.append(f"(SELECT count(*) FROM {view.failures.current} WHERE row = ANY(%(rows)s) AND op_in = %(op)s)")
+    found = connection.execute(f"SELECT {', '.join(counts)}", {"rows": list(rows), "op": op}).fetchone()
+    return int(found[0]) if found and any(found) else None
 
 
 def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen], rows: Sequence[int]) -> None:
@@ -318,13 +306,20 @@ def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen
     Raises:
         RowsChanged: it is not, or it has.
     """
-    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
-    with _translated(view.target):
+    with translated(view.target):
         for entries in seen:
-            _expect_unchanged(connection, entries)
-        connection.execute(
-            f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
-        )
+            expect_unchanged(connection, entries)
+        expect_none_of(connection, view, rows)
+        if view.failures is not None:
+            expect_unchanged(connection, Seen(view.failures, rows, [None] * len(rows)))
+
+
+def expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]) -> None:
+    """Check that a view has none of these rows of its base; see `translated`."""
+    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
+    connection.execute(
+        f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
+    )
 
 
 def _with_base_rows(piece: Piece, rows: Sequence[int]) -> Piece:
@@ -431,103 +426,25 @@ def commit_change(connection: Connection, target: Target, op: int, counts: Count
     return int(found[0])
 
 
-def change_rows(
-    connection: Connection,
-    target: Target,
-    change: Change,
-    counts: Counts,
-    *,
-    token: uuid.UUID,
-    views: Sequence[ViewChange] = (),
-) -> Committed:
-    """Update or delete rows, and those of views with them, durable when this returns.
-
-    What was there before goes to the history.
+def apply_change(connection: Connection, change: Change, op: int) -> None:
+    """Write the new cells of rows, in the caller's transaction.
 
     Raises:
-        SchemaChanged: plan again.
-        RowsChanged: an entry in `change.seen` is not there any more; read again.
+        psycopg.Error: an entry in `seen` is not there any more; see `translated`.
     """
-    with _translated(target), connection.transaction():
-        _lock_for_change(connection, target, [*(entry.heap for entry in change.entries), *change.closed])
-        for other in views:  # in the order in which all take them
-            _lock_for_change(connection, other.view.target, other.view.heaps)
-        op = next_op(connection)
-        _apply(connection, change, op)
-        done = _change_views(connection, views, change.rows if counts.deletes else (), op)
-        version = commit_change(connection, target, op, counts, token)
-        for other, made in zip(views, done, strict=True):
-            if made.inserts or made.updates or made.deletes:
-                commit_change(connection, other.view.target, op, made, token)
-        return Committed(op, version, change.rows, done)
-
-
-def _apply(connection: Connection, change: Change, op: int) -> None:
     for seen in change.seen:
-        _expect_unchanged(connection, seen)
+        expect_unchanged(connection, seen)
     for entry in change.entries:
         _replace_entries(connection, entry, change.rows, op)
     for heap in change.closed:
-        _close_entries(connection, heap, change.rows, op)
-
-
-def _change_views(connection: Connection, views: Sequence[ViewChange], deleted: Sequence[int], op: int) -> list[Counts]:
-    """Bring views along, `deleted` being rows that leave the table; what was done to each."""
-    gone: list[Sequence[int]] = []
-    come: list[list[Sequence[int]]] = []
-    done = []
-    for change in views:
-        view = change.view
-        left_of_base = deleted if view.parent is None else gone[view.parent]
-        left = _leaving(connection, change, left_of_base)
-        for heap in view.heaps if left else ():
-            _close_entries(connection, heap, left, op)
-        gone.append(left)
-        if change.change is not None:
-            _apply(connection, change.change, op)
-        entered = [] if view.parent is None else come[view.parent]
-        ids = [_enter(connection, view, entering, entered, op) for entering in change.entering]
-        come.append(ids)
-        updates = 0 if change.change is None else len(change.change.rows)
-        done.append(Counts(sum(map(len, ids)), updates, len(left), view.errors, view.stamp))
-    return done
-
-
-def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:
-    """The rows of a view that leave it."""
-    heap, key = change.view.heaps[0], BASE_ROW if change.view.exploded else "row"
-    bases = [*left_of_base, *change.anew]
-    if not bases and not change.left:
-        return []
-    found = connection.execute(
-        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s) OR row = ANY(%s)", (bases, list(change.left))
-    ).fetchall()
-    return [row for (row,) in found]
-
-
-def _enter(
-    connection: Connection, view: ViewTarget, entering: Entering, entered: Sequence[Sequence[int]], op: int
-) -> Sequence[int]:
-    bases = entered[entering.bases] if isinstance(entering.bases, int) else entering.bases
-    return _insert_into_views(connection, [replace(view, parent=None)], [[entering.part]], [bases], op)[0]
-
-
-def _lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:
-    """Hold the table's head, and have a place for the entries that will be closed."""
-    row = connection.execute(
-        f"SELECT pixeltable.lock_head(%s, %s), {no_history_sql(heaps)}", (target.table_id, target.schema_version)
-    ).fetchone()
-    assert row is not None
-    for heap, missing in zip(heaps, row[1], strict=True):
-        if missing:
-            create_history(connection, heap)
+        close_entries(connection, heap, change.rows, op)
 
 
 class RowsChanged(Exception):
     """Internal signal: another writer changed a row since it was read."""
 
 
-class _translated:
+class translated:
     """Turns the SQLSTATEs of our own database functions into exceptions of ours."""
 
     def __init__(self, target: Target) -> None:
@@ -545,7 +462,8 @@ class _translated:
             raise RowsChanged from None
 
 
-def _expect_unchanged(connection: Connection, seen: Seen) -> None:
+def expect_unchanged(connection: Connection, seen: Seen) -> None:
+    """Check that entries are still there, and others still are not; see `translated`."""
     present = [(row, op) for row, op in zip(seen.rows, seen.ops, strict=True) if op is not None]
     absent = [row for row, op in zip(seen.rows, seen.ops, strict=True) if op is None]
     if present:
@@ -565,7 +483,7 @@ def _expect_unchanged(connection: Connection, seen: Seen) -> None:
 def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """The cells of `rows` in some columns of a heap; cells of its other columns stay as they are."""
     if entry.heap.vectors:
-        _close_entries(connection, entry.heap, rows, op)
+        close_entries(connection, entry.heap, rows, op)
         _insert_entries(connection, entry, rows, op)
         return
     _keep_history(connection, entry.heap, rows, op)
@@ -605,9 +523,10 @@ def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: i
     )
 
 
-def _close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> None:
+def close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> int:
+    """Close the entries of `rows` in a heap, how many there are: they go to its history, which is there."""
     _keep_history(connection, heap, rows, op)
-    connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),))
+    return connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),)).rowcount
 
 
 def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
@@ -636,37 +555,3 @@ def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Com
 def too_many_conflicts(target: Target, tries: int) -> TooManyConflicts:
     """The error after the bounded number of tries."""
     return TooManyConflicts(target.name, tries=tries)
-
-
-def merge_rows(
-    connection: Connection,
-    target: Target,
-    changes: Sequence[Change],
-    added: Sequence[Entries],
-    counts: Counts,
-    *,
-    token: uuid.UUID,
-) -> Committed:
-    """As `change_rows` for rows that change in different columns, together with new rows: one operation.
-
-    Raises:
-        SchemaChanged, RowsChanged: as `change_rows`.
-        psycopg.errors.UniqueViolation: a primary key exists.
-    """
-    with _translated(target), connection.transaction():
-        written = {entry.heap for change in changes for entry in change.entries}
-        written |= {heap for change in changes for heap in change.closed}
-        _lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
-        op = next_op(connection)
-        for change in changes:
-            for seen in change.seen:
-                _expect_unchanged(connection, seen)
-        for change in changes:
-            for entry in change.entries:
-                _replace_entries(connection, entry, change.rows, op)
-            for heap in change.closed:
-                _close_entries(connection, heap, change.rows, op)
-        rows = new_rows(connection, counts.inserts)
-        for entry in added:
-            copy_entries(connection, entry, rows, op)
-        return Committed(op, commit_change(connection, target, op, counts, token), rows)
