@@ -195,12 +195,14 @@ class Writers:
 
 @dataclass
 class Expected:
-    """What logs say of the rows: all that can be there of each, since a killed process does not know what became of its
-    last operation; and how often counters were counted up at least, and at most.
+    """What logs say: all that each row can be, since a killed process does not know what became of its last operation.
+
+    `views`: whether one that comes and goes can be there. `counted`: how often counters went up, at least and at most.
     """
 
     rows: dict[int, list[dict[str, Any] | None]] = field(default_factory=dict)
     others: dict[int, list[dict[str, Any] | None]] = field(default_factory=dict)
+    views: dict[str, set[bool]] = field(default_factory=dict)
     counted: dict[str, list[int]] = field(default_factory=lambda: {"count": [0, 0], "count other": [0, 0]})
     kinds: set[str] = field(default_factory=set)
 
@@ -214,11 +216,14 @@ class Expected:
         if kind in self.counted:
             self.counted[kind][0] += known
             self.counted[kind][1] += 1
+        if kind in ("view", "drop view"):
+            before = set() if known else self.views.get(facts["path"], {False})
+            self.views[facts["path"]] = before | {kind == "view"}
         for key, values in _changes(kind, facts):
             rows = self.others if kind == "upsert" else self.rows
-            before = rows.get(key, [None])[0]
-            after = None if values is None else _EMPTY | (before or {}) | values
-            rows[key] = [after] if known else [before, after]
+            cells = rows.get(key, [None])[0]
+            after = None if values is None else _EMPTY | (cells or {}) | values
+            rows[key] = [after] if known else [cells, after]
 
 
 _EMPTY = {"mark": None, "text": None, "note": None}
