@@ -161,8 +161,9 @@ t.add_computed_column(c=raises(t.n), timeout_s=1)
         ns, tmp_path, session_settings,
     )  # fmt: skip
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Traceback (most recent call last):")
-    assert "CellFailure" in ended.stderr.rstrip().splitlines()[-1]
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("Executing <")]  # on a slow machine
+    assert said[0] == "Traceback (most recent call last):"
+    assert "CellFailure" in said[-1]
     assert "never awaited" not in ended.stderr
     assert "was destroyed" not in ended.stderr
 
