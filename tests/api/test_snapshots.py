@@ -138,6 +138,15 @@ def test_a_version_of_the_past_is_kept(ns: str, t: pxt.Table) -> None:
     assert rows(again.select(again.n)) == [(1,), (2,), (3,)]
 
 
+def test_a_version_of_a_view_is_kept_with_its_base_of_then(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t.where(t.n > 1), additional_columns={"mine": pxt.Int | None})
+    v.update({"mine": 1})
+    old = v.at(version=v.get_versions()[0]["version"])
+    t.update({"text": "later"})
+    snap = pxt.create_snapshot(f"{ns}/snap", old)
+    assert rows(snap.select(snap.mine, snap.text)) == rows(old.select(old.mine, old.text)) == [(1, "or"), (1, None)]
+
+
 def test_snapshots_of_snapshots_and_views_over_them(ns: str, t: pxt.Table) -> None:
     snap = pxt.create_snapshot(f"{ns}/snap", t)
     of_it = pxt.create_snapshot(f"{ns}/of_it", snap.where(snap.n > 1))

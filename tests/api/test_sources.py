@@ -134,4 +134,5 @@ def test_a_table_that_is_there_is_left_alone(ns: str) -> None:
     pxt.create_table(f"{ns}/made", source=[{"a": 1}])
     again = pxt.create_table(f"{ns}/made", source=[{"a": 2}], if_exists="ignore")
     assert rows(again) == [(1,)]
+    assert rows(pxt.create_table(f"{ns}/made", source=[{"a": None}], if_exists="ignore")) == [(1,)]
     assert rows(pxt.create_table(f"{ns}/made", source=[{"a": 2}], if_exists="replace")) == [(2,)]

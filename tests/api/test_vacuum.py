@@ -68,6 +68,15 @@ def test_what_no_version_has_any_more_is_gone(t: pxt.Table) -> None:
         t.revert()
 
 
+def test_what_is_taken_back_later_does_not_bring_back_what_is_gone(t: pxt.Table) -> None:
+    t.vacuum(keep_versions=1)
+    t.add_column(note=pxt.String | None)
+    t.revert()
+    t.delete(where=t.n == 10)
+    t.update({"s": "x"})
+    assert t.collect()["s"] == ["x", "x"]
+
+
 def test_a_handle_of_a_version_that_is_forgotten_fails(t: pxt.Table) -> None:
     old = t.at(version=1)
     assert old.count() == 4
@@ -114,6 +123,15 @@ def test_views_forget_with_their_base(ns: str, t: pxt.Table) -> None:
         v.at(version=0)
     t.insert(n=20, s="d e")
     assert exploded.count() == 5
+
+
+def test_a_base_is_not_reverted_beyond_what_its_view_remembers(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t.where(t.n > 11))
+    t.update({"n": t.n - 1})
+    v.vacuum(keep_versions=1)
+    with pytest.raises(pxt.RequestError, match=r"of table '.*/v' was forgotten"):
+        t.revert()
+    assert rows(v.select(v.n)) == [(12,)]
 
 
 def test_similarity_goes_on(t: pxt.Table) -> None:

@@ -143,5 +143,14 @@ def test_times_are_planned_by_themselves() -> None:
     assert plan_of(KnownPlans(), query(col("at") > at)) is None
 
 
+@pxt.udf(is_deterministic=False)
+def chance(n: int) -> int:
+    return n
+
+
+def test_calls_that_are_told_apart_are_planned_by_themselves() -> None:
+    assert plan_of(KnownPlans(), query(col("n") == 3, chance(col("n")))) is None
+
+
 def test_without_push_down_nothing_is_known() -> None:
     assert KnownPlans().plan(query(col("n") == 3), T, pushdown=None) is None

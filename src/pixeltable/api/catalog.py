@@ -82,20 +82,21 @@ def create_table(
     one_of("on_error", on_error, ("abort", "ignore"))
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     parsed = parse_path(path)
+    choice, session = one_of("if_exists", if_exists, _REPLACING), current_session()
     rows: list[dict[str, Any]] = []
+    existing = None
     if source is not None:
+        existing = session.refresh().find_table(parsed)
+        if choice == "ignore" and existing is not None:
+            return handle_of(session, existing)  # the source need not be read
         schema, rows, primary_key = _schema_and_rows(source, schema_overrides or {}, primary_key)
     specs = tables.column_specs(schema, primary_key=primary_key, reserved=RESERVED_NAMES)
-    if rows:
-        session = current_session()
+    if rows and existing is not None:  # before that is dropped
         check_rows(session, [tables.plain_record(session, spec, 0, 0) for spec in specs], rows, table=path)
     options = tables.TableOptions(
         check_comment(comment), check_custom_metadata(custom_metadata), media_validation, has_default_idxs
     )
-    session = current_session()
-    record, created = tables.create_table(
-        session, parsed, specs, options, if_exists=one_of("if_exists", if_exists, _REPLACING)
-    )
+    record, created = tables.create_table(session, parsed, specs, options, if_exists=choice)
     table = Table(session, record)
     if created and rows:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import Comparison
@@ -107,11 +108,14 @@ def _is_free(column: ColumnRef, constant: Literal, has_btrees: bool) -> bool:
 
 
 def _is_plain(spec: QuerySpec) -> bool:
-    """Whether the key of a query says all of it."""
-    for node in (node for expr in exprs_in_record(spec) for node in expr.walk_records()):
-        if isinstance(node, _OWN_WAYS) or (isinstance(node, Literal) and type(node.value) not in _ALIKE):
-            return False
-    return True
+    """Whether the key of a query says all of it; it does not where one call in two places is another than two calls."""
+    return not any(
+        isinstance(node, _OWN_WAYS)
+        or (isinstance(node, Literal) and type(node.value) not in _ALIKE)
+        or (isinstance(node, Call) and not node.function.deterministic)
+        for expr in exprs_in_record(spec)
+        for node in expr.walk_records()
+    )
 
 
 def _planned(shape: Shape, table: TableRecord, pushdown: Pushdown) -> QueryPlan | None:

@@ -81,8 +81,10 @@ class Run:
         finally:
             try:
                 self._end()
-                self._session.database.release(self._connection)  # before anybody is told: they may resume it
+            except Error:  # it stays recorded as running, and is interrupted once the claim is given back
+                _log.warning("how job %s ended could not be recorded", self._id, exc_info=True)
             finally:
+                self._session.database.release(self._connection)  # before anybody is told: they may resume it
                 self._session.runs.pop(self._id, None)
                 self.ended.set()
                 self._settled.set()

@@ -18,7 +18,9 @@ def frozen(connection: Connection, table: TableRecord, moment: Moment | None) ->
         return table
     for record in reversed(table.live_lineage):  # the oldest first, as all take them
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
-    found = without_btrees(past_record(connection, table, moment or _newest(connection, table), base_moment=_newest))
+    then = moment or _newest(connection, table)
+    base_moment = _newest if moment is None else None  # a version of a view is over that of its base there was then
+    found = without_btrees(past_record(connection, table, then, base_moment=base_moment))
     heaps = [heap for record in found.lineage for heap in record.heaps if heap.as_of is not None]
     for heap in without_history(connection, heaps):
         create_history(connection, heap)

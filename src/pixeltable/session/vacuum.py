@@ -61,6 +61,7 @@ def _forget(connection: Connection, catalog: Catalog, table: TableRecord, keep: 
         connection.execute("UPDATE pixeltable.heads SET oldest = %s WHERE table_id = %s", (cut.oldest, cut.table.id))
         kept = tuple(heap for heap in cut.table.heaps if heap not in cut.gone)
         store.save_schema(connection, replace(cut.table, heaps=kept))  # who reads one of them has to plan again
+        _leave_out(connection, cut)
     return [cut for cut in cuts if cut.oldest]
 
 
@@ -102,6 +103,18 @@ def _cut(connection: Connection, table: TableRecord, oldest: int) -> _Cut:
     heaps |= {heap.id: heap for heap in table.heaps}
     gone = tuple(heap for heap in heaps.values() if heap.id not in used)
     return _Cut(table, oldest, tuple(heap for heap in heaps.values() if heap.id in used), gone)
+
+
+def _leave_out(connection: Connection, cut: _Cut) -> None:
+    """Have no record of a version that stays, to which `revert()` may go back, name a heap that goes."""
+    connection.execute(
+        "UPDATE pixeltable.versions SET record = jsonb_set(record, '{heaps}', (SELECT jsonb_agg(heap ORDER BY place) "
+        "FROM jsonb_array_elements(record -> 'heaps') WITH ORDINALITY AS h (heap, place) "
+        "WHERE (heap ->> 'id')::bigint <> ALL(%(gone)s))) "
+        "WHERE table_id = %(id)s AND record IS NOT NULL AND version >= (SELECT max(version) FROM pixeltable.versions "
+        "WHERE table_id = %(id)s AND record IS NOT NULL AND version <= %(oldest)s)",
+        {"id": cut.table.id, "gone": [heap.id for heap in cut.gone], "oldest": cut.oldest},
+    )
 
 
 def _refuse_needed(connection: Connection, cut: _Cut) -> None:

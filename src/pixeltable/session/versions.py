@@ -87,29 +87,29 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         table = catalog.table(table_id, name=name)
         connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
         last = connection.execute(
-            "SELECT version, op, kind FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1",
+            "SELECT version, op, kind, at FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1",
             (table.id,),
         ).fetchone()
         assert last is not None
-        version, op, kind = last
+        version, op, kind, at = last
         if version == 0:
             raise InvalidState(f"table {table.path!r} is at version 0, there is nothing to revert")
-        _check_known(connection, table, version - 1)
         if only not in (None, version):
             raise InvalidState(f"table {table.path!r} is at version {version}, not {only}")
         views = catalog.views_of(table.id)
-        _check_views(connection, table, views, op)
-        along = [view for view in views if _newest_op(connection, view) == op]
+        _check_views(connection, table, views, op, at)
+        along = [view for view in views if _newest(connection, view)[0] == op]
         for reverted in (table, *along):
-            version = _newest_version(connection, reverted)
-            refuse_tagged(connection, reverted, version)
-            refuse_pinned(connection, reverted, version)
+            newest = _newest_version(connection, reverted)
+            _check_known(connection, reverted, newest - 1)
+            refuse_tagged(connection, reverted, newest)
+            refuse_pinned(connection, reverted, newest)
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
         _forget_version(connection, table)
         restored = _recorded_schema(connection, table) if kind == "schema" else table
-        _check_bases(connection, table, restored, op)
+        _check_bases(connection, table, restored, at)
         drop_gone(connection, table, restored)
         for heap in table.heaps:
             undo_operation(connection, heap, op)
@@ -132,7 +132,9 @@ def _check_known(connection: Connection, table: TableRecord, version: int) -> No
         )
 
 
-def _check_views(connection: Connection, table: TableRecord, views: Sequence[TableRecord], op: int) -> None:
+def _check_views(
+    connection: Connection, table: TableRecord, views: Sequence[TableRecord], op: int, at: datetime.datetime
+) -> None:
     """Refuse to take back what rows of views were made of since, or what came with an operation on a base."""
     bases = {base.id: base for base in table.live_lineage[1:]}
     found = connection.execute(
@@ -143,18 +145,21 @@ def _check_views(connection: Connection, table: TableRecord, views: Sequence[Tab
             f"the last operation on view {table.path!r} was one on its base", hint=f"Revert {bases[found[0]].path!r}."
         )
     for view in views:
-        if _newest_op(connection, view) > op:
-            row = connection.execute(
-                "SELECT min(op) > %s FROM pixeltable.versions WHERE table_id = %s", (op, view.id)
-            ).fetchone()
-            since = "made" if row is not None and row[0] else "changed"
+        newest, changed_at = _newest(connection, view)
+        row = connection.execute(
+            "SELECT bool_or(op = %s), min(at) > %s FROM pixeltable.versions WHERE table_id = %s", (op, at, view.id)
+        ).fetchone()
+        assert row is not None
+        has_it, is_younger = row
+        if newest != op and (has_it or changed_at > at):  # ops are taken when writes begin, times when they commit
+            since = "made" if is_younger else "changed"
             raise InvalidState(
                 f"table {table.path!r} cannot be reverted: its view {view.path!r} was {since} since",
                 hint="Revert or drop that first.",
             )
 
 
-def _check_bases(connection: Connection, table: TableRecord, restored: TableRecord, op: int) -> None:
+def _check_bases(connection: Connection, table: TableRecord, restored: TableRecord, at: datetime.datetime) -> None:
     """Refuse to bring back computed columns of a view if a base changed since: their cells are of what it was."""
     known = {column.id: column for column in table.columns}
     back = [
@@ -162,8 +167,8 @@ def _check_bases(connection: Connection, table: TableRecord, restored: TableReco
         for column in restored.columns
         if column.expr is not None and (column.id not in known or not _is_alike(column, known[column.id]))
     ]
-    for base in table.lineage[1:] if back else ():
-        if _newest_op(connection, base) > op:
+    for base in table.live_lineage[1:] if back else ():
+        if _newest(connection, base)[1] > at:
             raise InvalidState(
                 f"view {table.path!r} cannot be reverted: {', '.join(map(repr, back))} would come back as computed "
                 f"before its base {base.path!r} was changed",
@@ -175,12 +180,13 @@ def _is_alike(a: ColumnRecord, b: ColumnRecord) -> bool:
     return a.expr is not None and b.expr is not None and by_ids(a.expr) == by_ids(b.expr)
 
 
-def _newest_op(connection: Connection, table: TableRecord) -> int:
+def _newest(connection: Connection, table: TableRecord) -> tuple[int, datetime.datetime]:
+    """The operation that made the newest version, and when."""
     row = connection.execute(
-        "SELECT op FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1", (table.id,)
+        "SELECT op, at FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1", (table.id,)
     ).fetchone()
     assert row is not None
-    return int(row[0])
+    return row
 
 
 def _newest_version(connection: Connection, table: TableRecord) -> int:
