@@ -44,6 +44,8 @@ EXTRA = (
     Case("lookup_btree", "lookup_btree", 100_000),
     Case("load_files", "load_files", 100_000),
     Case("mutate", "mutate", 10_000),
+    Case("indexed_update", "indexed_update", 20_000),
+    Case("resume", "resume", 400),
     Case("views", "views", 100_000),
     Case("embedding", "embedding", 10_000),
     Case("array_index", "array_index", 10_000),
