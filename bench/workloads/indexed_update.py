@@ -1,4 +1,4 @@
-"""Full-table updates of a column that nothing reads beside a 256-d embedding index; columns added with and without it."""
+"""Full-table updates of a column that nothing reads, and columns added, beside a 256-d embedding index."""
 
 from scalar_udfs import inc
 from small_vector_udfs import embed

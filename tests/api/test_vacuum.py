@@ -101,7 +101,7 @@ def test_tags_and_snapshots_keep_their_versions(ns: str, t: pxt.Table) -> None:
         t.vacuum(keep_versions=1)
     t.drop_tag("v1")
     snap = pxt.create_snapshot(f"{ns}/snap", t.at(version=3))
-    with pytest.raises(pxt.RequestError, match=r"version 3 .* snapshot 'snap' needs it"):
+    with pytest.raises(pxt.RequestError, match=r"version 3 .* snapshot '.*/snap' needs it"):
         t.vacuum(keep_versions=3)
     t.vacuum(keep_versions=4)
     assert rows(snap.select(snap.n)) == [(10,), (11,), (12,), (13,)]
@@ -129,7 +129,7 @@ def test_a_base_is_not_reverted_beyond_what_its_view_remembers(ns: str, t: pxt.T
     v = pxt.create_view(f"{ns}/v", t.where(t.n > 11))
     t.update({"n": t.n - 1})
     v.vacuum(keep_versions=1)
-    with pytest.raises(pxt.RequestError, match=r"of table '.*/v' was forgotten"):
+    with pytest.raises(pxt.RequestError, match=r"of table '.*/v' cannot come back: it was forgotten"):
         t.revert()
     assert rows(v.select(v.n)) == [(12,)]
 

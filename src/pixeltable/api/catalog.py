@@ -13,7 +13,7 @@ from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.api.table_versions import TableVersions
 from pixeltable.api.view import handle_of
 from pixeltable.catalog.records import kind_of
-from pixeltable.exceptions import InvalidArgument, InvalidPath, InvalidState, UnknownPath, UnknownVersion
+from pixeltable.exceptions import InvalidArgument, InvalidPath, UnknownPath, UnknownVersion
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
@@ -141,11 +141,7 @@ def get_table(path: str, if_not_exists: str = "error") -> Table | None:
         raise InvalidPath(f"path {path!r} is a directory")
     if found is None:
         raise UnknownPath(path, known=catalog.table_ids)
-    if found.view is not None and found.view.status == "filling":
-        raise InvalidState(
-            f"view {path!r} is not complete",
-            hint="Wait until the process that makes it is done; if that died, call create_view() again.",
-        )
+    found.check_complete()
     if parsed.version is not None:
         return _at_version(Table(session, found), parsed.version, lenient=lenient)
     warn_of_problems(session, found)

@@ -3,6 +3,7 @@
 import datetime
 import importlib
 import operator
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -152,14 +153,15 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
     }
 
 
-def _decode_view(data: dict[str, Any]) -> ViewRecord:
+def _decode_view(data: dict[str, Any], names: Mapping[int, str]) -> ViewRecord:
+    """Outputs that are mere ids were written when a column was always called as in the items of its list."""
     where, explode = (data[name] and codec.decode(data[name]) for name in ("where", "explode"))
     return ViewRecord(
         **{
             **data,
             "where": where,
             "explode": explode,
-            "outputs": tuple((column, key) for column, key in data["outputs"]),
+            "outputs": tuple((o, names[o]) if isinstance(o, int) else (o[0], o[1]) for o in data["outputs"]),
         }
     )
 
@@ -181,6 +183,7 @@ def decode_table(
     """
     if data["format"] > FORMAT:
         raise InvalidState(f"table {path!r} was written by a newer version of pixeltable", hint="Upgrade pixeltable.")
+    names = {column["id"]: column["name"] for column in data["columns"]}
     return TableRecord(
         id=table_id,
         dir=dir_id,
@@ -191,7 +194,7 @@ def decode_table(
         indexes=tuple(decode_index(index) for index in data["indexes"]),
         btrees=tuple(_decode_btree(index) for index in data.get("btrees", ())),
         default_indexes=data.get("default_indexes", False),
-        view=_decode_view(data["view"]) if data.get("view") else None,
+        view=_decode_view(data["view"], names) if data.get("view") else None,
         base=_decode_base(data["base"]) if data.get("base") else None,
         comment=data["comment"],
         custom_metadata=data["custom_metadata"],

@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pixeltable.exceptions import UnknownColumn, UnknownIndex, Unsupported
+from pixeltable.exceptions import InvalidState, UnknownColumn, UnknownIndex, Unsupported
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.leaves import Literal as LiteralExpr
@@ -177,14 +177,46 @@ class TableRecord:
     @property
     def failures_heap(self) -> Heap | None:
         """Of an exploded view: where it is kept for which rows of its base, by their ids, its iterator failed."""
+        if not self.heaps and self.base is not None:
+            return self.base.failures_heap  # of a snapshot that has no rows of its own
         failures = None if self.view is None else self.view.failures
         return next((heap for heap in self.heaps if heap.id == failures), None)
 
     @property
     def fallible_columns(self) -> tuple[ColumnRecord, ...]:
-        """The columns users see whose cells can have errors; the place in a list stands for a list that failed."""
-        place = self.columns[0] if self.failures_heap is not None else None
-        return tuple(c for c in self.ready_columns if c is place or (c.is_computed and c.heap is not None))
+        """The columns users see whose cells can have errors; the place in a list stands for a list that failed.
+
+        Those of a base whose rows are exploded have them there, once.
+        """
+        near: set[int] = set()
+        place = None
+        for table in self.lineage:
+            near |= {column.id for column in table.columns}
+            if table.is_exploded:
+                place = table.columns[0].id if self.failures_heap is not None else None
+                break
+        return tuple(
+            c for c in self.ready_columns if c.id == place or (c.id in near and c.is_computed and c.heap is not None)
+        )
+
+    @property
+    def used_heaps(self) -> set[int]:
+        """The ids of the heaps of its own that hold something: rows, cells, vectors, failed lists."""
+        found = {column.heap for column in self.columns} | {index.id for index in self.indexes}
+        found |= {heap.id for heap in self.heaps[:1]} | {None if self.view is None else self.view.failures}
+        return {heap for heap in found if heap is not None}
+
+    def check_complete(self) -> None:
+        """Check that it can be read.
+
+        Raises:
+            InvalidState: it is a view that is being made, or was left unfinished.
+        """
+        if self.view is not None and self.view.status == "filling":
+            raise InvalidState(
+                f"view {self.path!r} is not complete",
+                hint="Wait until the process that makes it is done; if that died, call create_view() again.",
+            )
 
     @property
     def target(self) -> Target:

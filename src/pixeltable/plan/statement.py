@@ -107,6 +107,7 @@ class _Rewriting:
         folded = _path([_folded(part, ()) for part in parts])
         found = self._catalog.find_table(exact) or self._catalog.find_table(folded)
         if found is not None:
+            found.check_complete()
             return found
         if self._catalog.find_dir(exact) is not None:
             raise InvalidPath(f"path {str(exact)!r} is a directory")

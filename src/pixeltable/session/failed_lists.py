@@ -65,8 +65,7 @@ def _remade(session: Session, view: TableRecord, failures: Heap, tally: Tally) -
     changes = made_anew(session, view, found.rows, found.batch, session.context.counting(tally))
     token = uuid.uuid4()
     bases = [table.target for table in reversed(view.live_lineage[1:])]
-    seen = [entries for entries in found.seen if entries.heap.as_of is None]
-    seen.append(Seen(failures, rows, ops))
+    seen = [*found.seen, Seen(failures, rows, ops)]
 
     def once(connection: Connection) -> Committed:
         with refusals_explained(view, session.catalog.views_of(view.id)):

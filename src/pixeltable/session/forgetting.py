@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from pixeltable.catalog import jobs
+from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import decode_heap
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
@@ -83,6 +83,8 @@ def _erase(connection: Connection, catalog: Catalog, table: TableRecord, rows: l
     for reached in [table, *catalog.dependents_of(table.id)]:
         of_base = rows if reached.view is None else of_table[reached.view.base]
         own = of_table[reached.id] = _items_of(connection, reached, of_base) if reached.is_exploded else of_base
+        if reached.id != table.id:  # who is at work on it, and has read what goes, has to read again
+            store.save_schema(connection, reached)
         for heap in _all_heaps(connection, reached):
             gone = of_base if heap == reached.failures_heap else own  # an iterator fails for a row of the base
             for name in _tables_of(connection, heap):

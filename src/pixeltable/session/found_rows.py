@@ -64,6 +64,7 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     seen = tuple(
         Seen(heap, _among(keys[heap], kept) if heap in keys else rows, _among(ops, kept))
         for heap, ops in zip(plan.heaps, columns[1 : 1 + len(plan.heaps)], strict=True)
+        if heap.as_of is None  # what is read as of a version does not change
     )
     return FoundRows(rows, seen, batch, columns[0][-1] if columns[0] else None, bases)
 

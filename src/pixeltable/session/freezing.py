@@ -1,9 +1,11 @@
 """Freezing a table: its record, and those of its bases, as they are at a version and stay; what snapshots are over."""
 
 from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
 from pixeltable.plan.query import Moment
-from pixeltable.session.past import past_record, without_btrees
+from pixeltable.session.heads import lock_lineage
+from pixeltable.session.past import past_heaps, past_record, without_btrees
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import create_history, without_history
 
@@ -16,13 +18,11 @@ def frozen(connection: Connection, table: TableRecord, moment: Moment | None) ->
     """
     if table.is_snapshot:
         return table
-    for record in reversed(table.live_lineage):  # the oldest first, as all take them
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
+    lock_lineage(connection, table)
     then = moment or _newest(connection, table)
     base_moment = _newest if moment is None else None  # a version of a view is over that of its base there was then
     found = without_btrees(past_record(connection, table, then, base_moment=base_moment))
-    heaps = [heap for record in found.lineage for heap in record.heaps if heap.as_of is not None]
-    for heap in without_history(connection, heaps):
+    for heap in without_history(connection, past_heaps(found)):
         create_history(connection, heap)
     return found
 
@@ -45,19 +45,19 @@ def pin(connection: Connection, snapshot: TableRecord) -> None:
         )
 
 
-def refuse_pinned(connection: Connection, table: TableRecord, version: int) -> None:
+def refuse_pinned(connection: Connection, catalog: Catalog, table: TableRecord, version: int) -> None:
     """Check that a version may go.
 
     Raises:
         InvalidState: a snapshot shows it.
     """
     row = connection.execute(
-        "SELECT t.name FROM pixeltable.pins p JOIN pixeltable.tables t ON t.id = p.snapshot "
-        "WHERE p.table_id = %s AND p.version = %s ORDER BY t.id LIMIT 1",
+        "SELECT snapshot FROM pixeltable.pins WHERE table_id = %s AND version = %s ORDER BY snapshot LIMIT 1",
         (table.id, version),
     ).fetchone()
     if row is not None:
+        path = catalog.tables[row[0]].path
         raise InvalidState(
-            f"version {version} of table {table.path!r} is what snapshot {row[0]!r} shows, so it cannot be reverted",
+            f"version {version} of table {table.path!r} is what snapshot {path!r} shows, so it cannot be reverted",
             hint="Drop the snapshot first.",
         )

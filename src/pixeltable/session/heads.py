@@ -45,6 +45,16 @@ def lock_head(connection: Connection, table: TableRecord) -> Head:
     return read_head(connection, table)
 
 
+def lock_lineage(connection: Connection, table: TableRecord) -> None:
+    """Hold the heads of a table and its bases until the transaction ends; the oldest first, as all take them.
+
+    Raises:
+        SchemaChanged: one has another schema by now.
+    """
+    for record in reversed(table.live_lineage):
+        lock_head(connection, record)
+
+
 def ops_since(connection: Connection, table: TableRecord, head: Head) -> list[int] | None:
     """The operations committed since `head` was the table's; None if that version was taken back meanwhile."""
     rows = connection.execute(

@@ -11,6 +11,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import SchemaChanged, UnknownVersion
 from pixeltable.plan.query import Moment, past_alias
+from pixeltable.session.heads import lock_lineage
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import AsOf, Heap, create_history, without_history
@@ -109,7 +110,7 @@ def _load(session: Session, table_id: int, name: str, moment: Moment) -> _Past:
 
         def read(connection: Connection, table: TableRecord = table) -> tuple[TableRecord, int, bool]:
             record = past_record(connection, table, moment)
-            missing = bool(without_history(connection, _past_heaps(record)))
+            missing = bool(without_history(connection, past_heaps(record)))
             # The epoch last: it can only be newer than the record.
             return without_btrees(record), read_epoch(connection), missing
 
@@ -127,9 +128,8 @@ def _create_histories(session: Session, present: TableRecord, moment: Moment) ->
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(present.id, name=present.path)
-        for record in reversed(table.live_lineage):
-            connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
-        for heap in without_history(connection, _past_heaps(past_record(connection, table, moment))):
+        lock_lineage(connection, table)
+        for heap in without_history(connection, past_heaps(past_record(connection, table, moment))):
             create_history(connection, heap)
 
     session.change_schema(work)
@@ -140,7 +140,8 @@ def without_btrees(record: TableRecord) -> TableRecord:
     return replace(record, btrees=(), base=None if record.base is None else without_btrees(record.base))
 
 
-def _past_heaps(record: TableRecord) -> list[Heap]:
+def past_heaps(record: TableRecord) -> list[Heap]:
+    """The heaps that are read as of a version."""
     return [heap for table in record.lineage for heap in table.heaps if heap.as_of is not None]
 
 
@@ -166,7 +167,7 @@ def past_record(
     if row is None:
         asked = f"version {moment.version} any more, it was taken back by revert() or forgotten by vacuum()"
         raise UnknownVersion(asked, table=table.path, known=known_versions(connection, table.id))
-    record = _in_service(_decoded(row[0], table, moment))
+    record = _in_service(decoded_version(row[0], table, past_alias(table.path, moment)))
     as_of = AsOf(table.id, moment.version)
     record = replace(record, heaps=tuple(replace(heap, as_of=as_of) for heap in record.heaps))
     if table.base is None:
@@ -194,10 +195,11 @@ def _base_moment(connection: Connection, base: TableRecord, view: TableRecord, m
     return Moment(*row)
 
 
-def _decoded(data: dict[str, Any], table: TableRecord, moment: Moment) -> TableRecord:
+def decoded_version(data: dict[str, Any], table: TableRecord, path: str) -> TableRecord:
+    """The record of a version of a table that is `table` now."""
     return decode_table(
-        data, table_id=table.id, dir_id=table.dir, name=table.name, path=past_alias(table.path, moment),
-        schema_version=table.schema_version, created_at=table.created_at,
+        data, table_id=table.id, dir_id=table.dir, name=table.name, path=path, schema_version=table.schema_version,
+        created_at=table.created_at,
     )  # fmt: skip
 
 
@@ -206,8 +208,5 @@ def _in_service(record: TableRecord) -> TableRecord:
     columns = record.ready_columns
     indexes = tuple(index for index in record.indexes if index.status == "ready")
     btrees = tuple(index for index in record.btrees if index.status == "ready")
-    used = {record.row_heap.id, *(column.heap for column in columns), *(index.id for index in indexes)}
-    if record.view is not None:
-        used.add(record.view.failures)
-    heaps = tuple(heap for heap in record.heaps if heap.id in used)
-    return replace(record, columns=columns, indexes=indexes, btrees=btrees, heaps=heaps)
+    record = replace(record, columns=columns, indexes=indexes, btrees=btrees)
+    return replace(record, heaps=tuple(heap for heap in record.heaps if heap.id in record.used_heaps))

@@ -251,7 +251,8 @@ def drop_record(connection: Connection, catalog: Catalog, table: TableRecord, *,
             f"{table.path!r} cannot be dropped: {', '.join(view.path for view in views)} depend on it",
             hint="Drop them first, or pass force=True.",
         )
-    for base in table.live_lineage[1:]:  # whoever inserts into them plans without these views from now on
+    # Whoever inserts into them plans without these views from now on. The oldest first, as all lock them.
+    for base in reversed(table.live_lineage[1:]):
         store.save_schema(connection, base)
     for view in reversed(views):
         _drop(connection, view)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pixeltable.catalog import store
-from pixeltable.catalog.codec import decode_heap
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ConstraintViolation, InvalidArgument
+from pixeltable.session.heads import lock_head, lock_lineage
+from pixeltable.session.past import decoded_version
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, drop_heap, without_history
@@ -50,13 +51,14 @@ def vacuum(session: Session, table_id: int, name: str, keep: Keep) -> int:
 def _forget(connection: Connection, catalog: Catalog, table: TableRecord, keep: Keep) -> list[_Cut]:
     """Have the versions read no more; what they alone show is nobody's from now on."""
     views = catalog.views_of(table.id)
-    for record in [*reversed(table.live_lineage), *views]:  # the oldest first, as all take them
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (record.id, record.schema_version))
+    lock_lineage(connection, table)
+    for view in views:  # younger than those
+        lock_head(connection, view)
     oldest = _oldest_kept(connection, table, keep)
     cuts = [_cut(connection, table, oldest)]
     cuts += [_cut(connection, view, _version_at(connection, view, table, oldest)) for view in views]
     for cut in cuts:
-        _refuse_needed(connection, cut)
+        _refuse_needed(connection, catalog, cut)
     for cut in cuts:
         connection.execute("UPDATE pixeltable.heads SET oldest = %s WHERE table_id = %s", (cut.oldest, cut.table.id))
         kept = tuple(heap for heap in cut.table.heaps if heap not in cut.gone)
@@ -89,18 +91,14 @@ def _version_at(connection: Connection, view: TableRecord, base: TableRecord, ve
 
 
 def _cut(connection: Connection, table: TableRecord, oldest: int) -> _Cut:
-    records = connection.execute(
+    rows = connection.execute(
         "SELECT version, record FROM pixeltable.versions WHERE table_id = %s AND record IS NOT NULL ORDER BY version",
         (table.id,),
     ).fetchall()
+    records = [(version, decoded_version(record, table, str(version))) for version, record in rows]
     in_force = max(version for version, _ in records if version <= oldest)
-    used = {column.heap for column in table.columns} | {index.id for index in table.indexes} | {table.row_heap.id}
-    used |= {None if table.view is None else table.view.failures}
-    for _, record in (found for found in records if found[0] >= in_force):
-        used |= {record["heaps"][0]["id"], *(index["id"] for index in record["indexes"])}
-        used |= {column["heap"] for column in record["columns"]} | {(record.get("view") or {}).get("failures")}
-    heaps = {heap.id: heap for _, record in records for heap in map(decode_heap, record["heaps"])}
-    heaps |= {heap.id: heap for heap in table.heaps}
+    used = table.used_heaps.union(*(record.used_heaps for version, record in records if version >= in_force))
+    heaps = {heap.id: heap for _, record in records for heap in record.heaps} | {heap.id: heap for heap in table.heaps}
     gone = tuple(heap for heap in heaps.values() if heap.id not in used)
     return _Cut(table, oldest, tuple(heap for heap in heaps.values() if heap.id in used), gone)
 
@@ -117,18 +115,18 @@ def _leave_out(connection: Connection, cut: _Cut) -> None:
     )
 
 
-def _refuse_needed(connection: Connection, cut: _Cut) -> None:
-    row = connection.execute(
-        "SELECT 'tag ' || quote_literal(name), version FROM pixeltable.tags "
-        "WHERE table_id = %(id)s AND version < %(v)s "
-        "UNION ALL SELECT 'snapshot ' || quote_literal(t.name), p.version FROM pixeltable.pins p "
-        "JOIN pixeltable.tables t ON t.id = p.snapshot WHERE p.table_id = %(id)s AND p.version < %(v)s "
+def _refuse_needed(connection: Connection, catalog: Catalog, cut: _Cut) -> None:
+    found: tuple[str | None, int, int | None] | None = connection.execute(
+        "SELECT name, version, NULL FROM pixeltable.tags WHERE table_id = %(id)s AND version < %(v)s "
+        "UNION ALL SELECT NULL, version, snapshot FROM pixeltable.pins WHERE table_id = %(id)s AND version < %(v)s "
         "ORDER BY 2 LIMIT 1",
         {"id": cut.table.id, "v": cut.oldest},
     ).fetchone()
-    if row is not None:
+    if found is not None:
+        tag, version, snapshot = found
+        who = f"tag {tag!r}" if snapshot is None else f"snapshot {catalog.tables[snapshot].path!r}"
         raise ConstraintViolation(
-            f"version {row[1]} of table {cut.table.path!r} cannot be forgotten: {row[0]} needs it",
+            f"version {version} of table {cut.table.path!r} cannot be forgotten: {who} needs it",
             hint="Drop that first, or keep more versions.",
         )
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pixeltable.catalog import jobs, store
-from pixeltable.catalog.codec import decode_table
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState
@@ -13,6 +12,7 @@ from pixeltable.exprs.leaves import by_ids
 from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.column_changes import renew_views, with_present_refs
 from pixeltable.session.freezing import refuse_pinned
+from pixeltable.session.past import decoded_version
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
@@ -103,7 +103,7 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
             newest = _newest_version(connection, reverted)
             _check_known(connection, reverted, newest - 1)
             refuse_tagged(connection, reverted, newest)
-            refuse_pinned(connection, reverted, newest)
+            refuse_pinned(connection, catalog, reverted, newest)
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
@@ -128,7 +128,8 @@ def _check_known(connection: Connection, table: TableRecord, version: int) -> No
     row = connection.execute("SELECT oldest FROM pixeltable.heads WHERE table_id = %s", (table.id,)).fetchone()
     if row is None or row[0] > version:
         raise InvalidState(
-            f"version {version} of table {table.path!r} was forgotten by vacuum(), so it cannot come back"
+            f"version {version} of table {table.path!r} cannot come back: it was forgotten by vacuum(), or was mixed, "
+            "of a view that was made while others wrote"
         )
 
 
@@ -220,15 +221,7 @@ def _recorded_schema(connection: Connection, table: TableRecord) -> TableRecord:
         (table.id,),
     ).fetchone()
     assert row is not None
-    found = decode_table(
-        row[0],
-        table_id=table.id,
-        dir_id=table.dir,
-        name=table.name,
-        path=table.path,
-        schema_version=table.schema_version,
-        created_at=table.created_at,
-    )
+    found = decoded_version(row[0], table, table.path)
     return with_present_refs(replace(found, base=table.base))
 
 
