@@ -169,7 +169,7 @@ def test_similarity_in_a_snapshot(ns: str, t: pxt.Table) -> None:
 def test_versions_that_snapshots_show_stay(ns: str, t: pxt.Table) -> None:
     t.insert(n=4)
     snap = pxt.create_snapshot(f"{ns}/snap", t)
-    with pytest.raises(pxt.RequestError, match="snapshot '.*/snap' shows"):
+    with pytest.raises(pxt.RequestError, match=r"snapshot '.*/snap' shows"):
         t.revert()
     t.insert(n=5)
     t.revert()
