@@ -273,6 +273,5 @@ def ls(path: str = "") -> "pd.DataFrame":
     for name in contents["tables"]:
         version = versions.current_version(session, catalog.table_ids[name], name)
         record = catalog.table(catalog.table_ids[name], name=name)
-        kind, base = kind_of(record), "" if record.base is None else record.base.path
-        rows.append((name.rpartition("/")[2], kind, str(version), base))
+        rows.append((name.rpartition("/")[2], kind_of(record), str(version), catalog.base_path(record) or ""))
     return pd.DataFrame(rows, columns=["Name", "Kind", "Version", "Base"])

@@ -16,13 +16,13 @@ Problems = Mapping[int, str]
 _ALIGN: list[Align] = ["right", "right", "left", "left"]
 
 
-def _title(table: TableRecord) -> str:
+def _title(table: TableRecord, base_path: str | None) -> str:
     """What it is, and of a view what it is made of."""
-    if table.view is None or table.base is None:
+    if table.view is None:
         return f"table {table.path!r}"
     where = "" if table.view.where is None else f" where {table.view.where}"
     made = "" if table.view.explode is None else f" through {table.view.explode}"
-    return f"{kind_of(table)} {table.path!r} of {table.base.path!r}{where}{made}"
+    return f"{kind_of(table)} {table.path!r} of {base_path!r}{where}{made}"
 
 
 def _column_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
@@ -67,9 +67,9 @@ def _embedding(index: IndexRecord) -> str:
     return ", ".join(str(expr) for _, expr in index.embeddings)
 
 
-def describe_text(table: TableRecord, problems: Problems) -> str:
+def describe_text(table: TableRecord, base_path: str | None, problems: Problems) -> str:
     """The columns and indexes of a table, for a terminal; `problems` says, by id, which cannot be computed and why."""
-    parts = [_title(table), text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
+    parts = [_title(table, base_path), text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
     if table.indexes:
         parts.append(text_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
     if _ready_btrees(table):
@@ -79,9 +79,9 @@ def describe_text(table: TableRecord, problems: Problems) -> str:
     return "\n\n".join(parts)
 
 
-def describe_html(table: TableRecord, problems: Problems) -> str:
+def describe_html(table: TableRecord, base_path: str | None, problems: Problems) -> str:
     """As `describe_text`, for a notebook."""
-    parts = [html_table([_title(table)], [], align=["left"])]
+    parts = [html_table([_title(table, base_path)], [], align=["left"])]
     if table.comment:
         parts.append(f"<p>{html.escape(table.comment)}</p>")
     parts.append(html_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN))
@@ -92,7 +92,7 @@ def describe_html(table: TableRecord, problems: Problems) -> str:
     return "\n".join(parts)
 
 
-def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
+def table_metadata(table: TableRecord, base_path: str | None, newest: Version) -> dict[str, Any]:
     """What `Table.get_metadata()` answers."""
     return {
         "id": uuid.UUID(int=table.id),
@@ -113,7 +113,7 @@ def table_metadata(table: TableRecord, newest: Version) -> dict[str, Any]:
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
         "primary_key": [column.name for column in table.primary_key] or None,
-        "base": None if table.base is None else table.base.path,
+        "base": base_path,
         "view_filter": None if table.view is None or table.view.where is None else str(table.view.where),
         "view_sample": None,
         "iterator_call": None if table.view is None or table.view.explode is None else str(table.view.explode),

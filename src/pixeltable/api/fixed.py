@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from pixeltable.api.extension import Extension
-from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import FixedVersion
 
 CHANGING = (
@@ -21,10 +20,9 @@ def fixed_version(method: str, alias: str) -> FixedVersion:
     return FixedVersion(method, what=f"{alias!r}, a version of the table,", source=alias.partition(":")[0])
 
 
-def fixed_snapshot(method: str, record: TableRecord) -> FixedVersion:
-    """The error for a call that would change a snapshot."""
-    source = record.path if record.base is None else record.base.path.partition(":")[0]
-    return FixedVersion(method, what=f"snapshot {record.path!r},", source=source)
+def fixed_snapshot(method: str, path: str, base_path: str | None) -> FixedVersion:
+    """The error for a call that would change a snapshot of what is at `base_path`."""
+    return FixedVersion(method, what=f"snapshot {path!r},", source=(base_path or path).partition(":")[0])
 
 
 class Fixed:

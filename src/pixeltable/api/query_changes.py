@@ -63,7 +63,7 @@ class QueryChanges(QueryText):
             raise fixed_version(method, past_alias(self._name, spec.moment))
         record = self._session.table(spec.table, self._name)
         if record.is_snapshot:
-            raise fixed_snapshot(method, record)
+            raise fixed_snapshot(method, record.path, self._session.catalog.base_path(record))
         if (
             spec.select is not None
             or spec.limit is not None

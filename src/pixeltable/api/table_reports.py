@@ -30,7 +30,8 @@ class TableReports(QueryStart):
 
     def get_metadata(self) -> dict[str, Any]:
         """Name, columns, indexes, version and the like, as a dict."""
-        return table_metadata(self._newest_record, self._versions(limit=1)[0])
+        record = self._newest_record
+        return table_metadata(record, self._session.catalog.base_path(record), self._versions(limit=1)[0])
 
     def describe(self) -> None:
         """Print the columns and indexes; of those that cannot be computed any more, why."""
@@ -38,11 +39,11 @@ class TableReports(QueryStart):
 
     def __repr__(self) -> str:
         record = self._newest_record
-        return describe_text(record, problems(self._session, record))
+        return describe_text(record, self._session.catalog.base_path(record), problems(self._session, record))
 
     def _repr_html_(self) -> str:
         record = self._newest_record
-        return describe_html(record, problems(self._session, record))
+        return describe_html(record, self._session.catalog.base_path(record), problems(self._session, record))
 
     @extension
     def errors(self, column: str | ColumnRef | None = None) -> ResultSet:

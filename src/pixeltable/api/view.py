@@ -34,16 +34,16 @@ class Snapshot(Fixed, Table):
     """A table as it was at a moment, under a path of its own. It answers queries, and refuses what would change it."""
 
     def _fixed(self, method: str) -> FixedVersion:
-        return fixed_snapshot(method, self._record)
+        return fixed_snapshot(method, self._path, self._session.catalog.base_path(self._record))
 
     def get_base_table(self) -> Table | None:
-        """What it is a snapshot of, as it was then."""
+        """What it is a snapshot of: a table as it was then, a view, whose base goes on, as it is now."""
         base = self._record.base
-        as_of = None if base is None or base.is_snapshot else base.heaps[0].as_of
-        if base is None or as_of is None:
-            return None if base is None else handle_of(self._session, base)
-        present = self._session.refresh().table(base.id, name=base.path)
-        return handle_of(self._session, present).at(version=as_of.version)
+        if base is None:
+            return None
+        present = handle_of(self._session, self._session.refresh().table(base.id, name=base.path))
+        as_of = base.heaps[0].as_of if base.heaps and base.view is None else None
+        return present if as_of is None else present.at(version=as_of.version)
 
 
 refuse_changes(Snapshot)

@@ -72,7 +72,7 @@ def jobs_of(connection: Connection, table_id: int) -> list[JobRecord]:
 class ViewJob:
     """The making of a view: the operation `op` gives it what its base had in rows `below` a certain one.
 
-    It has got those up to `after`, and `inserted` rows of its own from them.
+    It has got those up to `after`, and `inserted` rows of its own from them; `errors` of its cells and lists failed.
     """
 
     view_id: int
@@ -80,6 +80,7 @@ class ViewJob:
     below: int
     after: int = -1
     inserted: int = 0
+    errors: int = 0
 
 
 _VIEW = "view"
@@ -94,12 +95,13 @@ def insert_view_job(connection: Connection, job: ViewJob, *, name: str) -> None:
     )
 
 
-def advance_view_job(connection: Connection, view_id: int, *, after: int, inserted: int) -> None:
-    """Record up to which row of its base a view has got its own, and that it has so many more."""
+def advance_view_job(connection: Connection, view_id: int, *, after: int, inserted: int, errors: int) -> None:
+    """Record up to which row of its base a view has got its own, and that it has so many more, and so many errors."""
     connection.execute(
-        "UPDATE pixeltable.jobs SET record = jsonb_build_object('below', record -> 'below', 'after', %s::bigint, "
-        "'inserted', (record ->> 'inserted')::bigint + %s) WHERE id = %s",
-        (after, inserted, view_id),
+        "UPDATE pixeltable.jobs SET record = record || jsonb_build_object('after', %s::bigint, "
+        "'inserted', (record ->> 'inserted')::bigint + %s, "
+        "'errors', coalesce((record ->> 'errors')::bigint, 0) + %s) WHERE id = %s",
+        (after, inserted, errors, view_id),
     )
 
 

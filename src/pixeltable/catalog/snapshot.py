@@ -51,6 +51,15 @@ class Catalog:
             return found
         return replace(found, base=self.find(found.view.base))
 
+    def base_path(self, table: TableRecord) -> str | None:
+        """Where what a table is a view of is now; of a snapshot with the version that it shows."""
+        base = table.base
+        present = None if base is None else self.find(base.id)
+        if base is None or present is None:
+            return None if base is None else base.path
+        _, colon, version = base.path.partition(":")
+        return f"{present.path}{colon}{version}"
+
     def views_of(self, table_id: int) -> list[TableRecord]:
         """The views over a table, and those over them, each after its base."""
         return self._over(table_id, self.view_ids)

@@ -80,11 +80,11 @@ def insert_table(connection: Connection, table: TableRecord, *, op: int) -> None
     )
 
 
-def restate_first_version(connection: Connection, table: TableRecord, *, inserts: int) -> None:
-    """Have version 0 say that the table began as it is now, with so many rows."""
+def restate_first_version(connection: Connection, table: TableRecord, *, inserts: int = 0, errors: int = 0) -> None:
+    """Have version 0 say that the table began as it is now, with so many rows and errors."""
     connection.execute(
-        "UPDATE pixeltable.versions SET record = %s, inserts = %s WHERE table_id = %s AND version = 0",
-        (jsonb(encode_table(table)), inserts, table.id),
+        "UPDATE pixeltable.versions SET record = %s, inserts = %s, errors = %s WHERE table_id = %s AND version = 0",
+        (jsonb(encode_table(table)), inserts, errors, table.id),
     )
 
 

@@ -40,5 +40,5 @@ def with_indexes(
         else:
             table = with_index_on_unused(session, connection, table, new)
     saved = store.save_schema(connection, table)
-    store.restate_first_version(connection, saved, inserts=0)
+    store.restate_first_version(connection, saved)
     return saved

@@ -61,6 +61,12 @@ def _stored_computed(table: TableRecord, column: str | None) -> list[ColumnRecor
     found = table.column(column)
     if found in table.fallible_columns:
         return [found]
+    owner = next(owner for owner in table.lineage if found in owner.columns)
+    if owner.id != table.id and found.is_computed and found.heap is not None:
+        raise InvalidArgument(
+            f"column {column!r} is of {owner.path!r}, whose rows are several in view {table.path!r}",
+            hint=f"Ask {owner.path!r} for its errors.",
+        )
     if not found.is_computed:
         raise InvalidArgument(f"column {column!r} is not computed: its cells have no errors")
     raise InvalidArgument(f"column {column!r} is not stored: its errors are raised when it is read")

@@ -55,6 +55,11 @@ def lock_lineage(connection: Connection, table: TableRecord) -> None:
         lock_head(connection, record)
 
 
+def keep_from(connection: Connection, table: TableRecord, version: int) -> None:
+    """Have the versions before one of the table read no more."""
+    connection.execute("UPDATE pixeltable.heads SET oldest = %s WHERE table_id = %s", (version, table.id))
+
+
 def ops_since(connection: Connection, table: TableRecord, head: Head) -> list[int] | None:
     """The operations committed since `head` was the table's; None if that version was taken back meanwhile."""
     rows = connection.execute(

@@ -130,8 +130,8 @@ class _Recompute:
         if change.rows:
             touched = frozenset(column.id for column in targets.columns)
             context = self._session.context.counting(self._tally)
-            after = [RowsAfter(change.rows, batch, touched)] if batch else []
-            views = view_changes(self._session, table, after, context) if batch else []
+            after = None if batch is None else RowsAfter(change.rows, batch, touched)
+            views = [] if after is None else view_changes(self._session, table, [after], context)
             stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
             counts = Counts(updates=len(change.rows), errors=failed, stamp=stamp)
             self._cascaded += cascaded(write_change(self._session, table, change, counts, views))
@@ -247,6 +247,9 @@ def check_selection(table: TableRecord, selection: Selection) -> tuple[ColumnRec
 
 def _computed_column(table: TableRecord, name: str) -> ColumnRecord:
     column = table.own_column(name)
+    if table.view is not None and table.view.makes(column.id):
+        hint = "recompute_columns(errors_only=True) calls it again for rows that it failed for."
+        raise Unsupported(f"column {name!r} comes from the iterator of view {table.path!r}", hint=hint)
     if column.expr is None:
         raise Unsupported(f"column {name!r} is not computed, so it cannot be recomputed", hint="Use update().")
     if column.heap is None:

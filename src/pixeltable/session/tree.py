@@ -25,7 +25,7 @@ def directory_tree(session: Session, path: Path) -> list[TreeNode]:
         _, names = catalog.below(path, recursive=True)
         tables = [catalog.table(catalog.table_ids[name], name=name) for name in names]
         try:
-            nodes = session.database.read(partial(_table_nodes, tables))
+            nodes = session.database.read(partial(_table_nodes, catalog, tables))
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
             continue  # dropped since: the next look at the catalog says so
         return _entries(catalog, path, nodes)
@@ -45,7 +45,7 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _table_nodes(tables: Sequence[TableRecord], connection: Connection) -> dict[str, TableNode]:
+def _table_nodes(catalog: Catalog, tables: Sequence[TableRecord], connection: Connection) -> dict[str, TableNode]:
     ids = [table.id for table in tables]
     heads = connection.execute("SELECT table_id, version FROM pixeltable.heads WHERE table_id = ANY(%s)", (ids,))
     versions: dict[int, int] = dict(heads.fetchall())
@@ -56,7 +56,7 @@ def _table_nodes(tables: Sequence[TableRecord], connection: Connection) -> dict[
             "kind": kind_of(table),
             "version": versions.get(table.id),
             "error_count": _error_count(connection, table),
-            "base": None if table.base is None else table.base.path,
+            "base": catalog.base_path(table),
         }
         for table in tables
     }

@@ -9,7 +9,7 @@ from pixeltable.catalog import store
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ConstraintViolation, InvalidArgument
-from pixeltable.session.heads import lock_head, lock_lineage
+from pixeltable.session.heads import keep_from, lock_head, lock_lineage
 from pixeltable.session.past import decoded_version
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
@@ -60,7 +60,7 @@ def _forget(connection: Connection, catalog: Catalog, table: TableRecord, keep: 
     for cut in cuts:
         _refuse_needed(connection, catalog, cut)
     for cut in cuts:
-        connection.execute("UPDATE pixeltable.heads SET oldest = %s WHERE table_id = %s", (cut.oldest, cut.table.id))
+        keep_from(connection, cut.table, cut.oldest)
         kept = tuple(heap for heap in cut.table.heaps if heap not in cut.gone)
         store.save_schema(connection, replace(cut.table, heaps=kept))  # who reads one of them has to plan again
         _leave_out(connection, cut)

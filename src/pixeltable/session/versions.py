@@ -148,15 +148,17 @@ def _check_views(
     for view in views:
         newest, changed_at = _newest(connection, view)
         row = connection.execute(
-            "SELECT bool_or(op = %s), min(at) > %s FROM pixeltable.versions WHERE table_id = %s", (op, at, view.id)
+            "SELECT bool_or(v.op = %s), min(v.at) FILTER (WHERE v.version >= h.oldest) > %s "
+            "FROM pixeltable.versions v JOIN pixeltable.heads h USING (table_id) WHERE table_id = %s",
+            (op, at, view.id),
         ).fetchone()
         assert row is not None
         has_it, is_younger = row
         if newest != op and (has_it or changed_at > at):  # ops are taken when writes begin, times when they commit
-            since = "made" if is_younger else "changed"
+            since, way_out = ("made", "Drop") if is_younger else ("changed", "Revert or drop")
             raise InvalidState(
                 f"table {table.path!r} cannot be reverted: its view {view.path!r} was {since} since",
-                hint="Revert or drop that first.",
+                hint=f"{way_out} that first.",
             )
 
 

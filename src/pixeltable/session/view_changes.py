@@ -15,7 +15,7 @@ from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.session import Session
-from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, inputs_of, target_of, views_over
+from pixeltable.session.view_rows import Derivation, Members, ViewRows, derivation_of, inputs_of, target_of, views_over
 from pixeltable.storage.changes import Entering, ViewChange
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Change, Counts
@@ -170,8 +170,9 @@ class _ViewWork:
         staying = list(range(len(members.rows)))
         coming: list[int] = []
         if self._is_touched(record.where):
-            _, kept = self.derivation.members(base.batch)
-            wanted = {base.rows[place] for place in kept}
+            among = self.derivation.members(base.batch)
+            self.errors += among.failed
+            kept, wanted = among.places, {base.rows[place] for place in among.places}
             staying = [place for place, row in enumerate(of) if row in wanted]
             coming = [place for place in kept if base.rows[place] not in present]
             if self.view.is_exploded:  # those it has nothing of may be among those its iterator failed for
@@ -190,7 +191,8 @@ class _ViewWork:
 
     def _members(self) -> FoundRows:
         """The rows that the view has of those of the base that stay, with their own cells."""
-        own = [column for column in self.view.columns if column.heap is not None and not self._is_recomputed(column)]
+        again = self._dependents()
+        own = [column for column in self.view.columns if column.heap is not None and column not in again]
         refs = [self.view.ref(column) for column in own]
         heaps = [self.view.row_heap, *self._written()]
         if self.view.is_exploded:
@@ -204,9 +206,6 @@ class _ViewWork:
     def _touched(self) -> frozenset[int]:
         """The columns that may be other ones in the view, of its own also those that are not stored."""
         return self.base.touched | {column.id for column in self.view.dependents(self.base.touched)}
-
-    def _is_recomputed(self, column: ColumnRecord) -> bool:
-        return column in self._dependents()
 
     def _written(self) -> list[Heap]:
         touched = self._touched()
@@ -242,8 +241,8 @@ class _ViewWork:
         if not places:
             return
         chosen = self.base.batch.take(places)
-        among = self.derivation.members(chosen) if self.view.is_exploded else (chosen, list(range(chosen.count)))
-        made = self.derivation.rows_of_members(*among)
+        every = Members(chosen, list(range(chosen.count)))
+        made = self.derivation.rows_of_members(self.derivation.members(chosen) if self.view.is_exploded else every)
         self._enter(made, [self.base.rows[place] for place in places], state)
 
     def _enter(self, made: ViewRows, bases: Sequence[int] | int, state: RowsAfter) -> None:

@@ -36,6 +36,15 @@ class ViewRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """The rows of the base that a view's filter keeps, and their places; it failed in others, which are left out."""
+
+    batch: Batch
+    places: list[int]
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Derivation:
     """How the rows of a view are made of those of its base; with `abort`, what fails ends it."""
 
@@ -60,23 +69,23 @@ class Derivation:
         """The rows that the view has of rows of its base.
 
         Raises:
-            InvalidExpression, CellFailure: see `rows_of_members`; or the filter failed in a row.
+            InvalidExpression, CellFailure: see `members` and `rows_of_members`.
         """
-        return self.rows_of_members(*self.members(base))
+        return self.rows_of_members(self.members(base))
 
-    def rows_of_members(self, kept: Batch, parents: list[int]) -> ViewRows:
-        """The rows that the view has of rows of its base that its filter keeps, which are in these places.
+    def rows_of_members(self, members: Members) -> ViewRows:
+        """The rows that the view has of rows of its base that its filter keeps.
 
         Raises:
             InvalidExpression: what is exploded failed in a row, and that ends it.
             CellFailure: a cell failed, and that ends it.
         """
-        batch, failed, failures = kept, 0, {}
+        batch, parents, failed, failures = members.batch, members.places, members.failed, {}
         if self.view.is_exploded:
-            lists = self._lists(kept)
+            lists = self._lists(batch)
             failures = {parents[row]: failure for row, failure in lists.failures.items()}
-            batch, items, failed = self._exploded(kept, lists)
-            parents = [parents[row] for row in items]
+            batch, items, failed_items = self._exploded(batch, lists)
+            parents, failed = [parents[row] for row in items], failed + failed_items
         for column in self._plain:
             default = None if column.default is None else column.default.value
             batch.put(self.view.ref(column), Column([default] * batch.count))
@@ -91,18 +100,27 @@ class Derivation:
         entries = entries or partial(self.entries, made.batch)
         return ViewPiece(made.parents, Piece(made.batch.count, entries, bool(made.failed)), failures)
 
-    def members(self, base: Batch) -> tuple[Batch, list[int]]:
-        """The rows of the base that the view is about, and their places."""
+    def members(self, base: Batch) -> Members:
+        """The rows of the base that the view is about.
+
+        Raises:
+            InvalidExpression: the filter failed in a row, and that ends it.
+        """
         assert self.view.view is not None
         where = self.view.view.where
         if where is None:
-            return base, list(range(base.count))
-        return filter_batch(bind(where, self.view, role="the view's filter"), base, self._truth)
+            return Members(base, list(range(base.count)))
+        failed = 0
 
-    def _truth(self, condition: Expr, batch: Batch) -> list[Any]:
-        column = column_of(condition, batch, self.context)
-        self._check(condition, column)
-        return column.values
+        def truth(condition: Expr, batch: Batch) -> list[Any]:
+            nonlocal failed
+            column = column_of(condition, batch, self.context)
+            self._check(condition, column)
+            failed += len(column.failures)
+            return column.values
+
+        kept, places = filter_batch(bind(where, self.view, role="the view's filter"), base, truth)
+        return Members(kept, places, failed)
 
     def _check(self, expr: Expr, column: Column) -> None:
         if self.abort and column.failures:

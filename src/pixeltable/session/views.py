@@ -8,7 +8,7 @@ from functools import partial
 
 from pixeltable.catalog import store
 from pixeltable.catalog.jobs import ViewJob, advance_view_job, delete_job, insert_view_job, view_job
-from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord, ViewRecord, kind_of
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidSchema, InvalidState, JobCancelled, PathTaken, SchemaChanged, Unsupported
 from pixeltable.exec.pace import Pace
@@ -24,14 +24,14 @@ from pixeltable.session.columns import same_definition
 from pixeltable.session.defaults import default_of
 from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.freezing import frozen, pin
-from pixeltable.session.heads import Head, lock_head, read_head
+from pixeltable.session.heads import Head, keep_from, lock_head, lock_lineage, read_head
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.tables import ColumnSpec, TableOptions, drop_record
 from pixeltable.session.upkeep import look_after
-from pixeltable.session.view_rows import Derivation, derivation_of, inputs_of, target_of
+from pixeltable.session.view_rows import Derivation, Members, derivation_of, inputs_of, target_of
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
 from pixeltable.storage.past import entries_sql
@@ -78,7 +78,7 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
 
     Raises:
         PathTaken, UnknownDirectory, InvalidSchema, Unsupported: see `pxt.create_view`.
-        CellFailure, InvalidExpression: the filter, or what is exploded, failed in a row; there is no view then.
+        CellFailure: the filter failed in a row; there is no view then.
     """
     start = time.perf_counter()
     with claimed_id(session) as (owner, claimed):
@@ -92,16 +92,16 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
             raise _being_made(registered.table)
         try:
             tally.prepared()
-            inserted = _fill(session, registered.table, job, tally)
+            _fill(session, registered.table, job, tally)
         except (JobCancelled, KeyboardInterrupt):
             raise  # what it has is kept
         except BaseException:
             session.change_schema(lambda connection, catalog: _withdraw(connection, catalog, job.view_id))
             raise
-        session.change_schema(lambda connection, catalog: _finish(connection, catalog, job.view_id, new))
+        stats = session.change_schema(lambda connection, catalog: _finish(connection, catalog, job.view_id, new))
     view = session.table(job.view_id, str(new.path))
     look_after(session, view)
-    return view, receipt(tally, start, RowCountStats(ins_rows=inserted))
+    return view, receipt(tally, start, stats)
 
 
 def give_up_view(session: Session, path: Path) -> None:
@@ -123,7 +123,7 @@ def make_over_unused(session: Session, connection: Connection, catalog: Catalog,
     """
     (view_id,) = store.new_ids(connection, 1)
     view = _register(session, connection, catalog, new, view_id, if_exists="error").table
-    return _ready(connection, view, inserted=0)
+    return _ready(connection, view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +150,10 @@ def _register(
     store.insert_table(connection, view, op=op)
     if new.snapshot:
         pin(connection, view)
-    for table in view.live_lineage[1:]:  # whoever inserts into them has to plan with this view from now on
+    for table in reversed(view.live_lineage[1:]):  # whoever inserts into them has to plan with this view from now on
         store.save_schema(connection, table)
     if not view.heaps:
-        return _Registered(_ready(connection, view, inserted=0))
+        return _Registered(_ready(connection, view))
     for made in view.heaps:
         create_heap(connection, made)
     (below,) = new_rows(connection, 1)
@@ -218,15 +218,15 @@ def _existing(connection: Connection, catalog: Catalog, new: NewView, if_exists:
         if catalog.kind_at(path) is not None:
             raise PathTaken(str(path), kind="directory")
         return None
-    if found.view is None:
-        raise PathTaken(str(path), kind="table")
+    if found.view is None or found.is_snapshot != new.snapshot:
+        raise PathTaken(str(path), kind=kind_of(found))
     if found.view.status == "filling":
         if not is_unclaimed(connection, found.id):
             raise _being_made(found)
-        if _is_alike(found, new):
+        if view_job(connection, found.id) is not None and _is_alike(found, new):
             return found
     elif if_exists == "error":
-        raise PathTaken(str(path), kind="view")
+        raise PathTaken(str(path), kind=kind_of(found))
     elif if_exists == "ignore":
         return found
     drop_record(connection, catalog, found, force=if_exists == "replace_force")
@@ -295,17 +295,17 @@ def _with_defaults(session: Session, new: NewView, columns: Sequence[ColumnRecor
     return tuple(replace(column, default=defaults.get(column.name)) for column in columns)
 
 
-def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally) -> int:
-    """Give a view the rows that its base had when it was registered; how many it has got."""
+def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally) -> None:
+    """Give a view the rows that its base had when it was registered."""
     pace = Pace(session.settings.batch_size, first=_FIRST_PAGE)
-    after, inserted, tries = job.after, 0, 0
+    after, tries = job.after, 0
     tally.count_total = partial(_rows_to_look_at, session, registered, job)
     pace.begin()
-    while True:
+    while after < job.below:
         tally.check()
         view = session.table(registered.id, registered.path)
         try:
-            last, number, looked_at = _fill_page(session, view, job, tally, after=after, limit=pace.size)
+            page = _fill_page(session, view, job, tally, after=after, limit=pace.size)
         except SchemaChanged:
             session.refresh()
             continue
@@ -313,11 +313,18 @@ def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally)
             tries += 1
             time.sleep(min(0.001 * 2**tries, 0.1))
             continue
-        if last is None:
-            return inserted
-        pace.done(looked_at)
-        tally.advance(looked_at)
-        after, inserted, tries = last, inserted + number, 0
+        pace.done(page.looked_at)
+        tally.advance(page.looked_at, failed=page.failed)
+        after, tries = page.last, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What was done with rows of the base: up to which one, of how many, and what failed of it."""
+
+    last: int
+    looked_at: int = 0
+    failed: int = 0
 
 
 def _rows_to_look_at(session: Session, view: TableRecord, job: ViewJob) -> int:
@@ -327,10 +334,7 @@ def _rows_to_look_at(session: Session, view: TableRecord, job: ViewJob) -> int:
     return int(found[0]) if found else 0
 
 
-def _fill_page(
-    session: Session, view: TableRecord, job: ViewJob, tally: Tally, *, after: int, limit: int
-) -> tuple[int | None, int, int]:
-    """The last row of the base that was looked at, None if there was none; how many rows the view got, of how many."""
+def _fill_page(session: Session, view: TableRecord, job: ViewJob, tally: Tally, *, after: int, limit: int) -> _Page:
     base = view.base
     assert base is not None
     assert view.view is not None
@@ -339,19 +343,16 @@ def _fill_page(
     heads = _heads(session, view)
     where = None if view.view.where is None else bind_predicate(view.view.where, base)
     found = matching_rows(session, base, inputs, where=where, after=after, limit=limit)
-    if found.last is None or (found.rows and found.rows[0] >= job.below):
-        return None, 0, 0
-    last = found.last if found.last < job.below else job.below
+    last = job.below if found.last is None else min(found.last, job.below)
     kept = {row for row in found.rows if row < job.below}
     if heads[0].version:  # somebody has written into the view
         kept = _not_there_yet(session, view, kept)
     places = [place for place, row in enumerate(found.rows) if row in kept]
-    if places:
-        derivation = derivation_of(view, session.context.counting(tally), abort=False)
-        number = _append(session, replace(job, after=last), derivation, found, places, heads)
-    else:
-        number = 0
-    return last, number, max(1, len(found.rows))
+    if not places:
+        return _Page(last, len(found.rows))
+    derivation = derivation_of(view, session.context.counting(tally), abort=False)
+    failed = _append(session, replace(job, after=last), derivation, found, places, heads)
+    return _Page(last, len(found.rows), failed)
 
 
 def _append(
@@ -362,24 +363,25 @@ def _append(
     places: Sequence[int],
     heads: Sequence[Head],
 ) -> int:
+    """Give the view rows of these rows of its base; how many cells, and lists, failed."""
     view, rows = derivation.view, [found.rows[place] for place in places]
-    made = derivation.rows_of_members(found.batch.take(places), list(range(len(places))))
+    made = derivation.rows_of_members(Members(found.batch.take(places), list(range(len(places)))))
     seen = [entries.only(places) for entries in found.seen]
     stamp = stamp_of(session, view, derivation.computation.columns, derivation.computation.indexes)
     target = target_of(view, None, errors=made.failed, stamp=stamp)
     piece = derivation.piece(made)
 
-    def append(connection: Connection) -> int:
+    def append(connection: Connection) -> None:
         with connection.transaction():
             # The oldest first, as all take them; a view is younger than its base.
             now = [lock_head(connection, table) for table in reversed(view.live_lineage)]
             if now[::-1] != list(heads):
                 expect_as_seen(connection, target, seen, rows)
             inserted = append_to_view(connection, target, piece, rows, op=job.op)
-            advance_view_job(connection, job.view_id, after=job.after, inserted=inserted)
-        return inserted
+            advance_view_job(connection, job.view_id, after=job.after, inserted=inserted, errors=made.failed)
 
-    return session.database.attempt(append, recall=partial(appended, view=target, rows=rows, op=job.op))
+    session.database.attempt(append, recall=partial(appended, view=target, rows=rows, op=job.op))
+    return made.failed
 
 
 def _heads(session: Session, view: TableRecord) -> list[Head]:
@@ -389,7 +391,7 @@ def _heads(session: Session, view: TableRecord) -> list[Head]:
 
 def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -> set[int]:
     """Those rows of the base that no writer has brought into the view since it was registered."""
-    key, failures = BASE_ROW if view.is_exploded else "row", view.failures_heap
+    key, failures = view.row_heap.base_key, view.failures_heap
     statement = f"SELECT {key} FROM {view.row_heap.current} WHERE {key} = ANY(%(rows)s)"
     if failures is not None:
         statement += f" UNION SELECT row FROM {failures.current} WHERE row = ANY(%(rows)s)"
@@ -397,17 +399,42 @@ def _not_there_yet(session: Session, view: TableRecord, rows: Collection[int]) -
     return set(rows) - {row for (row,) in present}
 
 
-def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView) -> None:
+def _finish(connection: Connection, catalog: Catalog, view_id: int, new: NewView) -> RowCountStats:
+    """Put a view in service that has all its rows; what it has got."""
     job = view_job(connection, view_id)
-    if job is not None:
-        _ready(connection, catalog.table(view_id, name=str(new.path)), inserted=job.inserted)
+    if job is None:
+        return RowCountStats()
+    view = catalog.table(view_id, name=str(new.path))
+    lock_lineage(connection, view)
+    _ready(connection, view, job, mixed=_is_mixed(connection, view))
+    return RowCountStats(ins_rows=job.inserted, num_excs=job.errors)
 
 
-def _ready(connection: Connection, view: TableRecord, *, inserted: int) -> TableRecord:
-    """Put a view in service."""
+def _is_mixed(connection: Connection, view: TableRecord) -> bool:
+    """Whether others wrote while the view was made, so that its rows are of several versions of its bases."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM pixeltable.versions v JOIN pixeltable.versions made ON made.table_id = %s "
+        "AND made.version = 0 WHERE v.table_id = ANY(%s) AND v.at > made.at)",
+        (view.id, [table.id for table in view.live_lineage]),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _ready(
+    connection: Connection, view: TableRecord, job: ViewJob | None = None, *, mixed: bool = False
+) -> TableRecord:
+    """Put a view in service; a mixed one begins with the version that it gets now."""
     assert view.view is not None
     saved = store.save_schema(connection, replace(view, view=replace(view.view, status="ready")))
-    store.restate_first_version(connection, saved, inserts=inserted)
+    inserted, errors = (0, 0) if job is None else (job.inserted, job.errors)
+    if mixed:
+        op = next_op(connection)
+        version = store.record_schema_version(
+            connection, saved, op=op, change="complete", inserts=inserted, errors=errors
+        )
+        keep_from(connection, saved, version)
+    else:
+        store.restate_first_version(connection, saved, inserts=inserted, errors=errors)
     delete_job(connection, view.id)
     return saved
 

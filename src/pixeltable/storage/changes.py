@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import BASE_ROW, Heap, create_history, no_history_sql
+from pixeltable.storage.heaps import Heap, create_history, no_history_sql
 from pixeltable.storage.writes import (
     Change,
     Committed,
@@ -184,7 +184,7 @@ def _close_failures(connection: Connection, view: ViewTarget, bases: Sequence[in
 
 def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:
     """The rows of a view that leave it."""
-    heap, key = change.view.heaps[0], BASE_ROW if change.view.exploded else "row"
+    heap, key = change.view.heaps[0], change.view.heaps[0].base_key
     bases = [*left_of_base, *change.anew]
     if not bases and not change.left:
         return []

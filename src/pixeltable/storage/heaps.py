@@ -94,6 +94,11 @@ class Heap:
     def history(self) -> str:
         return f"{self.current}_history"
 
+    @property
+    def base_key(self) -> str:
+        """Of a view's heap of rows, the column that says which rows of its base they are of."""
+        return BASE_ROW if any(column.name == BASE_ROW for column in self.columns) else "row"
+
     def column(self, name: str) -> HeapColumn:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)
@@ -107,8 +112,7 @@ def column_name(column_id: int) -> str:
 def create_heap(connection: Connection, heap: Heap, *, key: tuple[str, ...] = ()) -> None:
     """Create both tables of a heap; `key` names the columns of the primary key, if it has one."""
     unique = f"CREATE UNIQUE INDEX h{heap.id}_key ON {heap.current} ({', '.join(key)})" if key else ""
-    is_exploded = any(column.name == BASE_ROW for column in heap.columns)
-    by_base = f"CREATE INDEX h{heap.id}_base ON {heap.current} ({BASE_ROW})" if is_exploded else ""
+    by_base = f"CREATE INDEX h{heap.id}_base ON {heap.current} ({BASE_ROW})" if heap.base_key == BASE_ROW else ""
     connection.execute(f"{_current_table(heap, 'PRIMARY KEY')}; {_history_table(heap)}; {unique}; {by_base}")
 
 

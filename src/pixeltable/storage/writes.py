@@ -292,7 +292,7 @@ def append_to_view(connection: Connection, view: ViewTarget, part: ViewPiece, ro
 
 def appended(connection: Connection, *, view: ViewTarget, rows: Sequence[int], op: int) -> int | None:
     """How many rows of a view `append_to_view` wrote for these of its base; None if it wrote nothing."""
-    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
+    heap, key = view.heaps[0], view.heaps[0].base_key
     counts = [f"(SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%(rows)s) AND op_in = %(op)s)"]
     if view.failures is not None:
         counts.append(f"(SELECT count(*) FROM {view.failures.current} WHERE row = ANY(%(rows)s) AND op_in = %(op)s)")
@@ -316,7 +316,7 @@ def expect_as_seen(connection: Connection, view: ViewTarget, seen: Sequence[Seen
 
 def expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]) -> None:
     """Check that a view has none of these rows of its base; see `translated`."""
-    heap, key = view.heaps[0], BASE_ROW if view.exploded else "row"
+    heap, key = view.heaps[0], view.heaps[0].base_key
     connection.execute(
         f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
     )
