@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pixeltable.api.row import Row, RowBatch
     from pixeltable.api.sql import sql
     from pixeltable.api.table import InsertableTable, Table
+    from pixeltable.api.transactions import transaction
     from pixeltable.api.view import View, create_snapshot, create_view
     from pixeltable.exceptions import (
         AlreadyExistsError,
@@ -98,6 +99,7 @@ _HOMES = {
     "api.row": "Row RowBatch",
     "api.sql": "sql",
     "api.table": "InsertableTable Table",
+    "api.transactions": "transaction",
     "api.view": "View create_snapshot create_view",
     "exceptions": (
         "AlreadyExistsError AuthorizationError ConcurrencyError Error ErrorCode ExternalServiceError NotFoundError "
@@ -205,6 +207,7 @@ __all__ = [
     "sql",
     "tool",
     "tools",
+    "transaction",
     "types",
     "uda",
     "udf",

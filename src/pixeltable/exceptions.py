@@ -626,6 +626,16 @@ class SchemaChanged(_Coded, ConcurrencyError):
         super().__init__(f"the schema of table {table!r} changed during the operation", hint="Try again.")
 
 
+class TransactionConflict(_Coded, ConcurrencyError):
+    code = ErrorCode.CONCURRENT_MODIFICATION
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"others changed what the transaction has written in table {table!r}, or what it was made of",
+            hint="Nothing was kept; run its block again.",
+        )
+
+
 class TooManyConflicts(_Coded, ConcurrencyError):
     code = ErrorCode.CONCURRENT_MODIFICATION
 

@@ -15,6 +15,7 @@ from pixeltable.session.background import (
     status_of,
 )
 from pixeltable.session.current import current_session
+from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
 from pixeltable.session.tasks import Task
 from pixeltable.types.status import UpdateStatus
@@ -107,6 +108,7 @@ class Job:
 
 def started(session: Session, task: Task) -> Job:
     """A call, made in the background."""
+    refuse_in_transaction("a job")
     record = start_background(session, task)
     return Job(session, record.id, record.title)
 

@@ -23,11 +23,11 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
-from pixeltable.session.upkeep import with_room
+from pixeltable.session.transactions import Write, commit, read
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
 from pixeltable.storage.changes import change_rows
 from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged, recall_write
+from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
@@ -56,7 +56,7 @@ def batch_update(
                 f"batch_update() of {table.path!r} is not supported: it is a view", hint="Use update(), or its base."
             )
         given = checked_rows(session, table, rows)
-        found = session.database.read(lambda connection: given.find(connection, table))
+        found = read(session, lambda connection: given.find(connection, table))
         absent = [place for place in range(len(rows)) if place not in found]
         if absent and if_not_exists == "error":
             raise UnknownRow(given.key_text(absent[0]), table=table.path)
@@ -201,12 +201,9 @@ def _write(session: Session, table: TableRecord, groups: Sequence[_Group], conte
         with refusals_explained(table, session.catalog.views_of(table.id)):
             return change_rows(connection, table.target, changes, counts, token=token, added=entries, views=views)
 
-    def write() -> Committed:
-        return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
-
+    grown = [(table, counts.inserts + counts.updates), *growth(session.catalog, views)]
     try:
-        grown = growth(session.catalog, views)
-        return list(with_room(session, table, counts.inserts + counts.updates, write, views=grown).views)
+        return list(commit(session, Write(table, once, token, grown)).views)
     except DuplicateKey:
         raise RowsChanged from None  # another writer added it since the keys were looked up
 

@@ -29,7 +29,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.turns import after_others
 from pixeltable.session.upkeep import analyse_soon
 from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 from pixeltable.types.column_type import BoolType, JsonType
 
 _MAY_FAIL: tuple[type[Expr], ...] = (Arithmetic, Cast, Negate, Shift)

@@ -25,11 +25,11 @@ from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
-from pixeltable.session.upkeep import with_room
+from pixeltable.session.transactions import Write, commit
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes, views_alone
 from pixeltable.storage.changes import ViewChange, change_rows
 from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import Change, Committed, Counts, RowsChanged, recall_write, too_many_conflicts
+from pixeltable.storage.writes import Change, Committed, Counts, RowsChanged, too_many_conflicts
 from pixeltable.types.column_type import JsonType
 from pixeltable.types.conform import CellRejected, conform
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -64,11 +64,8 @@ def write_change(
         with refusals_explained(table, session.catalog.views_of(table.id)):
             return change_rows(connection, table.target, [change], counts, token=token, views=views)
 
-    def write() -> Committed:
-        return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
-
-    grown = growth(session.catalog, views)
-    return list(with_room(session, table, len(change.rows), write, views=grown).views)
+    grown = [(table, len(change.rows)), *growth(session.catalog, views)]
+    return list(commit(session, Write(table, once, token, grown)).views)
 
 
 def update(

@@ -15,8 +15,8 @@ from pixeltable.session.known_stamps import KnownStamp
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
+from pixeltable.storage.numbers import next_op
 from pixeltable.storage.stamps import Codes, intern_stamp, stamp_job
-from pixeltable.storage.writes import next_op
 from pixeltable.udfs.function import Function
 
 

@@ -40,8 +40,8 @@ from pixeltable.session.turns import after_others
 from pixeltable.storage.cells import cell_texts
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, sql_type
+from pixeltable.storage.numbers import next_op
 from pixeltable.storage.stamps import stamp_job
-from pixeltable.storage.writes import next_op
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 

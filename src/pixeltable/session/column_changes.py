@@ -17,7 +17,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.sql_fill import SqlFill, create_filled
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, sql_type
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 from pixeltable.types.column_type import BoolType, ColumnType, FloatType, IntType, JsonType, StringType
 
 

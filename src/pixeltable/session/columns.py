@@ -40,7 +40,7 @@ from pixeltable.session.target_jobs import Filled, drop_outdated, finish, owning
 from pixeltable.session.turns import after_others
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 from pixeltable.types.column_type import MediaType
 from pixeltable.types.status import RowCountStats, UpdateStatus
 from pixeltable.udfs.retry import Policy

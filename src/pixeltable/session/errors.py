@@ -10,6 +10,7 @@ from pixeltable.plan.query import Moment
 from pixeltable.session.past import record_at
 from pixeltable.session.query import Answer
 from pixeltable.session.session import Session
+from pixeltable.session.transactions import read
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.past import entries_sql
@@ -87,7 +88,7 @@ def _read(session: Session, table: TableRecord, columns: Sequence[ColumnRecord])
     if table.failures_heap is not None:
         parts.append(f"{_ERRORS} FROM {entries_sql(table.failures_heap)} e {_EACH}")
     statement = " UNION ALL ".join(parts)
-    return session.database.read(lambda connection: connection.execute(statement, [wanted] * len(parts)).fetchall())
+    return read(session, lambda connection: connection.execute(statement, [wanted] * len(parts)).fetchall())
 
 
 def _select(table: TableRecord, heap: Heap) -> str:

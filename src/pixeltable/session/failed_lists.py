@@ -14,12 +14,12 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.session import Session
-from pixeltable.session.upkeep import with_room
+from pixeltable.session.transactions import Write, commit, read
 from pixeltable.session.view_changes import cascaded, growth, inputs_of_views, made_anew
 from pixeltable.storage.changes import change_views
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Committed, Counts, RowsChanged, Seen, recall_write
+from pixeltable.storage.writes import Committed, Counts, RowsChanged, Seen
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
@@ -65,9 +65,7 @@ class _Remaking:
             )
         pace = Pace(self._session.settings.batch_size)
         pace.begin()
-        while known := self._session.database.read(
-            partial(_failing, heap=failures, after=self._after, limit=pace.size)
-        ):
+        while known := read(self._session, partial(_failing, heap=failures, after=self._after, limit=pace.size)):
             rows, ops = zip(*known, strict=True)
             of_view, *of_others = _remade(self._session, view, Seen(failures, rows, ops), self._tally)
             self._own += RowCountStats(ins_rows=of_view.inserts, num_excs=of_view.errors)
@@ -101,7 +99,5 @@ def _remade(session: Session, view: TableRecord, failed: Seen, tally: Tally) -> 
         with refusals_explained(view, session.catalog.views_of(view.id)):
             return change_views(connection, bases, [*found.seen, failed], changes, token=token)
 
-    def write() -> Committed:
-        return session.database.attempt(once, recall=lambda connection: recall_write(connection, view.id, token))
-
-    return list(with_room(session, view, 0, write, views=growth(session.catalog, changes)).views) or [Counts()]
+    grown = growth(session.catalog, changes)
+    return list(commit(session, Write(view, once, token, grown)).views) or [Counts()]

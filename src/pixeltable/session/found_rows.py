@@ -16,6 +16,7 @@ from pixeltable.plan.planner import RowPlan, plan_rows
 from pixeltable.plan.scope import Pushdown
 from pixeltable.session.compute import cell_failure
 from pixeltable.session.session import Session
+from pixeltable.session.transactions import read
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.fetching import fetch_columns
 from pixeltable.storage.heaps import Heap
@@ -46,8 +47,8 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     start = 1 + len(plan.heaps) + len(plan.keys) + plan.bases
     width = start + len(plan.columns) + len(plan.failing) + len(plan.properties)
     try:
-        columns = session.database.read(
-            lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width)
+        columns = read(
+            session, lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width)
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         raise SchemaChanged(table.path) from None
@@ -99,7 +100,7 @@ def matching_rows(
     Where SQL meets a number out of its range, Python filters.
     """
 
-    def read(*, pushdown: Pushdown | None) -> FoundRows:
+    def found(*, pushdown: Pushdown | None) -> FoundRows:
         plan = plan_rows(
             table, columns, where=where, heaps=heaps, after=after, rows=rows, base_rows=base_rows, limit=limit,
             pushdown=pushdown,
@@ -107,9 +108,9 @@ def matching_rows(
         return read_rows(session, table, plan)
 
     try:
-        return read(pushdown=session.pushdown)
+        return found(pushdown=session.pushdown)
     except psycopg.DataError:
-        return read(pushdown=None)
+        return found(pushdown=None)
 
 
 def stored_columns(

@@ -25,7 +25,7 @@ from pixeltable.session.turns import after_others
 from pixeltable.session.upkeep import make_room, seal_full_partitions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, drop_heap
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 from pixeltable.types.column_type import ArrayType
 from pixeltable.types.status import RowCountStats, UpdateStatus
 

@@ -22,11 +22,11 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import as_rows, check_distinct, gather
 from pixeltable.session.session import Session
-from pixeltable.session.upkeep import with_room
+from pixeltable.session.transactions import Write, commit, kept
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.spool import Spool
-from pixeltable.storage.writes import Committed, Entries, Piece, insert_rows, recall_write
+from pixeltable.storage.writes import Committed, Entries, Piece, insert_rows
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _FIRST_BATCH = 256
@@ -63,7 +63,7 @@ def insert(
         _check_keys(table, values)
         context = session.context.counting(tally)
         computation = plan_computation(table, table.columns, table.indexes, context, abort=on_error == "abort")
-        with Spool(session.settings.memory_mb * 2**20) as spool:
+        with kept(Spool(session.settings.memory_mb * 2**20)) as spool:
             _forget_redefined(held, defined, [table, *session.catalog.views_of(table.id)])
             cascade = cascade_of(session, table, context, spool, abort=on_error == "abort")
             work = _Insert(table, computation, len(rows), values, spool, held, cascade, keep=return_rows)
@@ -194,7 +194,4 @@ def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence
                 views=views,
             )  # fmt: skip
 
-    def write() -> Committed:
-        return session.database.attempt(once, recall=lambda connection: recall_write(connection, table.id, token))
-
-    return with_room(session, table, count, write, views=work.cascade.growth)
+    return commit(session, Write(table, once, token, [(table, count), *work.cascade.growth]))

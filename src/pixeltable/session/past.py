@@ -12,6 +12,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import SchemaChanged, UnknownVersion
 from pixeltable.plan.query import Moment, past_alias
 from pixeltable.session.heads import lock_lineage
+from pixeltable.session.running import outside
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import AsOf, Heap, create_history, without_history
@@ -132,7 +133,8 @@ def _create_histories(session: Session, present: TableRecord, moment: Moment) ->
         for heap in without_history(connection, past_heaps(past_record(connection, table, moment))):
             create_history(connection, heap)
 
-    session.change_schema(work)
+    with outside():  # the tables are there for good, and empty
+        session.change_schema(work)
 
 
 def without_btrees(record: TableRecord) -> TableRecord:

@@ -25,6 +25,7 @@ from pixeltable.plan.scope import Pushdown
 from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarities
+from pixeltable.session.transactions import read
 from pixeltable.session.unions import Planned, PlannedBranch, PlannedUnion, branches_of, explain_union, united
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection, snapshot
@@ -235,7 +236,7 @@ def validated(session: Session, relation: Relation, work: Callable[[Connection],
     def run(connection: Connection) -> tuple[Result, int]:
         return work(connection), read_epoch(connection)  # the epoch last: it can only be newer than the rows
 
-    rows, epoch = session.database.read(run)
+    rows, epoch = read(session, run)
     if epoch != session.catalog.epoch and not relation.is_current(session.refresh()):
         raise _Stale
     return rows

@@ -19,7 +19,7 @@ from pixeltable.session.stale import recompute_stale
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 from pixeltable.types.status import UpdateStatus
 
 

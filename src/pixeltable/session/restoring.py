@@ -24,8 +24,9 @@ from pixeltable.session.view_changes import cascaded, growth
 from pixeltable.storage.changes import bring_along, lock_views
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, create_history, without_history
+from pixeltable.storage.numbers import next_op
 from pixeltable.storage.past import later_ops
-from pixeltable.storage.writes import Counts, commit_change, next_op
+from pixeltable.storage.writes import Counts, commit_change
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
@@ -61,7 +62,7 @@ def restore(session: Session, table_id: int, name: str, moment: Moment, *, tally
                     lambda connection, catalog: _restored(connection, catalog.table(table_id, name=name), moment, views)
                 )
 
-        done, cascade = with_room(session, table, 0, write, views=growth(session.catalog, views.changes))
+        done, cascade = with_room(session, growth(session.catalog, views.changes), write)
         if done.inserts + done.updates >= BULK:
             look_after(session, session.table(table_id, name))
         stats = RowCountStats(ins_rows=done.inserts, upd_rows=done.updates, del_rows=done.deletes)

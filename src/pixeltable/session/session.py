@@ -35,6 +35,7 @@ from pixeltable.providers.quota import Quota
 from pixeltable.providers.rates import Rates
 from pixeltable.providers.sections import Sections, load_sections
 from pixeltable.session.known_stamps import KnownStamp
+from pixeltable.session.running import refuse_in_transaction
 from pixeltable.settings import Settings
 from pixeltable.storage.clocks import clocks_agree
 from pixeltable.storage.collation import orders_by_code_point
@@ -202,6 +203,7 @@ class Session:
         `after` says what the catalog is then, where that is known; else what changed is read.
         """
 
+        refuse_in_transaction("a change of a schema, or of what versions there are,")
         token = uuid.uuid4()
         results: list[Result] = []
 

@@ -23,6 +23,7 @@ from pixeltable.plan.statement import Statement, plan_statement
 from pixeltable.session.query import Answer
 from pixeltable.session.session import Session
 from pixeltable.session.statement_values import bound_values, check_text
+from pixeltable.session.transactions import read
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection, snapshot
 from pixeltable.storage.fetching import columns_of
@@ -83,7 +84,7 @@ def run_statement(session: Session, text: str, values: Mapping[str, Any]) -> Ans
         catalog, statement = _planned(session, text)
         bound = bound_values(statement.parameters, values)
         try:
-            result, epoch = session.database.read(partial(_fetched, statement=statement, values=bound))
+            result, epoch = read(session, partial(_fetched, statement=statement, values=bound))
         except psycopg.Error as error:
             if isinstance(error, psycopg.OperationalError) or _is_current(session, text, statement):
                 raise _failure(error, statement) from None

@@ -20,6 +20,7 @@ from pixeltable.plan.planner import QueryPlan
 from pixeltable.plan.query import QuerySpec
 from pixeltable.session.query import Answer, collect, finished, refused, resolved_spec, scanned, values_of
 from pixeltable.session.relations import Relation, relation_of
+from pixeltable.session.running import running
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection, snapshot
 from pixeltable.storage.spool import Spool
@@ -57,7 +58,7 @@ class RowStream:
         Raises:
             RequestError: a cell failed, or the query cannot be run.
         """
-        if self._spec.union is not None:
+        if self._spec.union is not None or running.get() is not None:
             yield collect(self._session, self._spec, self._name)
             return
         relation = relation_of(self._session, self._spec, self._name)

@@ -22,8 +22,8 @@ from pixeltable.session.codes import CodeTarget, called
 from pixeltable.session.session import Session
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
+from pixeltable.storage.numbers import next_op
 from pixeltable.storage.stamps import Codes
-from pixeltable.storage.writes import next_op
 from pixeltable.udfs import registry
 from pixeltable.udfs.function import Function
 

@@ -30,7 +30,7 @@ from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, HeapColumn, create_heap, drop_heap, sql_type
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 from pixeltable.types.column_type import ArrayType, BinaryType, ColumnType, FloatType, JsonType, MediaType
 from pixeltable.types.hints import type_from_form
 

@@ -5,6 +5,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import InvalidState, TagTaken, UnknownVersion
 from pixeltable.plan.query import Moment
 from pixeltable.session.past import known_versions
+from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 
@@ -62,6 +63,7 @@ def drop_tag(session: Session, table_id: int, name: str, tag_name: str, *, if_no
     Raises:
         UnknownVersion: no version has it, and `if_not_exists` is 'error'.
     """
+    refuse_in_transaction("drop_tag()")
     session.refresh().table(table_id, name=name)
 
     def drop(connection: Connection) -> None:

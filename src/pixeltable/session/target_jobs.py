@@ -17,7 +17,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.upkeep import BULK, analyse_soon
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, without_history
-from pixeltable.storage.writes import next_op
+from pixeltable.storage.numbers import next_op
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,9 @@ def space_of(index: IndexRecord) -> vectors.VectorSpace:
 
 
 def with_room(
-    session: Session,
-    table: TableRecord,
-    count: int,
-    write: Callable[[], Result],
-    *,
-    views: Sequence[tuple[TableRecord, int]] = (),
+    session: Session, written: Sequence[tuple[TableRecord, int]], write: Callable[[], Result], *, is_last: bool = True
 ) -> Result:
-    """A write of `count` rows into a table, and so many into views over it, with partitions for their vectors."""
-    written = [(table, count), *views]
+    """A write of so many rows into tables, with partitions for their vectors; unless it is the last, it is undone."""
     large = [(target, rows) for target, rows in written if rows >= BULK]
     _make_room_in(session, large)
     try:
@@ -51,7 +45,7 @@ def with_room(
         _make_room_in(session, written)
         return write()
     finally:
-        for target, _ in large:
+        for target, _ in large if is_last else ():
             look_after(session, target)
 
 

@@ -13,9 +13,11 @@ from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.column_changes import renew_views, with_present_refs
 from pixeltable.session.freezing import refuse_pinned
 from pixeltable.session.past import decoded_version
+from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
+from pixeltable.session.transactions import read
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import undo_operation
@@ -41,13 +43,14 @@ def list_versions(
 ) -> list[Version]:
     """The versions of a table, none after `upto`, newest first."""
     session.refresh().table(table_id, name=name)
-    rows = session.database.read(
+    rows = read(
+        session,
         lambda connection: connection.execute(
             "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change, note "
             "FROM pixeltable.versions WHERE table_id = %(table)s AND version <= coalesce(%(upto)s::bigint, version) "
             "ORDER BY version DESC LIMIT %(limit)s",
             {"table": table_id, "upto": upto, "limit": limit},
-        ).fetchall()
+        ).fetchall(),
     )
     return [Version(*row) for row in rows]
 
@@ -55,10 +58,11 @@ def list_versions(
 def current_version(session: Session, table_id: int, name: str) -> int:
     """The number of the newest version."""
     session.refresh().table(table_id, name=name)
-    row = session.database.read(
+    row = read(
+        session,
         lambda connection: connection.execute(
             "SELECT version FROM pixeltable.heads WHERE table_id = %s", (table_id,)
-        ).fetchone()
+        ).fetchone(),
     )
     assert row is not None
     return int(row[0])
@@ -66,6 +70,7 @@ def current_version(session: Session, table_id: int, name: str) -> int:
 
 def annotate(session: Session, table_id: int, name: str, note: str | None) -> None:
     """Leave a note on the newest version, in the place of one that is there."""
+    refuse_in_transaction("annotate()")
     session.refresh().table(table_id, name=name)
     session.database.read(
         lambda connection: connection.execute(

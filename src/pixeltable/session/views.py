@@ -34,14 +34,13 @@ from pixeltable.session.upkeep import look_after
 from pixeltable.session.view_rows import Derivation, Members, derivation_of, inputs_of, target_of
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, HeapColumn, create_heap, sql_type
+from pixeltable.storage.numbers import new_rows, next_op
 from pixeltable.storage.past import entries_sql
 from pixeltable.storage.writes import (
     RowsChanged,
     append_to_view,
     appended,
     expect_as_seen,
-    new_rows,
-    next_op,
 )
 from pixeltable.types.column_type import ColumnType, IntType
 from pixeltable.types.status import RowCountStats, UpdateStatus

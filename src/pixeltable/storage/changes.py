@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, create_history, no_history_sql
+from pixeltable.storage.numbers import new_rows, next_op
 from pixeltable.storage.writes import (
     Change,
     Committed,
@@ -22,8 +23,6 @@ from pixeltable.storage.writes import (
     expect_none_of,
     expect_unchanged,
     insert_into_views,
-    new_rows,
-    next_op,
     translated,
 )
 

@@ -204,7 +204,12 @@ class Database:
 
 @contextmanager
 def snapshot(connection: Connection) -> Iterator[None]:
-    """A transaction that only reads, and whose statements all see the same data."""
+    """A transaction that only reads, and whose statements all see the same data; in another one, as that has it."""
+    if connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            yield
+        return
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
         yield

@@ -13,11 +13,8 @@ from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, copy_column
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, without_history
+from pixeltable.storage.numbers import ROW_BLOCK_BITS, is_repeatable, new_rows, next_op, ops_now
 
-ROW_BLOCK_BITS = 16
-"""Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
-
-_BLOCK = 1 << ROW_BLOCK_BITS
 _COPY_FROM = 200
 """From this many rows COPY is quicker than one INSERT with arrays."""
 
@@ -154,7 +151,7 @@ def insert_rows(
     count = sum(piece.count for piece in pieces)
     counts = Counts(inserts=count, errors=errors, stamp=stamp)
     with translated(target):
-        if count < _COPY_FROM and len(pieces) == 1 and not views:
+        if count < _COPY_FROM and len(pieces) == 1 and not views and not is_repeatable():
             made = {heap: found for heap in heaps if (found := pieces[0].entries(heap)) is not None}
             if not any(map(_is_large, made.values())):
                 return _insert_few(connection, target, list(made.values()), counts, token)
@@ -233,15 +230,6 @@ def _insert_many(
                 connection, view.target, op, Counts(inserts=len(ids), errors=view.errors, stamp=view.stamp), token
             )
     return Committed(op, version, rows)
-
-
-def new_rows(connection: Connection, count: int) -> list[int]:
-    """Ids for so many rows, ascending."""
-    blocks = -(-count // _BLOCK)
-    found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
-    rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
-    del rows[count:]
-    return rows
 
 
 def _split(rows: Sequence[int], counts: Sequence[int]) -> list[Sequence[int]]:
@@ -371,13 +359,6 @@ def _copy_made(
     return copy
 
 
-def next_op(connection: Connection) -> int:
-    """A new operation id."""
-    found = connection.execute("SELECT nextval('pixeltable.op_seq')").fetchone()
-    assert found is not None
-    return int(found[0])
-
-
 def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """Append entries by COPY, the quickest way in."""
     with_errors = entry.errors is not None
@@ -471,7 +452,7 @@ def expect_unchanged(connection: Connection, seen: Seen) -> None:
         connection.execute(
             "SELECT pixeltable.expect((SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS u(row, op_in) "
             f"JOIN {seen.heap.current} USING (row, op_in)), %s)",
-            (list(rows), list(ops), len(rows)),
+            (list(rows), ops_now(ops), len(rows)),
         )
     if absent:
         connection.execute(

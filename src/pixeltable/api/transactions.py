@@ -1,0 +1,30 @@
+"""`transaction`: several writes that become durable together, or not at all."""
+
+from contextlib import AbstractContextManager
+
+from pixeltable.session import transactions
+from pixeltable.session.current import current_session
+
+
+def transaction() -> AbstractContextManager[None]:
+    """Make the writes of a block durable at its end, all at once; if an error leaves the block, none of them.
+
+    ```
+    with pxt.transaction():
+        orders.insert(id=7, item="lamp")
+        stock.update({"left": stock.left - 1}, where=stock.item == "lamp")
+    ```
+
+    Each write makes a version of its table, as without. Others see all of them from the end of the block on, and
+    nothing before; what is read in the block has them. Values are computed where they are called for, and nothing is
+    locked meanwhile. It is about rows: `insert`, `update`, `batch_update`, `delete` and `recompute_columns`, of any
+    number of tables. A transaction within another is part of it, which an error that leaves it undoes alone.
+
+    Queries that functions run see what was there before the block. Each write or query tries the writes before it
+    again, so that a block is for some dozens of them.
+
+    Raises:
+        ConcurrencyError: at the end, or at a later call in the block: others changed rows that the block has written,
+            or what their new values were made of. Nothing was kept; run the block again.
+    """
+    return transactions.transaction(current_session())

@@ -1,0 +1,105 @@
+"""The numbers that writes take, of operations and of rows; a write that is done again may take the same ones."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from pixeltable.storage.database import Connection
+
+ROW_BLOCK_BITS = 16
+"""Row ids are taken from the sequence in blocks of this many bits; see the sequence's comment in the migration."""
+
+_BLOCK = 1 << ROW_BLOCK_BITS
+
+
+@dataclass(slots=True)
+class Numbers:
+    """What one write has taken, in its order."""
+
+    ops: list[int] = field(default_factory=list)
+    rows: list[list[int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Again:
+    """A write that is being done, perhaps not for the first time.
+
+    Where `newer` is given its operations are new ones, which `newer` knows by the old: of two writes to a table the
+    later one has the greater operation.
+    """
+
+    numbers: Numbers
+    newer: dict[int, int] | None
+    ops_taken: int = 0
+    rows_taken: int = 0
+
+    def op(self, connection: Connection) -> int:
+        if self.ops_taken == len(self.numbers.ops):
+            self.numbers.ops.append(_taken_op(connection))
+        op = self.numbers.ops[self.ops_taken]
+        self.ops_taken += 1
+        if self.newer is None:
+            return op
+        self.newer[op] = _taken_op(connection)
+        return self.newer[op]
+
+    def rows(self, connection: Connection, count: int) -> list[int]:
+        if self.rows_taken == len(self.numbers.rows):
+            self.numbers.rows.append(_taken_rows(connection, count))
+        self.rows_taken += 1
+        return self.numbers.rows[self.rows_taken - 1]
+
+
+_again: ContextVar[_Again | None] = ContextVar("pixeltable_numbers", default=None)
+
+
+@contextmanager
+def repeatable(numbers: Numbers, *, newer: dict[int, int] | None = None) -> Iterator[None]:
+    """Have what is written in the block take these numbers, and note those that it takes beyond them.
+
+    With `newer` its operations are new ones, and what was read of the older ones stands for them.
+    """
+    token = _again.set(_Again(numbers, newer))
+    try:
+        yield
+    finally:
+        _again.reset(token)
+
+
+def is_repeatable() -> bool:
+    """Whether the numbers of what is written now are kept, so that no statement may take them by itself."""
+    return _again.get() is not None
+
+
+def next_op(connection: Connection) -> int:
+    """A new operation id."""
+    again = _again.get()
+    return _taken_op(connection) if again is None else again.op(connection)
+
+
+def new_rows(connection: Connection, count: int) -> list[int]:
+    """Ids for so many rows, ascending."""
+    again = _again.get()
+    return _taken_rows(connection, count) if again is None else again.rows(connection, count)
+
+
+def ops_now(ops: Sequence[int]) -> list[int]:
+    """The operations that stand for these, which were read before."""
+    again = _again.get()
+    newer = {} if again is None or again.newer is None else again.newer
+    return [newer.get(op, op) for op in ops]
+
+
+def _taken_op(connection: Connection) -> int:
+    found = connection.execute("SELECT nextval('pixeltable.op_seq')").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def _taken_rows(connection: Connection, count: int) -> list[int]:
+    blocks = -(-count // _BLOCK)
+    found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
+    rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
+    del rows[count:]
+    return rows
