@@ -241,6 +241,11 @@ class Program:
             self.mirror.record([relation])
         self.handle(relation).batch_update(given, if_not_exists="insert" if inserts else "ignore")
 
+    def together(self, writes: list[tuple[Any, ...]]) -> None:
+        with pxt.transaction():
+            for name, *arguments in writes:
+                getattr(self, name)(*arguments)
+
     def recompute(self, place: int, column: int, filtered: int, number: int) -> None:
         relation = self.relation(place)
         computed = relation.computed()

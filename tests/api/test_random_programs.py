@@ -106,7 +106,7 @@ def check_version(program: FullProgram, table: Relation, number: int) -> None:
 
 
 small = st.integers(0, 11)
-steps = st.one_of(
+writes = st.one_of(
     st.tuples(st.just("insert"), small, st.lists(st.integers(0, 40), min_size=1, max_size=3)),
     st.tuples(st.just("insert"), small, st.lists(st.integers(0, 40), min_size=1, max_size=3)),
     st.tuples(st.just("insert_key_again"), small),
@@ -115,6 +115,11 @@ steps = st.one_of(
     st.tuples(st.just("delete"), small, small, small),
     st.tuples(st.just("batch_update"), small, st.lists(st.integers(0, 40), min_size=1, max_size=3), st.booleans()),
     st.tuples(st.just("recompute"), small, small, small, small),
+)
+steps = st.one_of(
+    writes,
+    writes,
+    st.tuples(st.just("together"), st.lists(writes, min_size=2, max_size=4)),
     st.tuples(st.just("add_plain"), small, small, small),
     st.tuples(st.just("add_computed"), small, small, small, st.booleans()),
     st.tuples(st.just("drop_column"), small, small),
