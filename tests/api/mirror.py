@@ -290,26 +290,39 @@ def _follow_exploded(view: Relation, effect: Effect, touched: set[int]) -> tuple
     assert view.base is not None
     assert view.explode is not None
     base, items = view.base, dict[RowId, list[RowId]]()
-    for row in view.state.rows:
+    place, word, size = (c.id for c in view.state.columns.values() if c.role == "made")
+    for row in sorted(view.state.rows, key=lambda row: view.state.rows[row][place]):
         items.setdefault(row[0], []).append(row)
     left = [item for row in effect.left for item in items.get(row, [])]
-    anew = list(effect.came)
+    came: list[tuple[RowId, dict[int, Any]]] = []
+    has_moved = False
+    again = [*effect.came, *(row for row in effect.stayed if view.explode in touched)]
     for row in effect.stayed:
-        if view.explode in touched:
-            left += items.get(row, [])
-            anew.append(row)
-        elif view.where is not None and view.where.column in touched:
+        if view.explode not in touched and view.where is not None and view.where.column in touched:
             if not base.holds(row, view.where):
                 left += items.get(row, [])
             elif row not in items:
-                anew.append(row)
-    place, word, size = (c.id for c in view.state.columns.values() if c.role == "made")
-    came: list[tuple[RowId, dict[int, Any]]] = []
-    for row in anew:
+                again.append(row)
+    for row in again:
         found = base.value(row, view.explode) if base.holds(row, view.where) else None
-        for number, text in enumerate((found or "").split()):
-            came.append(((row, number), {place: number, word: text, size: len(text)}))
-    return _moved(view, left, came, effect, touched)
+        texts = list(enumerate((found or "").split()))
+        free, kept = list(texts), list[RowId]()
+        for same_place in (True, False):
+            for item in items.get(row, []):
+                cells = view.state.rows[item]
+                number = next((n for n, t in free if t == cells[word] and (n == cells[place] or not same_place)), None)
+                if item not in kept and number is not None:
+                    free.remove((number, cells[word]))
+                    kept.append(item)
+                    has_moved = has_moved or cells[place] != number
+                    cells[place] = number
+        left += [item for item in items.get(row, []) if item not in kept]
+        came += [((row, next(_items)), {place: number, word: text, size: len(text)}) for number, text in free]
+    return _moved(view, left, came, effect, view.reached(touched | {place}) if has_moved else touched)
+
+
+_items = count()
+"""Rows of a list are known by numbers, which stay when they move."""
 
 
 def _moved(
@@ -323,6 +336,11 @@ def _moved(
         view.compute(row, touched)
     for row, cells in came:
         view.enter(row, cells)
-    written = view.computed(touched) or any(c in touched for kind, c in view.state.indexes.values() if kind == "near")
+    places = {c.id for c in view.state.columns.values() if c.role == "made"}
+    written = (
+        view.computed(touched)
+        or places & touched
+        or any(c in touched for kind, c in view.state.indexes.values() if kind == "near")
+    )
     changed = bool(left or came or (stayed and written))
     return Effect(stayed, [row for row, _ in came], left, touched), changed

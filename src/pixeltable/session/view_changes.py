@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exec.batch import Batch
+from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exprs.expr import Expr
@@ -15,6 +15,7 @@ from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.session import Session
+from pixeltable.session.view_items import Match, matched
 from pixeltable.session.view_rows import Derivation, Members, ViewRows, derivation_of, inputs_of, target_of, views_over
 from pixeltable.storage.changes import Entering, ViewChange
 from pixeltable.storage.heaps import Heap
@@ -88,7 +89,7 @@ def made_anew(
 ) -> list[ViewChange]:
     """What becomes of an exploded view, and of those over it, where what it has of rows of its base is made again."""
     work = _ViewWork(session, derivation_of(view, context, abort=False), None)
-    states = [work.make_anew(RowsAfter(rows, batch))]
+    states = [work.call_again(RowsAfter(rows, batch))]
     changes = [work.change()]
     for over, parent in views_over(session.catalog, view):
         place = 0 if parent is None else parent + 1
@@ -116,7 +117,7 @@ class _ViewWork:
     parent: int | None
     changes: list[Change] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
-    anew: list[int] = field(default_factory=list)
+    tried: list[int] = field(default_factory=list)
     entering: list[Entering] = field(default_factory=list)
     computed: list[Computed] = field(default_factory=list)
     lacking: list[int] = field(default_factory=list)
@@ -132,56 +133,75 @@ class _ViewWork:
         self.base = base
         assert self.view.view is not None
         if self._is_touched(self.view.view.explode):
-            state = self.make_anew(base)
+            state = self.call_again(base)
+        elif base.rows:
+            state = self.filter_again(base) if self._is_touched(self.view.view.where) else self._follow_rows()
         else:
-            state = self._follow_rows() if base.rows else RowsAfter(touched=base.touched)
+            state = RowsAfter(touched=base.touched)
         for number, batch in enumerate(base.come, start=self.before):
             self._enter(self.derivation.rows_of(batch), number, state)
         self.before += len(base.come)
-        return state
-
-    def make_anew(self, base: RowsAfter) -> RowsAfter:
-        """Make the rows of rows of the base again."""
-        self.base = base
-        state = RowsAfter(touched=base.touched)
-        self.anew += base.rows
-        self._enter_of_rows(range(base.batch.count), state)
         return state
 
     def change(self) -> ViewChange:
         """What becomes of the view."""
         stamp = joint_stamp(self.session, self.view, self.computed)
         target = target_of(self.view, self.parent, errors=self.errors, stamp=stamp)
-        return ViewChange(target, self.changes, self.left, self.anew, self.entering, self.lacking)
+        return ViewChange(target, self.changes, self.left, self.tried, self.entering, self.lacking)
 
     @property
     def view(self) -> TableRecord:
         return self.derivation.view
 
     def _follow_rows(self) -> RowsAfter:
-        """Rows of the base stay: so do theirs, or they leave, or others come."""
-        base, members, record = self.base, self._members(), self.view.view
-        assert record is not None
-        of = members.bases or members.rows
-        present = set(of)
-        absent = [row for row in base.rows if row not in present]
-        if record.status == "filling" or self.view.is_exploded:  # who makes the view, or lists again, may add them
+        """Rows of the base stay, and so do theirs."""
+        members = self._members(self.base.touched)
+        assert self.view.view is not None
+        if self.view.view.status == "filling" or self.view.is_exploded:  # who makes the view, or lists, may add them
+            self.lacking += self._absent(members)
+        return self._keep(members, list(range(len(members.rows))), self.base.touched)
+
+    def filter_again(self, base: RowsAfter) -> RowsAfter:
+        """Rows of the base stay; theirs leave, or others come, as the filter says."""
+        self.base = base
+        members = self._members(base.touched)
+        absent = self._absent(members)
+        among = self.derivation.members(base.batch)
+        self.errors += among.failed
+        wanted = {base.rows[place] for place in among.places}
+        coming = wanted.intersection(absent)
+        if self.view.is_exploded:  # the iterator may have failed for those it has nothing of
+            self.tried += absent
             self.lacking += absent
-        staying = list(range(len(members.rows)))
-        coming: list[int] = []
-        if self._is_touched(record.where):
-            among = self.derivation.members(base.batch)
-            self.errors += among.failed
-            kept, wanted = among.places, {base.rows[place] for place in among.places}
-            staying = [place for place, row in enumerate(of) if row in wanted]
-            coming = [place for place in kept if base.rows[place] not in present]
-            if self.view.is_exploded:  # those it has nothing of may be among those its iterator failed for
-                self.anew += absent
-        stays = set(staying)
-        self.left += [row for place, row in enumerate(members.rows) if place not in stays]
-        state = self._keep(members, staying)
-        self._enter_of_rows(coming, state)
+        else:
+            assert self.view.view is not None
+            self.lacking += absent if self.view.view.status == "filling" else ()
+        of = members.bases or members.rows
+        staying = [place for place, row in enumerate(of) if row in wanted]
+        self.left += [row for row, of_row in zip(members.rows, of, strict=True) if of_row not in wanted]
+        state = self._keep(members, staying, base.touched)
+        places = [place for place in among.places if base.rows[place] in coming]
+        if places:
+            self._enter(self.derivation.rows_of_members(Members(base.batch.take(places), places)), base.rows, state)
         return state
+
+    def call_again(self, base: RowsAfter) -> RowsAfter:
+        """Have the iterator list the items of rows of the base again; what it yields again stays what it was."""
+        self.base = base
+        made = self.derivation.items_of(self.derivation.members(base.batch))
+        members = self._members(base.touched | {self._place.id})
+        self.lacking += self._absent(members)
+        self.tried += base.rows
+        match = matched(self.derivation, members, made, self._places_in_base(members))
+        self.left += [members.rows[place] for place in match.gone]
+        state = self._keep_moved(members, match, made)
+        self._enter(self.derivation.completed(made.only(match.new)), base.rows, state)
+        return state
+
+    def _absent(self, members: FoundRows) -> list[int]:
+        """The rows of the base that the view has nothing of."""
+        present = set(members.bases or members.rows)
+        return [row for row in self.base.rows if row not in present]
 
     def _is_touched(self, expr: Expr | None) -> bool:
         """Whether what decides which rows the view has may be another value."""
@@ -189,63 +209,88 @@ class _ViewWork:
             return False
         return bool(referred_columns(bind(expr, self.view, role=f"view {self.view.path!r}")) & self.base.touched)
 
-    def _members(self) -> FoundRows:
-        """The rows that the view has of those of the base that stay, with their own cells."""
-        again = self._dependents()
+    def _members(self, touched: frozenset[int]) -> FoundRows:
+        """The rows that the view has of those of the base that stay, with their own cells that stay with them."""
+        again = self._dependents(touched)
         own = [column for column in self.view.columns if column.heap is not None and column not in again]
         refs = [self.view.ref(column) for column in own]
-        heaps = [self.view.row_heap, *self._written()]
+        heaps = [self.view.row_heap, *self._written(touched)]
         if self.view.is_exploded:
             return matching_rows(self.session, self.view, refs, heaps=heaps, base_rows=self.base.rows)
         return matching_rows(self.session, self.view, refs, heaps=heaps, rows=self.base.rows)
 
-    def _dependents(self) -> list[ColumnRecord]:
+    @property
+    def _place(self) -> ColumnRecord:
+        """Of an exploded view, the column that says where in a list a row is."""
+        return self.derivation.outputs[0]
+
+    def _dependents(self, touched: frozenset[int]) -> list[ColumnRecord]:
         """The stored columns of the view that are computed again."""
-        return [column for column in self.view.dependents(self.base.touched) if column.heap is not None]
+        return [column for column in self.view.dependents(touched) if column.heap is not None]
 
-    def _touched(self) -> frozenset[int]:
-        """The columns that may be other ones in the view, of its own also those that are not stored."""
-        return self.base.touched | {column.id for column in self.view.dependents(self.base.touched)}
+    def _written(self, touched: frozenset[int]) -> list[Heap]:
+        """The heaps of what is written again of rows that stay, other than the rows themselves."""
+        reached = touched | {column.id for column in self.view.dependents(touched)}
+        indexes = [index for index in self.view.indexes if index.column in reached]
+        heaps = [*written_heaps(self.view, self._dependents(touched)), *(self.view.heap(index.id) for index in indexes)]
+        return [heap for heap in heaps if heap != self.view.row_heap]
 
-    def _written(self) -> list[Heap]:
-        touched = self._touched()
-        indexes = [index for index in self.view.indexes if index.column in touched]
-        return [*written_heaps(self.view, self._dependents()), *(self.view.heap(index.id) for index in indexes)]
-
-    def _keep(self, members: FoundRows, staying: list[int]) -> RowsAfter:
-        """What changes of the rows that stay."""
+    def _keep(self, members: FoundRows, staying: list[int], touched: frozenset[int]) -> RowsAfter:
+        """What changes of rows that stay where they are."""
         places = self._places_in_base(members)
         batch = self.base.batch.take([places[place] for place in staying])
         batch.include(members.batch.take(staying))
-        dependents, touched = self._dependents(), self._touched()
+        return self._write_again(members, staying, batch, touched, given=[])
+
+    def _keep_moved(self, members: FoundRows, match: Match, made: ViewRows) -> RowsAfter:
+        """What changes of rows that stay, perhaps in other places of their lists."""
+        staying = [place for place, _ in match.kept]
+        batch = made.batch.take([item for _, item in match.kept])
+        batch.include(members.batch.take(staying))
+        place = self.view.ref(self._place)
+        now = made.batch.get(place)
+        assert now is not None
+        numbers = [now.values[item] for _, item in match.kept]
+        before = batch.get(place)
+        assert before is not None
+        if before.values == numbers and not self.base.touched & {self._place.id}:
+            return self._write_again(members, staying, batch, self.base.touched, given=[])
+        batch.put(place, Column(numbers))
+        return self._write_again(members, staying, batch, self.base.touched | {self._place.id}, given=[self._place])
+
+    def _write_again(
+        self,
+        members: FoundRows,
+        staying: list[int],
+        batch: Batch,
+        touched: frozenset[int],
+        *,
+        given: list[ColumnRecord],
+    ) -> RowsAfter:
+        """Compute what depends on what changed of rows that stay, and write it with the columns given."""
+        dependents = self._dependents(touched)
+        reached = touched | {column.id for column in self.view.dependents(touched)}
+        indexes = [index for index in self.view.indexes if index.column in reached]
         rows = [members.rows[place] for place in staying]
-        indexes = [index for index in self.view.indexes if index.column in touched]
-        if rows and (dependents or indexes):
+        if rows and (dependents or indexes or given):
             computation = plan_computation(self.view, dependents, indexes, self.derivation.context, abort=False)
             evaluate_goals(batch, computation.goals)
             self.errors += failure_count(computation.cells(batch))
-            entries = computation.entries(batch, [])
+            entries = computation.entries(batch, given)
+            written = self._written(touched)
+            closed = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
             seen = tuple(entry.only(staying) for entry in members.seen if entry.heap in self.view.heaps)
-            closed = tuple(heap for heap in self._written() if all(entry.heap != heap for entry in entries))
             self.changes.append(Change(rows, seen, tuple(entries), closed=closed))
-            self.computed.append(Computed(computation, {heap.id for heap in self._written()}))
-        return RowsAfter(rows, batch, touched)
+            self.computed.append(Computed(computation, {heap.id for heap in written}))
+        return RowsAfter(rows, batch, reached)
 
     def _places_in_base(self, members: FoundRows) -> list[int]:
         """For each row of the view the place of the row it is of."""
         places = {row: place for place, row in enumerate(self.base.rows)}
         return [places[row] for row in (members.bases or members.rows)]
 
-    def _enter_of_rows(self, places: Sequence[int], state: RowsAfter) -> None:
-        """The view gets rows of rows of the base, in these places, that were there before."""
-        if not places:
-            return
-        chosen = self.base.batch.take(places)
-        every = Members(chosen, list(range(chosen.count)))
-        made = self.derivation.rows_of_members(self.derivation.members(chosen) if self.view.is_exploded else every)
-        self._enter(made, [self.base.rows[place] for place in places], state)
-
     def _enter(self, made: ViewRows, bases: Sequence[int] | int, state: RowsAfter) -> None:
+        """The view gets rows of rows of its base: of some that were there before, or of those of a batch that comes."""
         self.errors += made.failed
         self.entering.append(Entering(self.derivation.piece(made), bases))
         self.computed.append(Computed(self.derivation.computation, {heap.id for heap in self.view.heaps}))

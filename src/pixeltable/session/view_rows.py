@@ -1,7 +1,7 @@
 """What a view has of rows of its base: which of them, or which items of lists in them, and its own columns of these."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,10 @@ class ViewRows:
     parents: list[int]
     failed: int
     failures: Mapping[int, Failure] = field(default_factory=dict)
+
+    def only(self, places: Sequence[int]) -> "ViewRows":
+        """Some of the rows, with all that failed."""
+        return replace(self, batch=self.batch.take(places), parents=[self.parents[place] for place in places])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +84,34 @@ class Derivation:
             InvalidExpression: what is exploded failed in a row, and that ends it.
             CellFailure: a cell failed, and that ends it.
         """
-        batch, parents, failed, failures = members.batch, members.places, members.failed, {}
-        if self.view.is_exploded:
-            lists = self._lists(batch)
-            failures = {parents[row]: failure for row, failure in lists.failures.items()}
-            batch, items, failed_items = self._exploded(batch, lists)
-            parents, failed = [parents[row] for row in items], failed + failed_items
+        return self.completed(self.items_of(members))
+
+    def items_of(self, members: Members) -> ViewRows:
+        """The rows that the view has of rows of its base, without what is set and computed in them.
+
+        Raises:
+            InvalidExpression: what is exploded failed in a row, and that ends it.
+        """
+        if not self.view.is_exploded:
+            return ViewRows(members.batch, members.places, members.failed)
+        lists = self._lists(members.batch)
+        failures = {members.places[row]: failure for row, failure in lists.failures.items()}
+        batch, rows, failed = self._exploded(members.batch, lists)
+        failed += members.failed + len(failures)
+        return ViewRows(batch, [members.places[row] for row in rows], failed, failures)
+
+    def completed(self, rows: ViewRows) -> ViewRows:
+        """Rows with what is set in them at first, and computed.
+
+        Raises:
+            CellFailure: a cell failed, and that ends it.
+        """
+        batch = rows.batch
         for column in self._plain:
             default = None if column.default is None else column.default.value
             batch.put(self.view.ref(column), Column([default] * batch.count))
         evaluate_goals(batch, self.computation.goals)
-        failed += failure_count(self.computation.cells(batch))
-        return ViewRows(batch, parents, failed + len(failures), failures)
+        return replace(rows, failed=rows.failed + failure_count(self.computation.cells(batch)))
 
     def piece(self, made: ViewRows, entries: Callable[[Heap], Entries | None] | None = None) -> ViewPiece:
         """What is written of rows; `entries` reads what goes into a heap, where it was put aside."""

@@ -42,14 +42,15 @@ class Entering:
 class ViewChange:
     """What a change of a table makes of a view over it; `view.parent` as there.
 
-    `changes` are about rows that stay. `left` are rows that leave, besides those of rows that leave the base; `anew`
-    are rows of the base whose rows in the view all leave. Of those `lacking` it had none when it was read.
+    `changes` are about rows that stay. `left` are rows that leave, besides those of rows that leave the base. For rows
+    of the base in `tried` the iterator was called again, or need not be; of those `lacking` the view had none when it
+    was read.
     """
 
     view: ViewTarget
     changes: Sequence[Change] = ()
     left: Sequence[int] = ()
-    anew: Sequence[int] = ()
+    tried: Sequence[int] = ()
     entering: Sequence[Entering] = ()
     lacking: Sequence[int] = ()
 
@@ -158,7 +159,7 @@ def _change_views(
         if change.lacking:
             expect_none_of(connection, view, change.lacking)
         left_of_base = deleted if view.parent is None else gone[view.parent]
-        mended = _close_failures(connection, view, [*left_of_base, *change.anew], op)
+        mended = _close_failures(connection, view, [*left_of_base, *change.tried], op)
         left = _leaving(connection, change, left_of_base)
         for heap in view.heaps if left else ():
             close_entries(connection, heap, left, op)
@@ -184,11 +185,11 @@ def _close_failures(connection: Connection, view: ViewTarget, bases: Sequence[in
 def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[int]) -> list[int]:
     """The rows of a view that leave it."""
     heap, key = change.view.heaps[0], change.view.heaps[0].base_key
-    bases = [*left_of_base, *change.anew]
-    if not bases and not change.left:
+    if not left_of_base and not change.left:
         return []
     found = connection.execute(
-        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s) OR row = ANY(%s)", (bases, list(change.left))
+        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s) OR row = ANY(%s)",
+        (list(left_of_base), list(change.left)),
     ).fetchall()
     return [row for (row,) in found]
 
