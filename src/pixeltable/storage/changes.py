@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pixeltable.storage.cells import numbers_text
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, create_history, no_history_sql
 from pixeltable.storage.numbers import new_rows, next_op
@@ -188,8 +189,8 @@ def _leaving(connection: Connection, change: ViewChange, left_of_base: Sequence[
     if not left_of_base and not change.left:
         return []
     found = connection.execute(
-        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s) OR row = ANY(%s)",
-        (list(left_of_base), list(change.left)),
+        f"SELECT row FROM {heap.current} WHERE {key} = ANY(%s::bigint[]) OR row = ANY(%s::bigint[])",
+        (numbers_text(left_of_base), numbers_text(change.left)),
     ).fetchall()
     return [row for (row,) in found]
 

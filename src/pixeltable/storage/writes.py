@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
-from pixeltable.storage.cells import Texts, copy_column
+from pixeltable.storage.cells import Texts, array_text, copy_column, numbers_text
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, without_history
 from pixeltable.storage.numbers import ROW_BLOCK_BITS, is_repeatable, new_rows, next_op, ops_now
@@ -19,7 +19,7 @@ _COPY_FROM = 200
 """From this many rows COPY is quicker than one INSERT with arrays."""
 
 _LARGE_TEXT = 2**20
-"""From this many characters in a cell too: psycopg escapes the elements of an array one character after the other."""
+"""From this many characters in a cell too: an array of such would be in memory several times."""
 
 _COPY_CHUNK = 10_000
 _PIECES_AHEAD = 1
@@ -201,10 +201,10 @@ def _columns_as_arrays(entry: Entries) -> tuple[str, str, list[str], list[object
     names = "".join(f", {name}" for name in entry.columns)
     casts = "".join(f", u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
     arrays = ["%s::text[]"] * len(entry.columns)
-    values: list[object] = list(entry.texts)
+    values: list[object] = [array_text(texts) for texts in entry.texts]
     if entry.errors is not None:
         names, casts = f"{names}, errors", f"{casts}, u{len(arrays)}::jsonb"
-        arrays, values = [*arrays, "%s::text[]"], [*values, entry.errors]
+        arrays, values = [*arrays, "%s::text[]"], [*values, array_text(entry.errors)]
     return names, casts, arrays, values
 
 
@@ -306,7 +306,8 @@ def expect_none_of(connection: Connection, view: ViewTarget, rows: Sequence[int]
     """Check that a view has none of these rows of its base; see `translated`."""
     heap, key = view.heaps[0], view.heaps[0].base_key
     connection.execute(
-        f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s)), 0)", (list(rows),)
+        f"SELECT pixeltable.expect((SELECT count(*) FROM {heap.current} WHERE {key} = ANY(%s::bigint[])), 0)",
+        (numbers_text(rows),),
     )
 
 
@@ -452,12 +453,12 @@ def expect_unchanged(connection: Connection, seen: Seen) -> None:
         connection.execute(
             "SELECT pixeltable.expect((SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS u(row, op_in) "
             f"JOIN {seen.heap.current} USING (row, op_in)), %s)",
-            (list(rows), ops_now(ops), len(rows)),
+            (numbers_text(rows), numbers_text(ops_now(ops)), len(rows)),
         )
     if absent:
         connection.execute(
-            f"SELECT pixeltable.expect((SELECT count(*) FROM {seen.heap.current} WHERE row = ANY(%s)), 0)",
-            (absent,),
+            f"SELECT pixeltable.expect((SELECT count(*) FROM {seen.heap.current} WHERE row = ANY(%s::bigint[])), 0)",
+            (numbers_text(absent),),
         )
 
 
@@ -477,7 +478,7 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
     changed = connection.execute(
         f"UPDATE {entry.heap.current} c SET op_in = %s{sets}, errors = nullif({kept}{new}, '{{}}') "
         f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({names}) WHERE c.row = u.row",
-        (op, list(rows), *values),
+        (op, numbers_text(rows), *values),
     ).rowcount
     if changed < len(rows):  # entries a backfill has not written yet
         _insert_entries(connection, entry, rows, op)
@@ -491,7 +492,7 @@ def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int],
         f"INSERT INTO {entry.heap.current} (row, op_in{names}) SELECT u.row, %s{casts} "
         f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({sources}) "
         f"WHERE NOT EXISTS (SELECT 1 FROM {entry.heap.current} c WHERE c.row = u.row)",
-        (op, list(rows), *values),
+        (op, numbers_text(rows), *values),
     )
 
 
@@ -499,15 +500,16 @@ def _keep_history(connection: Connection, heap: Heap, rows: Sequence[int], op: i
     names = "".join(f", {column.name}" for column in heap.columns)
     connection.execute(
         f"INSERT INTO {heap.history} (row, op_in, op_out{names}, errors) "
-        f"SELECT row, op_in, %s{names}, errors FROM {heap.current} WHERE row = ANY(%s)",
-        (op, list(rows)),
+        f"SELECT row, op_in, %s{names}, errors FROM {heap.current} WHERE row = ANY(%s::bigint[])",
+        (op, numbers_text(rows)),
     )
 
 
 def close_entries(connection: Connection, heap: Heap, rows: Sequence[int], op: int) -> int:
     """Close the entries of `rows` in a heap, how many there are: they go to its history, which is there."""
     _keep_history(connection, heap, rows, op)
-    return connection.execute(f"DELETE FROM {heap.current} WHERE row = ANY(%s)", (list(rows),)).rowcount
+    statement = f"DELETE FROM {heap.current} WHERE row = ANY(%s::bigint[])"
+    return connection.execute(statement, (numbers_text(rows),)).rowcount
 
 
 def undo_operation(connection: Connection, heap: Heap, op: int) -> None:
