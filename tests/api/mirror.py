@@ -60,6 +60,7 @@ class Column:
 class State:
     """What a version holds: columns, stored cells by row, indexes by name; which definitions computed each cell."""
 
+    where: Definition | None = None
     columns: dict[int, Column] = field(default_factory=dict)
     rows: dict[RowId, dict[int, Any]] = field(default_factory=dict)
     indexes: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -72,13 +73,17 @@ class Relation:
 
     name: str
     base: "Relation | None" = None
-    where: Definition | None = None
     explode: int | None = None
     inherits: bool = True
     state: State = field(default_factory=State)
     versions: list[tuple[int, State]] = field(default_factory=list)
     tags: dict[str, int] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> Definition | None:
+        """What rows of its base it is about."""
+        return self.state.where
 
     @property
     def lineage(self) -> "list[Relation]":
@@ -241,6 +246,15 @@ class Mirror:
         effect = Effect(came=list(view.base.state.rows))
         (_follow_plain if view.explode is None else _follow_exploded)(view, effect, set())
 
+    def alter(self, view: Relation, where: Definition | None) -> None:
+        """Give a view another filter."""
+        assert view.base is not None
+        view.state.where = where
+        effect = Effect(stayed=list(view.base.state.rows))
+        follow = _follow_plain if view.explode is None else _follow_exploded
+        done, _ = follow(view, effect, set(), filtered=True)
+        self.record([view, *self.follow(view, done)])
+
     def refusal_of_revert(self, relation: Relation) -> str | None:
         """Why the newest version cannot be taken back."""
         bases = relation.lineage[1:]
@@ -270,13 +284,14 @@ def _brings_back(relation: Relation) -> bool:
     """Whether with the version before computed columns come back whose cells the bases have gone away from."""
     before, now = relation.versions[-2][1].columns, relation.state.columns
     back = [c for c in before.values() if c.id not in now or c.definition != now[c.id].definition]
-    return any(column.definition is not None for column in back)
+    altered = relation.versions[-2][1].where != relation.state.where
+    return altered or any(column.definition is not None for column in back)
 
 
-def _follow_plain(view: Relation, effect: Effect, touched: set[int]) -> tuple[Effect, bool]:
+def _follow_plain(view: Relation, effect: Effect, touched: set[int], *, filtered: bool = False) -> tuple[Effect, bool]:
     """What becomes of a view whose rows are rows of its base; and whether it changed."""
     assert view.base is not None
-    rows, filtered = view.state.rows, view.where is not None and view.where.column in touched
+    rows, filtered = view.state.rows, filtered or (view.where is not None and view.where.column in touched)
     left = [row for row in effect.left if row in rows]
     came = [row for row in effect.came if view.base.holds(row, view.where)]
     if filtered:
@@ -285,7 +300,9 @@ def _follow_plain(view: Relation, effect: Effect, touched: set[int]) -> tuple[Ef
     return _moved(view, left, [(row, {}) for row in came], effect, touched)
 
 
-def _follow_exploded(view: Relation, effect: Effect, touched: set[int]) -> tuple[Effect, bool]:
+def _follow_exploded(
+    view: Relation, effect: Effect, touched: set[int], *, filtered: bool = False
+) -> tuple[Effect, bool]:
     """What becomes of a view that has a row for each word of a column of its base."""
     assert view.base is not None
     assert view.explode is not None
@@ -298,7 +315,7 @@ def _follow_exploded(view: Relation, effect: Effect, touched: set[int]) -> tuple
     has_moved = False
     again = [*effect.came, *(row for row in effect.stayed if view.explode in touched)]
     for row in effect.stayed:
-        if view.explode not in touched and view.where is not None and view.where.column in touched:
+        if view.explode not in touched and (filtered or (view.where is not None and view.where.column in touched)):
             if not base.holds(row, view.where):
                 left += items.get(row, [])
             elif row not in items:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pixeltable as pxt
-from tests.api.mirror import Column, Definition, Relation
+from tests.api.mirror import Column, Definition, Relation, State
 from tests.api.mirror_steps import NAMES, Program, direction, words
 
 VIEWS = ["v", "w", "x", "y"]
@@ -161,7 +161,7 @@ class FullProgram(Program):
         if name is None:
             return
         where = self.predicate(base, filtered, number)
-        view = Relation(name, base, where, inherits=kind % 3 != 1)
+        view = Relation(name, base, inherits=kind % 3 != 1, state=State(where))
         handle = self.handle(base)
         source: Any = handle if where is None else handle.where(self.expression(base, where))
         arguments: dict[str, Any] = {}
@@ -207,6 +207,18 @@ class FullProgram(Program):
             self._put(view, Column(next(self.mirror.ids), name, self._kind(definition), definition))
             found[name] = self.expression(base, definition)
         return found
+
+    def alter_view(self, place: int, filtered: int, number: int) -> None:
+        views = [relation for relation in self.relations if relation.base is not None]
+        if not views:
+            return
+        chosen = views[place % len(views)]
+        assert chosen.base is not None
+        where = self.predicate(chosen.base, filtered, number)
+        before = len(chosen.versions)
+        self.handle(chosen).alter_view(where=self.expression(chosen.base, where))
+        if len(self.handle(chosen).get_versions()) > before:
+            self.mirror.alter(chosen, where)
 
     def drop_view(self, place: int, force: bool) -> None:
         views = [relation for relation in self.relations if relation.base is not None]

@@ -129,6 +129,8 @@ steps = st.one_of(
     st.tuples(st.just("drop_index"), small, small),
     st.tuples(st.just("create_view"), small, small, small, small, small),
     st.tuples(st.just("create_view"), small, small, small, small, small),
+    st.tuples(st.just("alter_view"), small, small, small),
+    st.tuples(st.just("alter_view"), small, small, small),
     st.tuples(st.just("drop_view"), small, st.booleans()),
     st.tuples(st.just("revert"), small),
     st.tuples(st.just("revert"), small),

@@ -1,17 +1,21 @@
 """`View` and `create_view`: tables whose rows are those of another, or are made of them."""
 
 from dataclasses import replace
+from enum import Enum
 from typing import Any, Literal, overload
 
 from pixeltable.api.arguments import one_of
+from pixeltable.api.extension import extension
 from pixeltable.api.fixed import Fixed, fixed_snapshot, refuse_changes
 from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query import Query, clauses_of
+from pixeltable.api.receipts import announce
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import FixedVersion, InvalidArgument, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
+from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
 from pixeltable.ids import check_column_name, parse_path
@@ -23,11 +27,69 @@ from pixeltable.session.relations import relation_of
 from pixeltable.session.session import Session
 from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
 from pixeltable.session.tasks import CreateView
+from pixeltable.session.view_alteration import NewDefinition, alter_view
+from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.iterators import IteratorCall
+
+
+class _Same(Enum):
+    SAME = "as it is"
 
 
 class View(Table):
     """A table over another one. It is read as any table; its rows come and go with those of its base."""
+
+    @extension
+    def alter_view(
+        self,
+        *,
+        where: Expr | Literal[_Same.SAME] | None = _Same.SAME,
+        iterator: IteratorCall | Literal[_Same.SAME] = _Same.SAME,
+    ) -> UpdateStatus:
+        """Alter which rows of its base a view is about, or what its iterator is called with.
+
+        Rows that the view has before and after keep their cells, those that users set too: of a view with an iterator,
+        rows whose item is yielded again. Only the others are computed, before anything changes; if others write
+        meanwhile, again. It is a version of the view, which `revert()` takes back.
+
+        Args:
+            where: the new filter, over columns of the base; None for all of its rows.
+            iterator: a call of an iterator that has the same outputs: the same one with other arguments, or mended.
+
+        Raises:
+            RequestError: the filter or the iterator does not fit, or failed in a row; nothing changed.
+            ConcurrencyError: others wrote again and again.
+        """
+        record = self._newest_record
+        assert record.view is not None
+        if iterator is not _Same.SAME:
+            _check_outputs(record, iterator)
+        definition = NewDefinition(
+            record.view.where if where is _Same.SAME else where,
+            record.view.explode if iterator is _Same.SAME else iterator.items,
+        )
+        with watched(self._session, f"Altering view {self._path}") as tally:
+            status = alter_view(self._session, self._id, self._path, definition, tally=tally)
+        announce(self._session, status)
+        return status
+
+
+def _check_outputs(view: TableRecord, iterator: object) -> None:
+    if not isinstance(iterator, IteratorCall):
+        raise InvalidArgument(
+            f"alter_view(): iterator is a call of a function declared with @pxt.iterator, got {iterator!r}"
+        )
+    assert view.view is not None
+    columns = {key: view.column_by_id(column) for column, key in view.view.outputs[1:]}
+    has = {key: column.type for key, column in columns.items() if column is not None}
+    if view.is_exploded and has != dict(iterator.outputs):
+        wanted, given = (
+            ", ".join(f"{key}: {kind}" for key, kind in found.items()) for found in (has, iterator.outputs)
+        )
+        raise InvalidArgument(
+            f"alter_view(): the iterator's outputs are {given}, and those of view {view.path!r} are {wanted}",
+            hint="Make another view.",
+        )
 
 
 class Snapshot(Fixed, Table):

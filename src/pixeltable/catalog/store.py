@@ -140,6 +140,20 @@ def record_schema_version(
     )
 
 
+def note_schema(connection: Connection, table: TableRecord, *, op: int, change: str) -> None:
+    """Have the version that an operation made of rows say how it changed the schema; a new one, if it made none.
+
+    After `save_schema`.
+    """
+    noted = connection.execute(
+        "UPDATE pixeltable.versions v SET kind = 'schema', schema_change = %s, record = t.record "
+        "FROM pixeltable.tables t WHERE t.id = %s AND v.table_id = t.id AND v.op = %s",
+        (change, table.id, op),
+    ).rowcount
+    if not noted:
+        record_schema_version(connection, table, op=op, change=change)
+
+
 def _one(row: tuple[Any, ...] | None) -> int:
     assert row is not None
     return int(row[0])

@@ -15,7 +15,7 @@ from pixeltable.session.recompute import Selection, recompute
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.session import Session
 from pixeltable.session.transactions import Write, commit, read
-from pixeltable.session.view_changes import cascaded, growth, inputs_of_views, made_anew
+from pixeltable.session.view_changes import Remaking, cascaded, growth, inputs_of_views
 from pixeltable.storage.changes import change_views
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
@@ -91,7 +91,9 @@ def _remade(session: Session, view: TableRecord, failed: Seen, tally: Tally) -> 
     found = matching_rows(session, base, refs, rows=failed.rows)
     if len(found.rows) < len(failed.rows):
         raise RowsChanged
-    changes = made_anew(session, view, found.rows, found.batch, session.context.counting(tally))
+    remaking = Remaking(session, view, session.context.counting(tally))
+    remaking.call_again(found.rows, found.batch)
+    changes = remaking.changes()
     token = uuid.uuid4()
     bases = [table.target for table in reversed(view.live_lineage[1:])]
 

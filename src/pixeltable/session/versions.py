@@ -12,6 +12,7 @@ from pixeltable.exprs.leaves import by_ids
 from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.column_changes import renew_views, with_present_refs
 from pixeltable.session.freezing import refuse_pinned
+from pixeltable.session.heads import lock_lineage
 from pixeltable.session.past import decoded_version
 from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
@@ -90,7 +91,7 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
 
     def work(connection: Connection, catalog: Catalog) -> None:
         table = catalog.table(table_id, name=name)
-        connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
+        lock_lineage(connection, table)
         last = connection.execute(
             "SELECT version, op, kind, at FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 1",
             (table.id,),
@@ -104,11 +105,7 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         views = catalog.views_of(table.id)
         _check_views(connection, table, views, op, at)
         along = [view for view in views if _newest(connection, view)[0] == op]
-        for reverted in (table, *along):
-            newest = _newest_version(connection, reverted)
-            _check_known(connection, reverted, newest - 1)
-            refuse_tagged(connection, reverted, newest)
-            refuse_pinned(connection, catalog, reverted, newest)
+        _refuse_kept(connection, catalog, [table, *along])
         for job in jobs.jobs_of(connection, table.id):
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
@@ -120,6 +117,7 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
             undo_operation(connection, heap, op)
         for view in along:
             _undo(connection, view, op)
+        _renew_bases(connection, table, restored)
         saved = store.save_schema(connection, restored)  # even if it is the same: what is gone may have been read
         if kind == "schema":
             renew_views(connection, catalog, saved)
@@ -127,6 +125,22 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         _drop_unknown(connection, table, restored)
 
     session.change_schema(work)
+
+
+def _refuse_kept(connection: Connection, catalog: Catalog, tables: Sequence[TableRecord]) -> None:
+    """Refuse to take back versions that something needs, or of which the one before is not known any more."""
+    for table in tables:
+        newest = _newest_version(connection, table)
+        _check_known(connection, table, newest - 1)
+        refuse_tagged(connection, table, newest)
+        refuse_pinned(connection, catalog, table, newest)
+
+
+def _renew_bases(connection: Connection, table: TableRecord, restored: TableRecord) -> None:
+    """Have whoever inserts into the bases of a view plan with what decides its rows from now on."""
+    if not _is_alike_view(table, restored):
+        for base in reversed(table.live_lineage[1:]):
+            store.save_schema(connection, base)
 
 
 def _check_known(connection: Connection, table: TableRecord, version: int) -> None:
@@ -168,20 +182,31 @@ def _check_views(
 
 
 def _check_bases(connection: Connection, table: TableRecord, restored: TableRecord, at: datetime.datetime) -> None:
-    """Refuse to bring back computed columns of a view if a base changed since: their cells are of what it was."""
+    """Refuse to bring back what is computed of a view if a base changed since: it is of what that was."""
     known = {column.id: column for column in table.columns}
     back = [
         column.name
         for column in restored.columns
         if column.expr is not None and (column.id not in known or not _is_alike(column, known[column.id]))
     ]
-    for base in table.live_lineage[1:] if back else ():
+    what = ", ".join(map(repr, back))
+    if not _is_alike_view(table, restored):
+        what = "what decides which rows it has"
+    for base in table.live_lineage[1:] if what else ():
         if _newest(connection, base)[1] > at:
             raise InvalidState(
-                f"view {table.path!r} cannot be reverted: {', '.join(map(repr, back))} would come back as computed "
+                f"view {table.path!r} cannot be reverted: {what} would come back as computed "
                 f"before its base {base.path!r} was changed",
                 hint="Define it anew.",
             )
+
+
+def _is_alike_view(a: TableRecord, b: TableRecord) -> bool:
+    """Whether the same decides which rows a view has; both may be no view."""
+    if a.view is None or b.view is None:
+        return a.view is b.view
+    pairs = ((a.view.where, b.view.where), (a.view.explode, b.view.explode))
+    return all((x is None) == (y is None) and (x is None or y is None or by_ids(x) == by_ids(y)) for x, y in pairs)
 
 
 def _is_alike(a: ColumnRecord, b: ColumnRecord) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exec.batch import Batch, Column
+from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exprs.expr import Expr
@@ -84,19 +84,38 @@ def view_changes(
     return changes
 
 
-def made_anew(
-    session: Session, view: TableRecord, rows: Sequence[int], batch: Batch, context: Context
-) -> list[ViewChange]:
-    """What becomes of an exploded view, and of those over it, where what it has of rows of its base is made again."""
-    work = _ViewWork(session, derivation_of(view, context, abort=False), None)
-    states = [work.call_again(RowsAfter(rows, batch))]
-    changes = [work.change()]
-    for over, parent in views_over(session.catalog, view):
-        place = 0 if parent is None else parent + 1
-        work = _ViewWork(session, derivation_of(over, context, abort=False), place)
-        states.append(work.follow(states[place]))
-        changes.append(work.change())
-    return changes
+class Remaking:
+    """Making again what a view has of rows of its base, whose own cells stay; the views over it follow."""
+
+    def __init__(self, session: Session, view: TableRecord, context: Context) -> None:
+        self._work = _ViewWork(session, derivation_of(view, context, abort=False), None)
+        self._others = [
+            _ViewWork(session, derivation_of(over, context, abort=False), 0 if parent is None else parent + 1)
+            for over, parent in views_over(session.catalog, view)
+        ]
+
+    def call_again(self, rows: Sequence[int], batch: Batch) -> None:
+        """The iterator is called for rows, of which `batch` has all that `inputs_of` the views names."""
+        self._follow(self._work.call_again(RowsAfter(rows, batch)))
+
+    def filter_again(self, rows: Sequence[int], batch: Batch) -> None:
+        """The filter is asked about rows."""
+        self._follow(self._work.filter_again(RowsAfter(rows, batch)))
+
+    def _follow(self, state: RowsAfter) -> None:
+        states = [state]
+        for work in self._others:
+            assert work.parent is not None
+            states.append(work.follow(states[work.parent]))
+
+    @property
+    def filter_failure(self) -> Failure | None:
+        """How the filter failed first, if it did."""
+        return self._work.filter_failure
+
+    def changes(self) -> list[ViewChange]:
+        """What becomes of the view, and of those over it."""
+        return [work.change() for work in (self._work, *self._others)]
 
 
 def _with_unstored(table: TableRecord, touched: Collection[int]) -> frozenset[int]:
@@ -122,6 +141,7 @@ class _ViewWork:
     computed: list[Computed] = field(default_factory=list)
     lacking: list[int] = field(default_factory=list)
     errors: int = 0
+    filter_failure: Failure | None = None
     base: RowsAfter = field(default_factory=RowsAfter)
     """The part that is looked at."""
 
@@ -167,7 +187,8 @@ class _ViewWork:
         members = self._members(base.touched)
         absent = self._absent(members)
         among = self.derivation.members(base.batch)
-        self.errors += among.failed
+        self.errors += len(among.failures)
+        self.filter_failure = self.filter_failure or next(iter(among.failures), None)
         wanted = {base.rows[place] for place in among.places}
         coming = wanted.intersection(absent)
         if self.view.is_exploded:  # the iterator may have failed for those it has nothing of
@@ -188,7 +209,9 @@ class _ViewWork:
     def call_again(self, base: RowsAfter) -> RowsAfter:
         """Have the iterator list the items of rows of the base again; what it yields again stays what it was."""
         self.base = base
-        made = self.derivation.items_of(self.derivation.members(base.batch))
+        among = self.derivation.members(base.batch)
+        self.filter_failure = self.filter_failure or next(iter(among.failures), None)
+        made = self.derivation.items_of(among)
         members = self._members(base.touched | {self._place.id})
         self.lacking += self._absent(members)
         self.tried += base.rows

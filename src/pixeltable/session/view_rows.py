@@ -41,11 +41,11 @@ class ViewRows:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The rows of the base that a view's filter keeps, and their places; it failed in others, which are left out."""
+    """The rows of the base that a view's filter keeps, and their places; where it failed, they are left out."""
 
     batch: Batch
     places: list[int]
-    failed: int = 0
+    failures: Sequence[Failure] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,11 @@ class Derivation:
             InvalidExpression: what is exploded failed in a row, and that ends it.
         """
         if not self.view.is_exploded:
-            return ViewRows(members.batch, members.places, members.failed)
+            return ViewRows(members.batch, members.places, len(members.failures))
         lists = self._lists(members.batch)
         failures = {members.places[row]: failure for row, failure in lists.failures.items()}
         batch, rows, failed = self._exploded(members.batch, lists)
-        failed += members.failed + len(failures)
+        failed += len(members.failures) + len(failures)
         return ViewRows(batch, [members.places[row] for row in rows], failed, failures)
 
     def completed(self, rows: ViewRows) -> ViewRows:
@@ -130,21 +130,21 @@ class Derivation:
         where = self.view.view.where
         if where is None:
             return Members(base, list(range(base.count)))
-        failed = 0
+        failures: list[Failure] = []
 
         def truth(condition: Expr, batch: Batch) -> list[Any]:
-            nonlocal failed
             column = column_of(condition, batch, self.context)
             self._check(condition, column)
-            failed += len(column.failures)
+            failures.extend(column.failures.values())
             return column.values
 
         kept, places = filter_batch(bind(where, self.view, role="the view's filter"), base, truth)
-        return Members(kept, places, failed)
+        return Members(kept, places, failures)
 
     def _check(self, expr: Expr, column: Column) -> None:
         if self.abort and column.failures:
-            raise _failed(self.view, expr, column.failures[min(column.failures)])
+            hint = "With on_error='ignore' the row stays, without rows in the view."
+            raise failed_definition(self.view, expr, column.failures[min(column.failures)], hint=hint)
 
     def _lists(self, base: Batch) -> Column:
         assert self.view.view is not None
@@ -193,11 +193,12 @@ class Derivation:
         return self.computation.row_entries(batch, heap, given)
 
 
-def _failed(view: TableRecord, expr: Expr, failure: Failure) -> InvalidExpression:
+def failed_definition(view: TableRecord, expr: Expr, failure: Failure, *, hint: str) -> InvalidExpression:
+    """The error for a filter or an iterator that fails, and that ends it."""
     error = InvalidExpression(
         f"`{expr}` of view {view.path!r} failed: {failure.error.type}: {failure.error.message}. "
         f"Inputs: {failure.inputs or 'none'}",
-        hint="With on_error='ignore' the row stays, without rows in the view.",
+        hint=hint,
     )
     error.__cause__ = failure.exception
     return error

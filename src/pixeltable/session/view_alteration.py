@@ -1,0 +1,158 @@
+"""Altering what decides which rows a view has: its filter, and the arguments of its iterator."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pixeltable.catalog import store
+from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
+from pixeltable.exceptions import Unsupported
+from pixeltable.exec.pace import Pace
+from pixeltable.exec.tally import Tally
+from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import by_ids
+from pixeltable.plan.bind import bind, bind_predicate, settled
+from pixeltable.session.change import retrying
+from pixeltable.session.found_rows import matching_rows
+from pixeltable.session.heads import Head, lock_lineage, read_head
+from pixeltable.session.receipts import receipt
+from pixeltable.session.refused_keys import refusals_explained
+from pixeltable.session.session import Session
+from pixeltable.session.stored_functions import store_functions
+from pixeltable.session.upkeep import with_room
+from pixeltable.session.view_changes import Remaking, cascaded, growth, inputs_of_views
+from pixeltable.session.view_rows import failed_definition, inputs_of
+from pixeltable.storage.changes import ViewChange, bring_along, lock_views
+from pixeltable.storage.database import Connection
+from pixeltable.storage.numbers import next_op
+from pixeltable.storage.writes import Counts, RowsChanged
+from pixeltable.types.status import RowCountStats, UpdateStatus
+
+_FIRST_PAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class NewDefinition:
+    """What a view is to be of its base: the rows of a filter, None for all, and the items of a list in each of them."""
+
+    where: Expr | None
+    explode: Expr | None
+
+    def of(self, view: TableRecord) -> TableRecord:
+        """The view with this definition, checked.
+
+        Raises:
+            InvalidExpression, UnknownColumn: it does not fit the base.
+        """
+        base = view.base
+        assert base is not None
+        assert view.view is not None
+        if self.where is not None:
+            bind_predicate(self.where, base)
+        if self.explode is not None:
+            bind(self.explode, base, role="iterator")
+        where, explode = (None if expr is None else settled(expr, base) for expr in (self.where, self.explode))
+        return replace(view, view=replace(view.view, where=where, explode=explode))
+
+
+def alter_view(session: Session, table_id: int, name: str, new: NewDefinition, *, tally: Tally) -> UpdateStatus:
+    """Give a view another definition, and the rows that it has by it; others stay as they are.
+
+    What is computed is computed before, with nothing held, and again if others write meanwhile.
+
+    Raises:
+        Unsupported: an iterator is to come, or to go.
+        CellFailure, InvalidExpression: the filter failed in a row; nothing changed.
+        TooManyConflicts: others wrote again and again.
+    """
+    start = time.perf_counter()
+
+    def work(view: TableRecord) -> UpdateStatus:
+        altered = new.of(view)
+        changed = _changed(view, altered)
+        if not changed:
+            return receipt(tally, start)
+        heads = session.database.read(lambda c: [read_head(c, table) for table in view.live_lineage])
+        changes = _changes(session, altered, "iterator" in changed, tally)
+        title = f"Altered: {' and '.join(changed)}"
+
+        def write() -> list[Counts]:
+            with refusals_explained(view, session.catalog.views_of(view.id)):
+                return session.change_schema(
+                    lambda connection, catalog: _write(session, connection, catalog, altered, heads, changes, title)
+                )
+
+        of_view, *of_others = with_room(session, growth(session.catalog, changes), write)
+        stats = RowCountStats(of_view.inserts, of_view.deletes, of_view.updates, of_view.errors)
+        return receipt(tally, start, stats, cascade=cascaded(of_others))
+
+    return retrying(session, table_id, name, work)
+
+
+def _changed(view: TableRecord, altered: TableRecord) -> list[str]:
+    """What of the definition is another one."""
+    assert view.view is not None
+    assert altered.view is not None
+    if (view.view.explode is None) != (altered.view.explode is None):
+        raise Unsupported(f"view {view.path!r} cannot gain or lose an iterator", hint="Make another view.")
+    pairs = {"filter": (view.view.where, altered.view.where), "iterator": (view.view.explode, altered.view.explode)}
+    return [what for what, (old, new) in pairs.items() if not _is_same(old, new)]
+
+
+def _is_same(old: Expr | None, new: Expr | None) -> bool:
+    return old is new is None or (old is not None and new is not None and bool(by_ids(old) == by_ids(new)))
+
+
+def _changes(session: Session, view: TableRecord, lists_change: bool, tally: Tally) -> list[ViewChange]:
+    """What becomes of the view, and of those over it, page by page of its base."""
+    base = view.base
+    assert base is not None
+    wanted = inputs_of(view) | (inputs_of_views(session.catalog, view) & {column.id for column in base.known_columns})
+    refs = [base.ref(column) for column in base.known_columns if column.id in wanted]
+    remaking = Remaking(session, view, session.context.counting(tally))
+    pace = Pace(session.settings.batch_size, first=_FIRST_PAGE)
+    after: int | None = None
+    pace.begin()
+    while (found := matching_rows(session, base, refs, after=after, limit=pace.size)).rows:
+        tally.check()
+        if lists_change:
+            remaking.call_again(found.rows, found.batch)
+        else:
+            remaking.filter_again(found.rows, found.batch)
+        if remaking.filter_failure is not None:
+            assert view.view is not None
+            assert view.view.where is not None
+            hint = "Nothing changed. Mend the function, or have another condition before it leave such rows out."
+            raise failed_definition(view, view.view.where, remaking.filter_failure, hint=hint)
+        pace.done(len(found.rows))
+        tally.advance(len(found.rows))
+        after = found.last
+    return remaking.changes()
+
+
+def _write(
+    session: Session,
+    connection: Connection,
+    catalog: Catalog,
+    altered: TableRecord,
+    heads: Sequence[Head],
+    changes: Sequence[ViewChange],
+    title: str,
+) -> list[Counts]:
+    assert altered.view is not None
+    lock_lineage(connection, altered)
+    if [read_head(connection, table) for table in altered.live_lineage] != list(heads):
+        raise RowsChanged
+    lock_views(connection, changes)
+    for expr in (altered.view.where, altered.view.explode):
+        if expr is not None:
+            store_functions(session, connection, expr)
+    op = next_op(connection)
+    done = bring_along(connection, changes, left=(), come=(), op=op, token=uuid.uuid4())
+    for table in reversed(altered.live_lineage[1:]):  # whoever inserts into them plans with it from now on
+        store.save_schema(connection, catalog.table(table.id, name=table.path))
+    saved = store.save_schema(connection, altered)
+    store.note_schema(connection, saved, op=op, change=title)
+    return done
