@@ -15,6 +15,7 @@ from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import FixedVersion, InvalidArgument, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
+from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
@@ -25,9 +26,11 @@ from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.current import current_session
 from pixeltable.session.relations import relation_of
 from pixeltable.session.session import Session
+from pixeltable.session.siblings import sibling
 from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
 from pixeltable.session.tasks import CreateView
-from pixeltable.session.view_alteration import NewDefinition, alter_view
+from pixeltable.session.view_alteration import NewDefinition, alter_view, unstored_outputs
+from pixeltable.types.column_type import ColumnType, IntType
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.iterators import IteratorCall
 
@@ -67,6 +70,7 @@ class View(Table):
         definition = NewDefinition(
             record.view.where if where is _Same.SAME else where,
             record.view.explode if iterator is _Same.SAME else iterator.items,
+            {} if iterator is _Same.SAME else {name: expr for name, _, expr in _unstored(iterator)},
         )
         with watched(self._session, f"Altering view {self._path}") as tally:
             status = alter_view(self._session, self._id, self._path, definition, tally=tally)
@@ -82,10 +86,10 @@ def _check_outputs(view: TableRecord, iterator: object) -> None:
     assert view.view is not None
     columns = {key: view.column_by_id(column) for column, key in view.view.outputs[1:]}
     has = {key: column.type for key, column in columns.items() if column is not None}
-    if view.is_exploded and has != dict(iterator.outputs):
-        wanted, given = (
-            ", ".join(f"{key}: {kind}" for key, kind in found.items()) for found in (has, iterator.outputs)
-        )
+    has |= {key: column.type for key, column in unstored_outputs(view).items()}
+    yields = dict(iterator.outputs) | {output.key: output.returns for output in iterator.unstored}
+    if view.is_exploded and has != yields:
+        wanted, given = (", ".join(f"{key}: {kind}" for key, kind in found.items()) for found in (has, yields))
         raise InvalidArgument(
             f"alter_view(): the iterator's outputs are {given}, and those of view {view.path!r} are {wanted}",
             hint="Make another view.",
@@ -266,7 +270,8 @@ def _new_view(
             f"{call}(): iterator is a call of a function declared with @pxt.iterator, got {iterator!r}"
         )
     explode, outputs = (None, {}) if iterator is None else (iterator.items, iterator.outputs)
-    for column in outputs:
+    specs = [*(ColumnSpec(name, kind, expr, stored=False) for name, kind, expr in _unstored(iterator)), *specs]
+    for column in [*outputs, *(spec.name for spec in specs)]:
         check_column_name(column, reserved=RESERVED_NAMES)
     resolve = relation_of(current_session(), spec, name).resolve  # of a version: its columns are the table's
     return views.NewView(
@@ -277,6 +282,19 @@ def _new_view(
         [spec if spec.expr is None else replace(spec, expr=resolve(spec.expr)) for spec in specs],
         options, is_snapshot or spec.moment is not None, spec.moment,
     )  # fmt: skip
+
+
+def _unstored(iterator: IteratorCall | None) -> list[tuple[str, ColumnType, Expr]]:
+    """The outputs of an iterator that are not stored, which are computed from the others."""
+    if iterator is None:
+        return []
+    assert isinstance(iterator.items, Call)
+    place = sibling("pos", IntType())
+    others = [sibling(name, kind) for name, kind in iterator.outputs.items()]
+    return [
+        (output.key, output.returns, output.node((*iterator.items.args, place, *others)))
+        for output in iterator.unstored
+    ]
 
 
 def check_view_clauses(spec: QuerySpec, *, call: str = "create_view") -> None:

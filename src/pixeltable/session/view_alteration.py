@@ -2,17 +2,18 @@
 
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog import store
-from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import Unsupported
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.expr import Expr
-from pixeltable.exprs.leaves import by_ids
+from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.leaves import ColumnRef, by_ids
 from pixeltable.plan.bind import bind, bind_predicate, settled
 from pixeltable.session.change import retrying
 from pixeltable.session.found_rows import matching_rows
@@ -20,6 +21,7 @@ from pixeltable.session.heads import Head, lock_lineage, read_head
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.session import Session
+from pixeltable.session.siblings import SIBLINGS
 from pixeltable.session.stored_functions import store_functions
 from pixeltable.session.upkeep import with_room
 from pixeltable.session.view_changes import Remaking, cascaded, growth, inputs_of_views
@@ -39,6 +41,8 @@ class NewDefinition:
 
     where: Expr | None
     explode: Expr | None
+    unstored: Mapping[str, Expr] = field(default_factory=dict)
+    """By the keys of items, outputs of the new iterator that are not stored; the others are siblings by their keys."""
 
     def of(self, view: TableRecord) -> TableRecord:
         """The view with this definition, checked.
@@ -54,7 +58,36 @@ class NewDefinition:
         if self.explode is not None:
             bind(self.explode, base, role="iterator")
         where, explode = (None if expr is None else settled(expr, base) for expr in (self.where, self.explode))
-        return replace(view, view=replace(view.view, where=where, explode=explode))
+        columns = (self._renewed(view, column) for column in view.columns)
+        return replace(view, view=replace(view.view, where=where, explode=explode), columns=tuple(columns))
+
+    def _renewed(self, view: TableRecord, column: ColumnRecord) -> ColumnRecord:
+        """The column as it is, or as the new iterator computes it."""
+        key = next((key for key, of_key in unstored_outputs(view).items() if of_key.id == column.id), None)
+        if key is None or key not in self.unstored:
+            return column
+        assert view.view is not None
+        assert view.base is not None
+        stored = {name: view.column_by_id(column_id) for column_id, name in view.view.outputs}
+
+        def known(node: Expr) -> Expr | None:
+            made = stored.get(node.ref_name) if isinstance(node, ColumnRef) and node.ref_table == SIBLINGS else None
+            return None if made is None else view.ref(made)
+
+        return replace(column, expr=settled(rebuild(self.unstored[key], known), view))
+
+
+def unstored_outputs(view: TableRecord) -> dict[str, ColumnRecord]:
+    """The columns that are outputs of a view's iterator and not stored, by the keys of the items."""
+    explode = None if view.view is None else view.view.explode
+    if not isinstance(explode, Call):
+        return {}
+    calls = ((column.expr, column) for column in view.columns if column.heap is None)
+    return {
+        call.function.name.rpartition(".")[2]: column
+        for call, column in calls
+        if isinstance(call, Call) and call.function.path.rpartition("#")[0] == explode.function.path
+    }
 
 
 def alter_view(session: Session, table_id: int, name: str, new: NewDefinition, *, tally: Tally) -> UpdateStatus:
@@ -118,7 +151,7 @@ def _changes(session: Session, view: TableRecord, lists_change: bool, tally: Tal
     while (found := matching_rows(session, base, refs, after=after, limit=pace.size)).rows:
         tally.check()
         if lists_change:
-            remaking.call_again(found.rows, found.batch)
+            remaking.call_again(found.rows, found.batch, (column.id for column in unstored_outputs(view).values()))
         else:
             remaking.filter_again(found.rows, found.batch)
         if remaking.filter_failure is not None:
@@ -146,7 +179,8 @@ def _write(
     if [read_head(connection, table) for table in altered.live_lineage] != list(heads):
         raise RowsChanged
     lock_views(connection, changes)
-    for expr in (altered.view.where, altered.view.explode):
+    exprs = [altered.view.where, altered.view.explode, *(c.expr for c in unstored_outputs(altered).values())]
+    for expr in exprs:
         if expr is not None:
             store_functions(session, connection, expr)
     op = next_op(connection)

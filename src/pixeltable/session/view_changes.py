@@ -1,6 +1,6 @@
 """What a change of rows makes of the views over their table: rows stay, come or leave, and cells are computed again."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
@@ -94,9 +94,12 @@ class Remaking:
             for over, parent in views_over(session.catalog, view)
         ]
 
-    def call_again(self, rows: Sequence[int], batch: Batch) -> None:
-        """The iterator is called for rows, of which `batch` has all that `inputs_of` the views names."""
-        self._follow(self._work.call_again(RowsAfter(rows, batch)))
+    def call_again(self, rows: Sequence[int], batch: Batch, touched: Iterable[int] = ()) -> None:
+        """The iterator is called for rows, of which `batch` has all that `inputs_of` the views names.
+
+        Columns of the view that are `touched` have other values also where the rest of an item is the same.
+        """
+        self._follow(self._work.call_again(RowsAfter(rows, batch, frozenset(touched))))
 
     def filter_again(self, rows: Sequence[int], batch: Batch) -> None:
         """The filter is asked about rows."""

@@ -312,10 +312,10 @@ def build_call(
 ) -> Expr:
     """A call of the first overload that accepts the arguments; `constants` are arguments fixed before."""
     if len(function.overloads) == 1:
-        return _call_overload(function, args, kwargs, constants or {})
+        return call_overload(function, args, kwargs, constants)
     for overload in function.overloads:
         try:
-            return _call_overload(overload, args, kwargs, constants or {})
+            return call_overload(overload, args, kwargs, constants)
         except (InvalidArgument, InvalidExpression, InvalidType, TypeMismatch):
             continue  # the next one may accept them; other errors, as of a missing model, are not about the signature
     given = [str(as_expr(value).type) for value in args]
@@ -326,9 +326,15 @@ def build_call(
     )
 
 
-def _call_overload(
-    function: Function, args: Sequence[Any], kwargs: Mapping[str, Any], constants: Mapping[str, Any]
+def call_overload(
+    function: Function, args: Sequence[Any], kwargs: Mapping[str, Any], constants: Mapping[str, Any] | None = None
 ) -> Expr:
+    """A call of one signature.
+
+    Raises:
+        InvalidArgument, TypeMismatch: it does not accept the arguments.
+    """
+    constants = constants or {}
     given = bind([p for p in function.parameters if p.name not in constants], args, kwargs, function=function.name)
     values = {**constants, **given}
     if not values.keys() <= _names(function):

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,7 +17,7 @@ from pixeltable.exprs.leaves import Literal
 from pixeltable.types.column_type import JsonType
 from pixeltable.udfs.arguments import show_parameters
 from pixeltable.udfs.code import class_hash
-from pixeltable.udfs.function import DECLARED, LIVE, Function, FunctionOptions, forget_previous
+from pixeltable.udfs.function import DECLARED, LIVE, Function, FunctionOptions, call_overload, forget_previous
 from pixeltable.udfs.iterator_classes import (
     Hook,
     PxtIterator,
@@ -29,6 +29,7 @@ from pixeltable.udfs.iterator_classes import (
 from pixeltable.udfs.iterator_outputs import Outputs, outputs_of_item, outputs_of_schema
 from pixeltable.udfs.paths import class_path
 from pixeltable.udfs.signature import Signature, read_hints, read_parameter
+from pixeltable.udfs.unstored_outputs import UnstoredOutput
 
 _KINDS = (Iterator, Iterable, Generator)
 
@@ -37,10 +38,14 @@ _NO_SCHEMA = "Write Iterator[T] with a TypedDict T, or say which they are with {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IteratorCall:
-    """What `create_view(iterator=...)` takes: an expression for the list of a row, and the columns its items have."""
+    """What `create_view(iterator=...)` takes: an expression for the list of a row, and the columns its items have.
+
+    Those in `unstored` are computed whenever they are read.
+    """
 
     items: Expr
     outputs: Outputs
+    unstored: tuple[UnstoredOutput, ...] = ()
 
     def __str__(self) -> str:
         return str(self.items)
@@ -52,11 +57,17 @@ class IteratorCall:
 class IteratorFunction(Function):
     """A declared iterator. Calling it never runs it: it says what a view is to be made of.
 
-    `outputs` are the columns that its items have, None where the arguments of a call decide.
+    `outputs` are the columns that its items have, None where the arguments of a call decide; some may be `unstored`.
     """
 
     def __init__(
-        self, declared: Callable[..., Iterable[Any]], outputs: Outputs | None, signature: Signature, *, name: str
+        self,
+        declared: Callable[..., Iterable[Any]],
+        outputs: Outputs | None,
+        signature: Signature,
+        *,
+        name: str,
+        unstored: tuple[str, ...],
     ) -> None:
         run = _listing(self, declared)
         options = FunctionOptions(display_name=name, keeps_zone=True)
@@ -64,11 +75,13 @@ class IteratorFunction(Function):
         self.declared = declared
         self.body = run
         self.outputs = outputs
+        self.unstored = unstored
         self.validation: Hook | None = None
         self.schema_rule: Hook | None = None
         if isinstance(declared, type) and issubclass(declared, PxtIterator):
             self.validation = class_hook(declared, "validate")
             self.schema_rule = class_hook(declared, "conditional_output_schema")
+        self._overloads += [UnstoredOutput(self, number) for number in range(1, 1 + len(unstored))]
 
     @functools.cached_property
     def spec(self) -> FunctionSpec:
@@ -86,13 +99,15 @@ class IteratorFunction(Function):
             InvalidArgument: the arguments do not fit the parameters in number or name, or the iterator refuses them.
             TypeMismatch: an argument has the wrong type.
         """
-        items = super().__call__(*args, **kwargs)
+        items = call_overload(self, args, kwargs)
         assert isinstance(items, Call)
         given = {parameter.name: arg for parameter, arg in zip(self.parameters, items.args, strict=True)}
         constants = {name: arg.value for name, arg in given.items() if isinstance(arg, Literal)}
         if self.validation is not None:
             _asked(self.validation, constants, f"{self.name}()", "validate")
-        return IteratorCall(items, self._outputs_for({**given, **constants}))
+        outputs = self._outputs_for({**given, **constants})
+        stored = {key: kind for key, kind in outputs.items() if key not in self.unstored}
+        return IteratorCall(items, stored, tuple(f for f in self.overloads if isinstance(f, UnstoredOutput)))
 
     def _outputs_for(self, given: dict[str, Any]) -> Outputs:
         schema = None
@@ -138,6 +153,15 @@ class IteratorFunction(Function):
         """Not supported: an iterator has one signature."""
         raise Unsupported(f"{self.name}.overload: an iterator has one signature", hint="Declare another one.")
 
+    def check_arguments(self, args: Sequence[Any]) -> None:
+        """Refuse the arguments of a row as `validate` does.
+
+        Raises:
+            ValueError: it does.
+        """
+        if self.validation is not None:
+            self.validation(dict(zip((parameter.name for parameter in self.parameters), args, strict=False)))
+
     @property
     def signature(self) -> str:
         """Parameters and the columns of the items, for people."""
@@ -175,7 +199,7 @@ def _listing(function: IteratorFunction, make: Callable[..., Iterable[Any]]) -> 
         made = make(*args, **kwargs)
         close = getattr(made, "close", _nothing_to_do)
         try:
-            items = [_checked_item(item, function.name) for item in made]
+            items = [_checked_item(item, function) for item in made]
         except BaseException:
             with suppress(Exception):  # what came first is what is told
                 close()
@@ -191,10 +215,10 @@ def _nothing_to_do() -> None:
     pass
 
 
-def _checked_item(item: Any, name: str) -> Mapping[str, Any]:
+def _checked_item(item: Any, function: IteratorFunction) -> Mapping[str, Any]:
     if not isinstance(item, Mapping):
-        raise TypeError(f"{name}() yielded {type(item).__name__} {item!r}, expected a dict")
-    return item
+        raise TypeError(f"{function.name}() yielded {type(item).__name__} {item!r}, expected a dict")
+    return {key: value for key, value in item.items() if key not in function.unstored} if function.unstored else item
 
 
 @typing.overload
@@ -215,10 +239,16 @@ def iterator(fn: Any = None, /, *, unstored_cols: list[str] | None = None) -> An
     which columns the view gets. In the place of `T` may be `dict`, if `conditional_output_schema` says it for the
     arguments of a call. The column `pos` comes first by itself: the place in the list.
 
+    Args:
+        unstored_cols: outputs that are not stored, for what is large and quickly made again. Whenever one is read, an
+            instance is made with the arguments of the row, `seek(pos, **stored outputs)` brings it to the item, and it
+            yields that again; rows that follow one another share an instance. What has no `seek()`, as a generator
+            function, yields all items up to that one.
+
     Raises:
         InvalidType: a hint is missing or names no column type.
-        InvalidArgument: an output is called `pos`; or a class has not the methods that it needs.
-        Unsupported: there are `unstored_cols`.
+        InvalidArgument: an output is called `pos`; there is no output of a name in `unstored_cols`; or a
+            class has not the methods that it needs.
 
     >>> class Word(typing.TypedDict):
     ...     word: str
@@ -242,9 +272,7 @@ def iterator(fn: Any = None, /, *, unstored_cols: list[str] | None = None) -> An
     """
 
     def declare(fn: Any) -> IteratorFunction:
-        function = _declared(fn)
-        if unstored_cols:
-            _refuse_unstored(unstored_cols, function)
+        function = _declared(fn, tuple(unstored_cols or ()))
         forget_previous(f"{fn.__module__}.{fn.__qualname__}")
         DECLARED[f"{fn.__module__}.{fn.__qualname__}"] = function
         return function
@@ -252,9 +280,9 @@ def iterator(fn: Any = None, /, *, unstored_cols: list[str] | None = None) -> An
     return declare if fn is None else declare(fn)
 
 
-def _declared(fn: Any) -> IteratorFunction:
+def _declared(fn: Any, unstored: tuple[str, ...]) -> IteratorFunction:
     if isinstance(fn, type):
-        return _declared_class(fn)
+        return _declared_class(fn, unstored)
     if not isinstance(fn, FunctionType):
         raise InvalidArgument(
             f"@iterator takes a generator function or a subclass of PxtIterator, got {type(fn).__name__} {fn!r}"
@@ -265,10 +293,11 @@ def _declared(fn: Any) -> IteratorFunction:
     item = get_args(result)[0] if get_origin(result) in _KINDS and get_args(result) else result
     outputs = outputs_of_item(None if item is result else item, name)
     parameters = tuple(read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
-    return IteratorFunction(fn, outputs, Signature(parameters, JsonType(), False), name=name)
+    _check_unstored(unstored, outputs, name)
+    return IteratorFunction(fn, outputs, Signature(parameters, JsonType(), False), name=name, unstored=unstored)
 
 
-def _declared_class(cls: type) -> IteratorFunction:
+def _declared_class(cls: type, unstored: tuple[str, ...]) -> IteratorFunction:
     check_class(cls)
     assert issubclass(cls, PxtIterator)
     name = cls.__name__
@@ -278,14 +307,21 @@ def _declared_class(cls: type) -> IteratorFunction:
             f"iterator {name!r}: `dict` does not say what it yields",
             hint=_NO_SCHEMA.format("the classmethod conditional_output_schema()"),
         )
-    return IteratorFunction(cls, outputs, Signature(class_parameters(cls), JsonType(), False), name=name)
+    _check_unstored(unstored, outputs, name)
+    signature = Signature(class_parameters(cls), JsonType(), False)
+    return IteratorFunction(cls, outputs, signature, name=name, unstored=unstored)
 
 
-def _refuse_unstored(names: list[str], function: IteratorFunction) -> None:
-    known = function.outputs or {}
-    wrong = next((name for name in names if name not in known), None)
-    if wrong is not None and function.outputs is not None:
-        near = get_close_matches(wrong, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Outputs: {', '.join(known)}."
-        raise InvalidArgument(f"iterator {function.name!r}, unstored_cols: it has no output {wrong!r}", hint=hint)
-    raise Unsupported("iterator(unstored_cols=...) is not supported yet", hint="Leave it out: they are stored.")
+def _check_unstored(unstored: tuple[str, ...], outputs: Outputs | None, name: str) -> None:
+    if not unstored:
+        return
+    if outputs is None:
+        raise InvalidArgument(
+            f"iterator {name!r}, unstored_cols: what it yields is not known before it is called",
+            hint="Name the outputs by a TypedDict.",
+        )
+    wrong = next((key for key in unstored if key not in outputs), None)
+    if wrong is not None:
+        near = get_close_matches(wrong, outputs, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Outputs: {', '.join(outputs)}."
+        raise InvalidArgument(f"iterator {name!r}, unstored_cols: it has no output {wrong!r}", hint=hint)

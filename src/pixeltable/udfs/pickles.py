@@ -15,6 +15,7 @@ from pixeltable.udfs.function import Function
 from pixeltable.udfs.iterators import IteratorFunction
 from pixeltable.udfs.paths import LOCAL
 from pixeltable.udfs.registry import find
+from pixeltable.udfs.unstored_outputs import UnstoredOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +93,4 @@ def _reduce(function: Function) -> Any:
 copyreg.pickle(Function, _reduce)
 copyreg.pickle(AggregateFunction, _reduce)
 copyreg.pickle(IteratorFunction, _reduce)
+copyreg.pickle(UnstoredOutput, _reduce)
