@@ -151,7 +151,7 @@ def test_old_versions_and_snapshots(ns: str, t: pxt.Table, v: pxt.View) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(pxt.RequestError, match="Did you mean 'piece'"):
-        pxt.iterator(unstored_cols=["peice"])(Pieces.declared)
+        pxt.iterator(unstored_cols=["piec"])(Pieces.declared)
     with pytest.raises(pxt.RequestError, match="by a TypedDict"):
         pxt.iterator(unstored_cols=["word"])(words_of_unknown)
 
