@@ -17,7 +17,7 @@ from pixeltable.exceptions import InvalidArgument, InvalidPath, UnknownPath, Unk
 from pixeltable.ids import parse_path
 from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
-from pixeltable.session.broken import warn_of_problems
+from pixeltable.session.conditions import warn_of_problems
 from pixeltable.session.current import current_session, start_session
 from pixeltable.session.rows import check_rows
 from pixeltable.session.tree import directory_tree

@@ -3,6 +3,7 @@
 import html
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.api.table_text import Align, html_table, text_table
@@ -12,39 +13,59 @@ from pixeltable.session.versions import Version
 _COLUMN_HEADERS = ["Column Name", "Type", "Computed With", "Comment"]
 _INDEX_HEADERS = ["Index Name", "Column", "Metric", "Embedding"]
 _BTREE_HEADERS = ["B-tree Index", "Key", "Unique"]
-Problems = Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is shown of a table beside its record: where its base is, and by ids of columns and indexes, which cannot be
+    computed and why, and which share of their rows is computed of those that are not ready.
+    """
+
+    base_path: str | None
+    problems: Mapping[int, str]
+    shares: Mapping[int, float]
+
+
 _ALIGN: list[Align] = ["right", "right", "left", "left"]
 
 
-def _title(table: TableRecord, base_path: str | None) -> str:
+def _title(table: TableRecord, known: Known) -> str:
     """What it is, and of a view what it is made of."""
     if table.view is None:
         return f"table {table.path!r}"
     where = "" if table.view.where is None else f" where {table.view.where}"
     made = "" if table.view.explode is None else f" through {table.view.explode}"
-    return f"{kind_of(table)} {table.path!r} of {base_path!r}{where}{made}"
+    return f"{kind_of(table)} {table.path!r} of {known.base_path!r}{where}{made}"
 
 
-def _column_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
+def _column_rows(table: TableRecord, known: Known) -> list[list[str]]:
     rows = [
-        [column.name, str(column.type), _computed_with(column, problems), column.comment or ""]
+        [column.name, str(column.type), _computed_with(column, known), column.comment or ""]
         for column in table.ready_columns
     ]
     pending = [column for column in table.columns if column.status == "backfilling"]
-    return rows + [[column.name, str(column.type), f"{column.expr} (being computed)", ""] for column in pending]
+    return rows + [
+        [column.name, str(column.type), f"{column.expr} ({known.shares.get(column.id, 0):.0%} computed)", ""]
+        for column in pending
+    ]
 
 
-def _computed_with(column: ColumnRecord, problems: Problems) -> str:
-    return "" if column.expr is None else f"{column.expr}{_problem(problems.get(column.id))}"
+def _computed_with(column: ColumnRecord, known: Known) -> str:
+    return "" if column.expr is None else f"{column.expr}{_problem(known.problems.get(column.id))}"
 
 
 def _problem(problem: str | None) -> str:
     return "" if problem is None else f" (cannot be computed: {problem})"
 
 
-def _index_rows(table: TableRecord, problems: Problems) -> list[list[str]]:
+def _index_rows(table: TableRecord, known: Known) -> list[list[str]]:
     return [
-        [index.name, _column_name(table, index), index.metric, _embedding(index) + _problem(problems.get(index.id))]
+        [
+            index.name,
+            _column_name(table, index),
+            index.metric,
+            _embedding(index) + _problem(known.problems.get(index.id)),
+        ]
         for index in table.indexes
     ]
 
@@ -67,11 +88,11 @@ def _embedding(index: IndexRecord) -> str:
     return ", ".join(str(expr) for _, expr in index.embeddings)
 
 
-def describe_text(table: TableRecord, base_path: str | None, problems: Problems) -> str:
-    """The columns and indexes of a table, for a terminal; `problems` says, by id, which cannot be computed and why."""
-    parts = [_title(table, base_path), text_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN)]
+def describe_text(table: TableRecord, known: Known) -> str:
+    """The columns and indexes of a table, for a terminal."""
+    parts = [_title(table, known), text_table(_COLUMN_HEADERS, _column_rows(table, known), align=_ALIGN)]
     if table.indexes:
-        parts.append(text_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
+        parts.append(text_table(_INDEX_HEADERS, _index_rows(table, known), align=_ALIGN))
     if _ready_btrees(table):
         parts.append(text_table(_BTREE_HEADERS, _btree_rows(table), align=_ALIGN[1:]))
     if table.comment:
@@ -79,14 +100,14 @@ def describe_text(table: TableRecord, base_path: str | None, problems: Problems)
     return "\n\n".join(parts)
 
 
-def describe_html(table: TableRecord, base_path: str | None, problems: Problems) -> str:
+def describe_html(table: TableRecord, known: Known) -> str:
     """As `describe_text`, for a notebook."""
-    parts = [html_table([_title(table, base_path)], [], align=["left"])]
+    parts = [html_table([_title(table, known)], [], align=["left"])]
     if table.comment:
         parts.append(f"<p>{html.escape(table.comment)}</p>")
-    parts.append(html_table(_COLUMN_HEADERS, _column_rows(table, problems), align=_ALIGN))
+    parts.append(html_table(_COLUMN_HEADERS, _column_rows(table, known), align=_ALIGN))
     if table.indexes:
-        parts.append(html_table(_INDEX_HEADERS, _index_rows(table, problems), align=_ALIGN))
+        parts.append(html_table(_INDEX_HEADERS, _index_rows(table, known), align=_ALIGN))
     if _ready_btrees(table):
         parts.append(html_table(_BTREE_HEADERS, _btree_rows(table), align=_ALIGN[1:]))
     return "\n".join(parts)

@@ -49,7 +49,7 @@ class QueryStart:
         try:
             found = self._record.column(name)
         except UnknownColumn:  # it may be newer than what this process saw
-            found = self._newest_record.column(name)
+            found = self._newest_record.column_or_pending(name)
         return ColumnRef(found.id, self._id, found.name, found.type, self._alias)
 
     def select(self, *items: Any, **named: Any) -> Query:

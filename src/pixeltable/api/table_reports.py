@@ -4,14 +4,15 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.arguments import name_of
-from pixeltable.api.describe import describe_html, describe_text, table_metadata
+from pixeltable.api.describe import Known, describe_html, describe_text, table_metadata
 from pixeltable.api.extension import extension
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.results import ResultSet
+from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session import versions
-from pixeltable.session.broken import problems
+from pixeltable.session.conditions import problems, shares_computed
 from pixeltable.session.errors import failed_cells
 from pixeltable.session.stale import Stale, stale_targets
 from pixeltable.types.column_type import ColumnType, IntType, JsonType, StringType
@@ -39,11 +40,15 @@ class TableReports(QueryStart):
 
     def __repr__(self) -> str:
         record = self._newest_record
-        return describe_text(record, self._session.catalog.base_path(record), problems(self._session, record))
+        return describe_text(record, self._known_of(record))
 
     def _repr_html_(self) -> str:
         record = self._newest_record
-        return describe_html(record, self._session.catalog.base_path(record), problems(self._session, record))
+        return describe_html(record, self._known_of(record))
+
+    def _known_of(self, record: TableRecord) -> Known:
+        session = self._session
+        return Known(session.catalog.base_path(record), problems(session, record), shares_computed(session, record))
 
     @extension
     def errors(self, column: str | ColumnRef | None = None) -> ResultSet:

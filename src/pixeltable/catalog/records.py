@@ -243,6 +243,15 @@ class TableRecord:
                 return column
         raise UnknownColumn(name, table=self.path, known=[column.name for column in self.ready_columns])
 
+    def column_or_pending(self, name: str) -> ColumnRecord:
+        """As `column`; also one that is still being computed, whose type is nullable for that."""
+        known = {column.name for column in self.ready_columns}
+        for table in self.lineage:
+            for column in table.columns:
+                if column.name == name and column.status != "ready" and name not in known:
+                    return replace(column, type=column.type.with_nullable(True))
+        return self.column(name)
+
     def own_column(self, name: str) -> ColumnRecord:
         """The column users call `name`, if it is one of this very table, which can change it.
 

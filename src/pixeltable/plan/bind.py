@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
-from pixeltable.exceptions import ForeignColumn, InvalidExpression, TypeMismatch, UnknownColumn, Unsupported
+from pixeltable.exceptions import (
+    ForeignColumn,
+    InvalidExpression,
+    InvalidState,
+    TypeMismatch,
+    UnknownColumn,
+    Unsupported,
+)
 from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.expr import Expr, Method, rebuild
 from pixeltable.exprs.leaves import ColumnRef, shown
@@ -95,6 +102,21 @@ def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
         return _present(node, table, own=True)
 
     return rebuild(expr, inline)
+
+
+def refuse_pending(expr: Expr, table: TableRecord, *, role: str) -> None:
+    """Check that what is to be kept of an expression is of cells that are there; queries read them as null.
+
+    Raises:
+        InvalidState: it refers to a column that is still being computed.
+    """
+    for node in expr.walk():
+        column = table.column_by_id(node.ref_column) if isinstance(node, ColumnRef) else None
+        if column is not None and column.status != "ready":
+            raise InvalidState(
+                f"{role}: column {column.name!r} of table {table.path!r} is still being computed",
+                hint="Wait until it is there: pxt.jobs() says how far it is.",
+            )
 
 
 def _is_foreign(ref: ColumnRef, table: TableRecord) -> bool:

@@ -21,7 +21,7 @@ from pixeltable.exprs.operators import Arithmetic, Cast, Negate
 from pixeltable.exprs.shift import Shift
 from pixeltable.lazy import psycopg
 from pixeltable.plan import btrees
-from pixeltable.plan.bind import bind
+from pixeltable.plan.bind import bind, refuse_pending
 from pixeltable.plan.sql import IN_SQL
 from pixeltable.session.claims import claimed_id, is_unclaimed
 from pixeltable.session.refused_keys import repeated_text, too_long
@@ -132,6 +132,7 @@ def _not_in_sql(keys: Sequence[Expr]) -> Unsupported:
 
 def _bound_key(key: Expr, table: TableRecord) -> Expr:
     bound = bind(key, table, role="add_btree_index()")
+    refuse_pending(bound, table, role="add_btree_index()")
     is_column = isinstance(bound, ColumnRef)
     if not isinstance(bound.type, IN_SQL) and (is_column or not isinstance(bound.type, JsonType)):
         raise TypeMismatch(

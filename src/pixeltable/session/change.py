@@ -14,7 +14,7 @@ from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import Literal, as_expr
-from pixeltable.plan.bind import bind, bind_predicate
+from pixeltable.plan.bind import bind, bind_predicate, refuse_pending
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.compute import cell_failure, plan_computation
 from pixeltable.session.entries import failure_count
@@ -130,6 +130,7 @@ def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value
             ) from None
         return Literal(fitting, column.type)
     expr = bind(expr, table, role=f"the value of {column.name!r}")
+    refuse_pending(expr, table, role=f"the value of {column.name!r}")
     if not column.type.accepts(expr.type) and not isinstance(expr.type, JsonType):
         raise TypeMismatch(f"`{expr}` has type `{expr.type}`, column {column.name!r} has `{column.type}`")
     return expr

@@ -27,7 +27,7 @@ from pixeltable.exprs.codec import encode
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
-from pixeltable.plan.bind import bind
+from pixeltable.plan.bind import bind, refuse_pending
 from pixeltable.session.at_once import add_at_once
 from pixeltable.session.backfill import fill
 from pixeltable.session.btrees import follow, without_column_indexes
@@ -223,6 +223,7 @@ def check_computed(table: TableRecord, new: NewColumn) -> None:
         ForeignColumn, UnknownColumn, InvalidExpression, Unsupported: it cannot.
     """
     bind(new.expr, table, role=f"column {new.name!r}")
+    refuse_pending(new.expr, table, role=f"column {new.name!r}")
     refuse_applied(new.expr)
     if any(isinstance(node, Similarity | CellProperty) for node in new.expr.walk()):
         raise Unsupported(f"column {new.name!r}: similarities and error properties cannot be used in computed columns")

@@ -14,7 +14,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef, by_ids
-from pixeltable.plan.bind import bind, bind_predicate, settled
+from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, settled
 from pixeltable.session.change import retrying
 from pixeltable.session.found_rows import matching_rows
 from pixeltable.session.heads import Head, lock_lineage, read_head
@@ -58,6 +58,9 @@ class NewDefinition:
         if self.explode is not None:
             bind(self.explode, base, role="iterator")
         where, explode = (None if expr is None else settled(expr, base) for expr in (self.where, self.explode))
+        for expr in (where, explode):
+            if expr is not None:
+                refuse_pending(expr, base, role=f"view {view.path!r}")
         columns = (self._renewed(view, column) for column in view.columns)
         return replace(view, view=replace(view.view, where=where, explode=explode), columns=tuple(columns))
 

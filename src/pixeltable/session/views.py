@@ -16,7 +16,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path
-from pixeltable.plan.bind import bind, bind_predicate, settled
+from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, settled
 from pixeltable.plan.query import Moment
 from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
@@ -185,7 +185,7 @@ def _record(
         base=base,
     )  # fmt: skip
     for expr in view.definitions:
-        bind(expr, view, role=f"view {view.path!r}")
+        refuse_pending(bind(expr, view, role=f"view {view.path!r}"), view, role=f"view {view.path!r}")
         store_functions(session, connection, expr)
     return view
 

@@ -1,4 +1,4 @@
-"""Columns and indexes whose functions are not to be had: what is stored stays readable, what needs them is refused."""
+"""Columns and indexes that are not what they are to be: not computed yet, or of functions that are not to be had."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -14,6 +14,18 @@ from pixeltable.udfs import registry
 def problems(session: Session, table: TableRecord) -> dict[int, str]:
     """Why columns and indexes cannot be computed, by id; modules are imported to find out."""
     return dict(_problems(table, session.find_function))
+
+
+def shares_computed(session: Session, table: TableRecord) -> dict[int, float]:
+    """Of columns that are being computed, by id, the share of the rows that have a cell."""
+    pending = {column.id: column.heap for column in table.columns if column.status != "ready"}
+    counts = [f"(SELECT count(*) FROM {table.heap(heap).current})" for heap in pending.values() if heap is not None]
+    if not counts:
+        return {}
+    statement = f"SELECT {', '.join(counts)}, (SELECT count(*) FROM {table.row_heap.current})"
+    row = session.database.read(lambda connection: connection.execute(statement).fetchone())
+    assert row is not None
+    return {column: count / max(row[-1], 1) for column, count in zip(pending, row[:-1], strict=True)}
 
 
 def _problems(table: TableRecord, find: Callable[[FunctionSpec], object]) -> Iterable[tuple[int, str]]:
