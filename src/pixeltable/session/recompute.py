@@ -19,7 +19,7 @@ from pixeltable.exprs.properties import CellProperty
 from pixeltable.plan.bind import bind
 from pixeltable.session.change import resolved_filter, retrying, write_change
 from pixeltable.session.codes import stamp_of
-from pixeltable.session.compute import Computation, plan_computation
+from pixeltable.session.compute import Computation, cell_failure, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.receipts import receipt
@@ -38,6 +38,7 @@ class Selection:
     """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished.
 
     `rows` are the ids of the only rows looked at; then what is remembered of other calls of the same code is used.
+    With `abort` a cell that fails ends it.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +46,7 @@ class Selection:
     errors_only: bool = False
     cascade: bool = True
     rows: Sequence[int] | None = None
+    abort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def recompute(session: Session, table_id: int, name: str, selection: Selection, 
     What takes long is committed in parts, a version each. Rows that are inserted meanwhile have their cells already.
 
     Raises:
+        CellFailure: a cell failed, and the selection says `abort`; the parts committed until then stay.
         RequestError: a column is not computed, or not stored.
         ConcurrencyError: other writers kept changing the same rows; the parts committed until then stay.
     """
@@ -122,7 +125,10 @@ class _Recompute:
         self._failed += failed
         self._tally.advance(batch.count, failed=failed)
         for column in targets.columns:
-            if column.status == "ready" and cells_of(batch, table, column).failures:
+            cells = cells_of(batch, table, column)
+            if column.status == "ready" and cells.failures:
+                if self._selection.abort:
+                    raise cell_failure(column.name, cells)
                 self._failing[column.name] = None
 
     def _write(self, table: TableRecord, targets: _Targets, computation: Computation, part: "_Part") -> None:
@@ -134,7 +140,9 @@ class _Recompute:
             views = [] if after is None else view_changes(self._session, table, [after], context)
             stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
             counts = Counts(updates=len(change.rows), errors=failed, stamp=stamp)
-            self._cascaded += cascaded(write_change(self._session, table, change, counts, views))
+            done = write_change(self._session, table, change, counts, views)
+            self._tally.versions.append(done.version)
+            self._cascaded += cascaded(done.views)
             self._rows += len(change.rows)
             self._after = change.rows[-1]
 

@@ -153,11 +153,7 @@ def _stale_names(session: Session, table_id: int, name: str) -> tuple[str, ...]:
 def _recompute_column(
     session: Session, table: TableRecord, target: CodeTarget, selection: Selection, tally: Tally
 ) -> UpdateStatus:
-    try:
-        live = live_codes(session, target)
-    except (UnknownFunction, ForeignPickle) as error:
-        raise InvalidColumn(f"column {target.column.name!r}", table=table.path, reason=error.message) from error
-    adopt_successors(session, table.id, table.path, target.id)
+    live = _with_present_functions(session, table, target)
 
     def stale_rows(connection: Connection) -> list[int]:
         outdated = _outdated(connection, table, target, live)
@@ -168,3 +164,68 @@ def _recompute_column(
         return UpdateStatus()
     part = replace(selection, columns=(target.column.name,), rows=rows)
     return recompute(session, table.id, table.path, part, tally=tally)
+
+
+def _with_present_functions(session: Session, table: TableRecord, target: CodeTarget) -> Codes:
+    """Have a target use the functions there are now; their code."""
+    try:
+        live = live_codes(session, target)
+    except (UnknownFunction, ForeignPickle) as error:
+        raise InvalidColumn(f"column {target.column.name!r}", table=table.path, reason=error.message) from error
+    adopt_successors(session, table.id, table.path, target.id)
+    return live
+
+
+def count_by_other_definitions(session: Session, table_id: int, name: str) -> dict[str, int]:
+    """The columns, by name, with cells that another definition than the present one computed, and how many."""
+
+    def counts(table: TableRecord) -> dict[str, int]:
+        rows = ((target, _by_other_definitions(session, table, target)) for target in code_targets(table))
+        return {target.column.name: len(found) for target, found in rows if found}
+
+    return _on_present_schema(session, table_id, name, counts)
+
+
+def _by_other_definitions(session: Session, table: TableRecord, target: CodeTarget) -> list[int]:
+    """The rows with such cells; the code of functions is not looked at."""
+    if not target.definitions or target.status != "ready":
+        return []
+
+    def rows(connection: Connection) -> list[int]:
+        outdated = _outdated(connection, table, target, {**target.recorded, **target.definitions})
+        codes = {stamp: found for stamp, found in outdated.codes.items() if not found.items() >= target.definitions.items()}
+        by_others = replace(outdated, codes=codes)
+        return rows_by_stamp(connection, by_others.origin, by_others.stamps) if codes else []
+
+    return session.database.read(rows)
+
+
+def recompute_by_present_definitions(
+    session: Session, table_id: int, name: str, *, abort: bool, tally: Tally
+) -> UpdateStatus:
+    """Compute the cells that `count_by_other_definitions` counts, and what depends on them; each row once.
+
+    Raises:
+        CellFailure: a cell failed, and `abort` is set; the parts committed until then stay.
+        InvalidColumn, InvalidState: see `recompute_stale`.
+    """
+    start = time.perf_counter()
+
+    def lacking(table: TableRecord) -> dict[tuple[str, ...], list[int]]:
+        columns: dict[int, list[str]] = {}
+        for target in code_targets(table):
+            found = _by_other_definitions(session, table, target)
+            if found:
+                _with_present_functions(session, table, target)
+            for row in found:
+                columns.setdefault(row, []).append(target.column.name)
+        rows: dict[tuple[str, ...], list[int]] = {}
+        for row, names in sorted(columns.items()):
+            rows.setdefault(tuple(names), []).append(row)
+        return rows
+
+    stats = RowCountStats()
+    for names, rows in _on_present_schema(session, table_id, name, lacking).items():
+        done = recompute(session, table_id, name, Selection(names, rows=rows, abort=abort), tally=tally)
+        stats += done.row_count_stats
+    return receipt(tally, start, stats)
