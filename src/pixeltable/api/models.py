@@ -16,13 +16,16 @@ from pixeltable.api.model_plan import TablePlan, plan_models, plan_updates
 from pixeltable.api.model_query import CLAUSES, ModelQuery, clauses_over_model, query_of
 from pixeltable.api.model_state import Model, Models, find_model, model_of
 from pixeltable.api.query import Query, clauses_of
+from pixeltable.api.stand_in import StandIn
 from pixeltable.api.table import Table
 from pixeltable.api.view import View, check_view_clauses
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import (
     DestructiveChange,
+    Error,
     InvalidArgument,
     InvalidSchema,
+    InvalidState,
     NotBound,
     SchemaMismatch,
     UnknownPath,
@@ -45,7 +48,7 @@ _OF_ROWS = ("insert", "compute", "batch_update")
 """Methods whose arguments are many, and no expressions."""
 
 
-class ModelMeta(type):
+class ModelMeta(StandIn, type):
     """The class of models. What a model is asked for is looked up in the table it is bound to.
 
     Before it is bound, columns and queries can be had, to declare others with.
@@ -124,7 +127,7 @@ class ModelMeta(type):
                 plans = plan_models(session, models.definitions, directory)
             for plan in plans:
                 if plan.record is None:
-                    raise UnknownPath(str(plan.path), known=session.catalog.table_ids)
+                    raise _not_to_be_had(session, plan.path)
             _refuse(_lacking(plans), "tables are not as their models say", "update_all() makes them so.")
         models.bind(session, directory)
 
@@ -302,6 +305,12 @@ def _reconcile(
 
 def _turn(session: Session, directory: Path) -> AbstractContextManager[None]:
     return one_at_a_time(session, f"models in {directory}")
+
+
+def _not_to_be_had(session: Session, path: Path) -> Error:
+    if session.catalog.find_table(path) is None:
+        return UnknownPath(str(path), known=session.catalog.table_ids)
+    return InvalidState(f"view {str(path)!r} is still being made", hint="Wait until it is done.")
 
 
 def _lacking(plans: Sequence[TablePlan]) -> list[TablePlan]:
