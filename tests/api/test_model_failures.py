@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pixeltable as pxt
-from tests.api.model_library import BODY, docs_with, letters, loud, plan, refuses_seven, several
+from tests.api.model_library import BODY, docs_with, letters, plan, refuses_seven, several
 
 Code = pxt.ErrorCode
 
@@ -167,8 +167,9 @@ def test_definitions_are_taken_back_by_their_versions(ns: str, docs: pxt.Table) 
     docs.add_computed_column(longer=after(docs.length))
     before = versions(docs)
     calls.clear()
-    body = "  m: pxt.Float | None\n  length = new_length(text)\n  longer = after(length)\n  bad = refuses_seven(n)\n"
-    base, _ = several(docs_with(body), **FUNCTIONS)
+    pxt.create_table(f"{ns}/last", {"n": pxt.Int}).insert(n=7)
+    body = "  m: pxt.Float | None\n  length = new_length(text)\n  longer = after(length)\n"
+    base, _ = several(docs_with(body) + LAST, f=refuses_seven, **FUNCTIONS)
     with pytest.raises(pxt.RequestError, match="seven") as caught:
         base.update_all(ns)
     assert caught.value.message.endswith("What the call had done before is taken back.")
@@ -243,7 +244,8 @@ def test_a_definition_by_which_cells_fail_is_a_failure(ns: str, docs: pxt.Table)
     assert base.update_all(ns)["docs"].resolution == "up_to_date"
 
 
-def test_a_view_into_which_others_wrote_stays(ns: str, docs: pxt.Table) -> None:
+@pytest.mark.usefixtures("docs")
+def test_a_view_into_which_others_wrote_stays(ns: str) -> None:
     @pxt.udf
     def writing(n: int) -> int:
         pxt.get_table(f"{ns}/noted").update({"note": "mine"})
@@ -308,9 +310,7 @@ def test_an_interruption_while_taking_back_does_not_keep_the_rest(ns: str, docs:
 
     docs.add_computed_column(length=old_length(docs.text))
     docs.alter_computed_column(length=interrupted(docs.text), recompute=False)
-    statements = (
-        "class New(M, name='new'):\n  id: pxt.Int\n" + docs_with("  length = new_length(text)\n") + LAST
-    )
+    statements = "class New(M, name='new'):\n  id: pxt.Int\n" + docs_with("  length = new_length(text)\n") + LAST
     pxt.create_table(f"{ns}/last", {"n": pxt.Int}).insert(n=1)
     base, _ = several(statements, f=writing, **FUNCTIONS)
     with pytest.raises(pxt.RequestError) as caught:

@@ -322,7 +322,9 @@ def test_what_goes_does_not_stand_in_the_way_of_a_type(ns: str, docs: pxt.Table)
     docs.add_btree_index(["n", "text"])
     view = pxt.create_view(f"{ns}/v", docs)
     view.add_columns({"more": view.n + 1, "stays": pxt.Int | None})
-    wider = docs_with().replace("n: pxt.Int", "n: pxt.Float") + "class V(M, name='v', base=Docs):\n  stays: pxt.Int|None"
+    wider = (
+        docs_with().replace("n: pxt.Int", "n: pxt.Float") + "class V(M, name='v', base=Docs):\n  stays: pxt.Int|None"
+    )
     base, model = several(wider)
     assert plan(base, ns) == [
         "docs: alter column n from Int | None to Float | None",

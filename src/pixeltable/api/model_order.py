@@ -47,10 +47,10 @@ def in_the_way(plans: Sequence[TablePlan]) -> list[tuple[TablePlan, Change]]:
         typed = {change.column.id for change, _ in new_types(plan) if change.column}
         own = {change.column.id for change, _ in new_definitions(plan) if change.column}
         dependents = {column.id for column in record.dependents(frozenset(reached - own))}
-        drops = [change for change in chosen(plan, "column", "drop") if change.column and change.column.id in dependents]
-        indexes = [
-            change for change in chosen(plan, "index", "drop") if _indexed(record, str(change.op.name)) & typed
+        drops = [
+            change for change in chosen(plan, "column", "drop") if change.column and change.column.id in dependents
         ]
+        indexes = [change for change in chosen(plan, "index", "drop") if _indexed(record, str(change.op.name)) & typed]
         reached |= {change.column.id for change in drops if change.column}
         found[:0] = [(plan, change) for change in (*indexes, *drops)]
     return found
@@ -81,6 +81,4 @@ def blocked(plan: TablePlan, waiting: Collection[str]) -> set[str]:
 def is_over(plan: TablePlan, expr: Expr, names: Collection[str]) -> bool:
     """Whether an expression of a model is over one of these columns of its own."""
     own = plan.definition.record.id
-    return any(
-        isinstance(node, ColumnRef) and node.ref_table == own and node.ref_name in names for node in expr.walk()
-    )
+    return any(isinstance(node, ColumnRef) and node.ref_table == own and node.ref_name in names for node in expr.walk())

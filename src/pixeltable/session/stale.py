@@ -193,7 +193,9 @@ def _by_other_definitions(session: Session, table: TableRecord, target: CodeTarg
 
     def rows(connection: Connection) -> list[int]:
         outdated = _outdated(connection, table, target, {**target.recorded, **target.definitions})
-        codes = {stamp: found for stamp, found in outdated.codes.items() if not found.items() >= target.definitions.items()}
+        codes = {
+            stamp: found for stamp, found in outdated.codes.items() if not found.items() >= target.definitions.items()
+        }
         by_others = replace(outdated, codes=codes)
         return rows_by_stamp(connection, by_others.origin, by_others.stamps) if codes else []
 
