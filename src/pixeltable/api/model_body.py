@@ -16,7 +16,6 @@ from pixeltable.session.tables import ColumnSpec, column_spec
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.hints import type_from_form
 
-
 _VALUES = 1
 """`annotationlib.Format.VALUE`: annotations as what they are, not as text."""
 

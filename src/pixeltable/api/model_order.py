@@ -50,8 +50,10 @@ def in_the_way(plans: Sequence[TablePlan]) -> list[tuple[TablePlan, Change]]:
         drops = [
             change for change in chosen(plan, "column", "drop") if change.column and change.column.id in dependents
         ]
-        indexes = [change for change in chosen(plan, "index", "drop") if _indexed(record, str(change.op.name)) & typed]
-        reached |= {change.column.id for change in drops if change.column}
+        going = {change.column.id for change in drops if change.column}
+        over = typed | going
+        indexes = [change for change in chosen(plan, "index", "drop") if _indexed(record, str(change.op.name)) & over]
+        reached |= going
         found[:0] = [(plan, change) for change in (*indexes, *drops)]
     return found
 

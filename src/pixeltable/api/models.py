@@ -184,10 +184,12 @@ class ModelMeta(StandIn, type):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
         if model.table is not None:
             return _forwarded(model, name, getattr(model.table, name))
-        if name in CLAUSES and name != "having":
-            return getattr(query_of(model), name)
         if name in vars(ModelMeta):  # a property that has said so
             raise NotBound(cls.__name__, wanted=f"`{name}`")
+        if any(column.name == name for column in model.definition.record.ready_columns):
+            return cls[name]
+        if name in CLAUSES and name != "having":
+            return getattr(query_of(model), name)
         if hasattr(View, name):
             raise NotBound(cls.__name__, wanted=f"{name}()")
         return cls[name]

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from pixeltable.catalog.records import TableRecord
@@ -179,27 +180,29 @@ def _with_present_functions(session: Session, table: TableRecord, target: CodeTa
 def count_by_other_definitions(session: Session, table_id: int, name: str) -> dict[str, int]:
     """The columns, by name, with cells that another definition than the present one computed, and how many."""
 
+    def count(connection: Connection, table: TableRecord, target: CodeTarget) -> int:
+        others = _by_other_definitions(connection, table, target)
+        counts = count_by_stamp(connection, others.origin) if others.codes else {}
+        return sum(counts.get(stamp, 0) for stamp in others.stamps)
+
     def counts(table: TableRecord) -> dict[str, int]:
-        rows = ((target, _by_other_definitions(session, table, target)) for target in code_targets(table))
-        return {target.column.name: len(found) for target, found in rows if found}
+        targets = _defined_anew(table)
+        found = session.database.read(lambda connection: [count(connection, table, target) for target in targets])
+        return {target.column.name: cells for target, cells in zip(targets, found, strict=True) if cells}
 
     return _on_present_schema(session, table_id, name, counts)
 
 
-def _by_other_definitions(session: Session, table: TableRecord, target: CodeTarget) -> list[int]:
-    """The rows with such cells; the code of functions is not looked at."""
-    if not target.definitions or target.status != "ready":
-        return []
+def _defined_anew(table: TableRecord) -> list[CodeTarget]:
+    """The columns with a definition that is not their first, or that read one that is not stored and has such."""
+    return [target for target in code_targets(table) if target.definitions and target.status == "ready"]
 
-    def rows(connection: Connection) -> list[int]:
-        outdated = _outdated(connection, table, target, {**target.recorded, **target.definitions})
-        codes = {
-            stamp: found for stamp, found in outdated.codes.items() if not found.items() >= target.definitions.items()
-        }
-        by_others = replace(outdated, codes=codes)
-        return rows_by_stamp(connection, by_others.origin, by_others.stamps) if codes else []
 
-    return session.database.read(rows)
+def _by_other_definitions(connection: Connection, table: TableRecord, target: CodeTarget) -> _Outdated:
+    """What another definition computed; the code of functions is not looked at."""
+    outdated = _outdated(connection, table, target, {**target.recorded, **target.definitions})
+    present = target.definitions.items()
+    return replace(outdated, codes={s: codes for s, codes in outdated.codes.items() if not codes.items() >= present})
 
 
 def recompute_by_present_definitions(
@@ -214,16 +217,16 @@ def recompute_by_present_definitions(
     start = time.perf_counter()
 
     def lacking(table: TableRecord) -> dict[tuple[str, ...], list[int]]:
-        columns: dict[int, list[str]] = {}
-        for target in code_targets(table):
-            found = _by_other_definitions(session, table, target)
+        columns: dict[int, tuple[str, ...]] = {}
+        for target in _defined_anew(table):
+            found = session.database.read(partial(_rows_by_other_definitions, table=table, target=target))
             if found:
                 _with_present_functions(session, table, target)
             for row in found:
-                columns.setdefault(row, []).append(target.column.name)
+                columns[row] = (*columns.get(row, ()), target.column.name)
         rows: dict[tuple[str, ...], list[int]] = {}
         for row, names in sorted(columns.items()):
-            rows.setdefault(tuple(names), []).append(row)
+            rows.setdefault(names, []).append(row)
         return rows
 
     stats = RowCountStats()
@@ -231,3 +234,8 @@ def recompute_by_present_definitions(
         done = recompute(session, table_id, name, Selection(names, rows=rows, abort=abort), tally=tally)
         stats += done.row_count_stats
     return receipt(tally, start, stats)
+
+
+def _rows_by_other_definitions(connection: Connection, table: TableRecord, target: CodeTarget) -> list[int]:
+    others = _by_other_definitions(connection, table, target)
+    return rows_by_stamp(connection, others.origin, others.stamps) if others.codes else []
