@@ -231,6 +231,51 @@ def test_what_an_interrupted_definition_left_is_computed(ns: str, docs: pxt.Tabl
     assert plan(base, ns) == ["docs: up to date"]
 
 
+def test_what_reads_a_column_that_is_not_stored_is_computed_by_its_definition(ns: str, docs: pxt.Table) -> None:
+    docs.add_computed_column(length=old_length(docs.text), stored=False)
+    docs.add_computed_column(longer=after(docs.length))
+    docs.alter_computed_column(length=new_length(docs.text), recompute=False)
+    body = "  length = pxt.Column(value=new_length(text), stored=False)\n  longer = after(length)\n"
+    base, model = several(docs_with(body), **FUNCTIONS)
+    assert plan(base, ns) == ["docs: compute the rest of column longer: 2 cells are by another definition"]
+    base.update_all(ns)
+    assert model.order_by(model.id).select(model.longer).collect()["longer"] == [31, 11]
+    assert plan(base, ns) == ["docs: up to date"]
+
+
+VIEWS = """  length = old_length(text)
+  upper = text.upper()
+class Long(M, name='long', base=Docs.where(Docs.length > 2).select(Docs.text, more=Docs.length + 1)):
+  shout = loud(text)
+class Words(M, name='words', base=Docs, iterator=words(Docs.upper)):
+  lower = word.lower()
+class Some(M, name='some', base=Words.where(Words.word == 'C')):
+  longer = Words.length + 1
+"""
+
+
+@pytest.mark.usefixtures("docs")
+def test_views_of_what_is_defined_anew_are_taken_back_along(ns: str) -> None:
+    def state() -> list[Any]:
+        tables = [pxt.get_table(f"{ns}/{name}") for name in ("docs", "long", "words", "some")]
+        return [(len(t.get_versions()), [list(row.items()) for row in t.collect()]) for t in tables]
+
+    several(docs_with(VIEWS), **FUNCTIONS)[0].update_all(ns)
+    pxt.create_table(f"{ns}/last", {"n": pxt.Int}).insert(n=7)
+    before = state()
+    changed = VIEWS.replace("old_length(text)", "new_length(text)").replace("text.upper()", "text + ' C'")
+    changed = changed.replace("more=Docs.length + 1", "more=Docs.length + 2").replace("word.lower()", "word + 'x'")
+    base, _ = several(docs_with(changed) + LAST, f=refuses_seven, **FUNCTIONS)
+    with pytest.raises(pxt.RequestError, match=r"is taken back\.$"):
+        base.update_all(ns)
+    assert state() == before
+    base, some = several(docs_with(changed), **FUNCTIONS)
+    base.update_all(ns)
+    assert some.order_by(some.id).select(some.longer).collect()["longer"] == [31, 11]
+    assert sorted(pxt.get_table(f"{ns}/long").collect()["more"]) == [12, 32]
+    assert all(line.endswith("up to date") for line in plan(base, ns))
+
+
 def test_a_definition_by_which_cells_fail_is_a_failure(ns: str, docs: pxt.Table) -> None:
     docs.add_computed_column(same=docs.n)
     before = versions(docs)

@@ -320,6 +320,7 @@ def test_a_default_that_is_no_number_is_what_it_was(ns: str) -> None:
 def test_what_goes_does_not_stand_in_the_way_of_a_type(ns: str, docs: pxt.Table) -> None:
     docs.add_computed_column(twice=docs.n * 2)
     docs.add_btree_index(["n", "text"])
+    docs.add_btree_index("twice")
     view = pxt.create_view(f"{ns}/v", docs)
     view.add_columns({"more": view.n + 1, "stays": pxt.Int | None})
     wider = (
@@ -330,6 +331,7 @@ def test_what_goes_does_not_stand_in_the_way_of_a_type(ns: str, docs: pxt.Table)
         "docs: alter column n from Int | None to Float | None",
         "docs: drop column twice [destructive]",
         "docs: drop b-tree index idx0 on n, text [destructive]",
+        "docs: drop b-tree index idx1 on twice [destructive]",
         "v: drop column more [destructive]",
     ]
     base.update_all(ns, allow_destructive=True)

@@ -11,6 +11,8 @@ import pytest
 
 import pixeltable as pxt
 import pixeltable.functions as pxtf
+from pixeltable.api import models
+from pixeltable.api.model_apply import apply_plans
 from pixeltable.functions.uuid import uuid7
 from tests.api.model_library import letters, loud, words
 
@@ -367,6 +369,40 @@ def test_a_model_is_taken_where_a_table_is(ns: str) -> None:
 
 
 may_go_on, has_begun = threading.Event(), threading.Event()
+
+
+def test_a_path_that_is_taken_meanwhile_is_said(ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Base = pxt.model_base()
+
+    class First(Base, name="first"):
+        id: pxt.Int
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    def apply_late(*arguments: Any) -> None:
+        pxt.create_table(f"{ns}/docs", {"id": pxt.Int})
+        apply_plans(*arguments)
+
+    monkeypatch.setattr(models, "apply_plans", apply_late)
+    with pytest.raises(pxt.AlreadyExistsError, match=f"path '{ns}/docs' is an existing table"):
+        Base.create_all(ns)
+    assert pxt.list_tables(ns) == [f"{ns}/docs"]
+
+
+def test_columns_may_be_called_like_methods_that_give_way(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        alias: pxt.Int
+        table: pxt.Int
+        forget = alias + table
+
+    condition = (Docs.alias > 1) & (Docs["table"] > 1)
+    Base.create_all(ns)
+    Docs.insert([{"alias": 1, "table": 2}, {"alias": 3, "table": 4}])
+    assert Docs.where(condition).select(Docs.forget, Docs["table"], Docs.alias).collect()["forget"] == [7]
+    assert Docs.table.count() == 2
 
 
 @pxt.udf
