@@ -322,6 +322,23 @@ def test_a_view_into_which_others_wrote_stays(ns: str) -> None:
     assert pxt.get_table(f"{ns}/noted").collect()["note"] == ["mine"]
 
 
+def test_columns_into_which_others_wrote_stay(ns: str, docs: pxt.Table) -> None:
+    @pxt.udf
+    def writing(n: int) -> int:
+        t = pxt.get_table(f"{ns}/docs")
+        t.update({"note": "mine"}, where=t.id == 1)
+        raise ValueError(n)
+
+    pxt.create_table(f"{ns}/last", {"n": pxt.Int}).insert(n=1)
+    body = "  note: pxt.String | None\n  stars: pxt.Int = pxt.Column(default=3)\n  loudly = note.upper()\n"
+    base, _ = several(docs_with(body) + LAST, f=writing)
+    with pytest.raises(pxt.RequestError) as caught:
+        base.update_all(ns)
+    assert caught.value.message.endswith(f"is taken back, but for: {ns}/docs: add note, stars.")
+    assert docs.order_by(docs.id).select(docs.note).collect()["note"] == ["mine", None]
+    assert docs.columns() == ["id", "text", "n", "note"]
+
+
 def test_an_index_whose_filling_is_interrupted_is_taken_back(ns: str, docs: pxt.Table) -> None:
     body = "  more: pxt.Int|None\n  __indexes__ = [pxt.EmbeddingIndex(text, embedding=interrupted_embedding)]\n"
     base, _ = several(docs_with(body), **FUNCTIONS)

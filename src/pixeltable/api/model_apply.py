@@ -20,7 +20,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import CellFailure, Error, with_addition
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
-from pixeltable.session import btrees, indexes, tables, views
+from pixeltable.session import btrees, columns, indexes, tables, views
 from pixeltable.session.btrees import NewBtree
 from pixeltable.session.creation import create_together, with_indexes
 from pixeltable.session.indexes import NewIndex
@@ -193,14 +193,15 @@ class _Run:
         column, session, path = change.column, self._session, str(plan.path)
         assert column is not None
         assert column.expr is not None
-        name, old = column.name, column.expr
+        name, old, table_id = column.name, column.expr, self._known(plan).id
 
-        def undo(table: Table) -> None:
-            redefine_column(session, table._id, path, name, old)  # noqa: SLF001  # a friend
+        def undo(_: Table) -> bool:
+            redefine_column(session, table_id, path, name, old)
             with watched(session, f"Computing {path}.{name}") as tally:
-                recompute_by_present_definitions(session, table._id, path, abort=False, tally=tally)  # noqa: SLF001
+                recompute_by_present_definitions(session, table_id, path, abort=False, tally=tally)
+            return True
 
-        self._do(plan, change.op.description, lambda t: redefine_column(session, t._id, path, name, new), undo)  # noqa: SLF001
+        self._do(plan, change.op.description, lambda _: redefine_column(session, table_id, path, name, new), undo)
         self._uncomputed.add(path)
 
     def _compute(self, plan: TablePlan) -> None:
@@ -209,7 +210,7 @@ class _Run:
         if path not in self._uncomputed:
             return
         self._uncomputed.discard(path)
-        table_id = self._table(plan)._id  # noqa: SLF001  # a friend
+        table_id = self._known(plan).id
         with watched(session, f"Computing {path}") as tally:
             try:
                 status = recompute_by_present_definitions(session, table_id, path, abort=True, tally=tally)
@@ -232,9 +233,10 @@ class _Run:
         ]
         schema = {spec.name: _as_schema(spec) for spec in specs}
 
-        def undo(table: Table) -> None:
-            for name in reversed(schema):
-                table.drop_column(name)
+        def undo(_: Table) -> bool:
+            table_id, path = self._known(plan).id, str(plan.path)
+            gone = [columns.drop_unwritten(self._session, table_id, path, name) for name in reversed(schema)]
+            return all(gone)
 
         if schema:
             self._do(plan, f"add {', '.join(schema)}", lambda table: table.add_columns(schema), undo)
@@ -249,8 +251,9 @@ class _Run:
         new = planned_index(change.subject, self._tables)
         before = _index_names(self._known(plan))
 
-        def undo(table: Table) -> None:
+        def undo(table: Table) -> bool:
             table.drop_index(idx_name=name_of_index(self._known(plan), new, before))
+            return True
 
         self._do(plan, change.op.description, partial(_add_new_index, self._session, new=new), undo)
 
@@ -290,17 +293,11 @@ class _Run:
         plan: TablePlan,
         text: str,
         work: Callable[[Table], object],
-        undo: Callable[[Table], object] | None = None,
+        undo: Callable[[Table], bool] | None = None,
     ) -> None:
         """Change a table, and note how to change it back."""
         table = self._table(plan)
-
-        def undone() -> bool:
-            assert undo is not None
-            undo(self._table(plan))
-            return True
-
-        way_back = None if undo is None else undone
+        way_back = None if undo is None else lambda: undo(self._table(plan))
         self._steps.change(text, self._known(plan).id, str(plan.path), lambda: work(table), way_back)
         self._table(plan)
 
