@@ -26,11 +26,15 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.view_changes import RowsAfter, cascaded, inputs_of_views, view_changes
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Change, Counts, Entries, Seen
+from pixeltable.storage.writes import Change, Counts, Entries, RowsChanged, Seen
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _PART_S = 20.0
 """Work is committed when so much time went into it, so that not all is lost if the process dies."""
+
+_FIRST_BATCH = 64
+_SHORTER = 16
+"""How much shorter parts, and the first batch, get where another writer changed rows of one before it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,27 @@ class _Recompute:
         self._start = time.perf_counter()
         self._after: int | None = None
         self._rows = 0
+        self._shortened = 1
         self._failed = 0
         self._failing: dict[str, None] = {}
         self._cascaded = RowCountStats()
 
     def run(self, table: TableRecord) -> UpdateStatus:
-        """Compute what is left of the rows, and write it part by part."""
+        """Compute what is left of the rows, and write it part by part.
+
+        Raises:
+            RowsChanged: another writer changed rows of the first part; the next one is shorter.
+        """
+        while True:
+            written = self._rows
+            try:
+                return self._run(table)
+            except RowsChanged:
+                self._shortened *= _SHORTER
+                if self._rows == written:
+                    raise
+
+    def _run(self, table: TableRecord) -> UpdateStatus:
         targets = _targets(table, self._selection)
         where = _rows_wanted(self._session, table, self._selection, targets)
         context = self._session.context.counting(self._tally)
@@ -108,14 +127,14 @@ class _Recompute:
         )  # fmt: skip
         self._tally.total = self._before + self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
-        pace = Pace(self._session.settings.batch_size)
+        pace = Pace(self._session.settings.batch_size, first=max(1, _FIRST_BATCH // self._shortened))
         inputs = _only(found.batch, refs)
         with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
             for batch in batches:
                 part.add(batch, computation.entries(batch, []), keep=has_views)
                 self._count(table, targets, computation, batch)
                 pace.done(batch.count)
-                if part.seconds > _PART_S:
+                if part.seconds > _PART_S / self._shortened:
                     self._write(table, targets, computation, part)
         self._write(table, targets, computation, part)
         return self._status(table, targets)
