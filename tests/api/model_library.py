@@ -1,7 +1,7 @@
-"""Functions that the models of tests are made of."""
+"""Functions that the models of tests are made of, and programs of models as text."""
 
 from collections.abc import Iterator
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -38,3 +38,25 @@ class Word(TypedDict):
 def words(text: str) -> Iterator[Word]:
     for word in text.split():
         yield {"word": word}
+
+
+def several(statements: str, **functions: Any) -> tuple[Any, Any]:
+    """A base class, and the last model of a program over it, which may call these functions."""
+    known = {
+        "M": pxt.model_base(), "pxt": pxt, "letters": letters, "loud": loud, "vowels": vowels, "words": words,
+        "refuses_seven": refuses_seven, **functions,
+    }  # fmt: skip
+    exec(statements, known)
+    return known["M"], known[statements.rpartition("class ")[2].partition("(")[0]]
+
+
+def plan(base: Any, ns: str) -> list[str]:
+    """The lines of what update_all() would do in a directory, which they leave out."""
+    return [line.removeprefix(f"{ns}/") for line in str(base.get_model_diff(ns)).splitlines()]
+
+
+BODY = "  id: pxt.Int = pxt.Column(primary_key=True)\n  text: pxt.String\n  n: pxt.Int | None\n"
+
+
+def docs_with(more: str = "") -> str:
+    return f"class Docs(M, name='docs'):\n{BODY}{more}"

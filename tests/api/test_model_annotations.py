@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import types
+from typing import Any
+
 import pytest
 
 import pixeltable as pxt
@@ -45,3 +48,18 @@ def test_what_cannot_be_read_is_said_with_its_column() -> None:
             v: nowhere.Type
 
     assert caught.value.error_code is pxt.ErrorCode.INVALID_TYPE
+
+
+def test_annotations_may_come_after_the_body(ns: str) -> None:
+    """As those of Python 3.14 do, by a function that the compiler leaves in the body."""
+    own = pxt.model_base()
+
+    def body(namespace: dict[str, Any]) -> None:
+        namespace["id"] = pxt.Column(primary_key=True)
+        namespace["three"] = 3
+        namespace["__annotate_func__"] = lambda _: {"id": pxt.Int, "text": pxt.String | None}
+
+    late = types.new_class("Late", (own,), {"name": "late"}, body)
+    own.create_all(ns)
+    assert late.columns() == ["id", "three", "text"]
+    assert late.get_metadata()["primary_key"] == ["id"]

@@ -62,6 +62,10 @@ DOCS = "class Docs(M, name='docs'):\n  id: pxt.Int\n  text: pxt.String\n"
             Code.INVALID_SCHEMA, "beside has_default_idxs",
         ),
         (
+            "class A(M, name='a'):\n  n: pxt.Int\n  __indexes__ = [pxt.BtreeIndex(n), pxt.BtreeIndex(n, 'x')]",
+            Code.INVALID_SCHEMA, "two b-tree indexes are over n",
+        ),
+        (
             "class A(M, name='a'):\n  s: pxt.String\n  __indexes__ = [pxt.EmbeddingIndex(s, embedding=letters)] * 2",
             Code.INVALID_SCHEMA, "several embedding indexes",
         ),

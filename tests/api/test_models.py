@@ -1,6 +1,7 @@
 """Tables and views declared as classes: what a class says, and what becomes of it in the catalog."""
 
 import datetime
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 import pixeltable as pxt
 import pixeltable.functions as pxtf
+from pixeltable.api import models
+from pixeltable.api.model_apply import apply_plans
 from pixeltable.functions.uuid import uuid7
 from tests.api.model_library import letters, loud, words
 
@@ -324,3 +327,110 @@ def test_what_a_model_says_is_found_again_in_the_catalog(ns: str) -> None:
     Base.create_all(ns)
     Docs.insert(id=uuid.uuid4())
     assert str(Base.get_model_diff(ns)) == f"{ns}/docs: up to date"
+
+
+def test_a_table_that_was_moved_is_found(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    pxt.create_dir(f"{ns}/app")
+    Base.create_all(f"{ns}/app")
+    pxt.move(f"{ns}/app", f"{ns}/moved")
+    assert Docs.table_path() == f"{ns}/moved/docs"
+    assert Base.update_all(f"{ns}/moved")["docs"].resolution == "up_to_date"
+    pxt.move(f"{ns}/moved/docs", f"{ns}/papers")
+    with pytest.raises(pxt.RequestError, match=f"is bound to '{ns}/papers'"):
+        Base.create_all(f"{ns}/moved")
+    pxt.drop_table(Docs)
+    Base.create_all(ns)
+    assert Docs.table_path() == f"{ns}/docs"
+
+
+def test_a_model_is_taken_where_a_table_is(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    with pytest.raises(pxt.RequestError, match="`Docs` is not bound"):
+        pxt.create_view(f"{ns}/view", Docs)
+    Base.create_all(ns)
+    Docs.insert(id=1)
+    assert pxt.create_view(f"{ns}/view", Docs).count() == 1
+    assert pxt.create_snapshot(f"{ns}/snapshot", Docs).count() == 1
+    copy = pxt.create_table(f"{ns}/copy", source=Docs)
+    copy.insert(Docs)
+    assert copy.count() == 2
+    assert pxt.retrieval_udf(Docs).name == "docs"
+    pxt.drop_table(Docs, force=True)
+    assert pxt.list_tables(ns) == [f"{ns}/copy"]
+
+
+may_go_on, has_begun = threading.Event(), threading.Event()
+
+
+def test_a_path_that_is_taken_meanwhile_is_said(ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Base = pxt.model_base()
+
+    class First(Base, name="first"):
+        id: pxt.Int
+
+    class Docs(Base, name="docs"):
+        id: pxt.Int
+
+    def apply_late(*arguments: Any) -> None:
+        pxt.create_table(f"{ns}/docs", {"id": pxt.Int})
+        apply_plans(*arguments)
+
+    monkeypatch.setattr(models, "apply_plans", apply_late)
+    with pytest.raises(pxt.AlreadyExistsError, match=f"path '{ns}/docs' is an existing table"):
+        Base.create_all(ns)
+    assert pxt.list_tables(ns) == [f"{ns}/docs"]
+
+
+def test_columns_may_be_called_like_methods_that_give_way(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        alias: pxt.Int
+        table: pxt.Int
+        forget = alias + table
+
+    condition = (Docs.alias > 1) & (Docs["table"] > 1)
+    Base.create_all(ns)
+    Docs.insert([{"alias": 1, "table": 2}, {"alias": 3, "table": 4}])
+    assert Docs.where(condition).select(Docs.forget, Docs["table"], Docs.alias).collect()["forget"] == [7]
+    assert Docs.table.count() == 2
+
+
+@pxt.udf
+def waiting(n: int) -> int:
+    has_begun.set()
+    assert may_go_on.wait(30)
+    return n
+
+
+def test_a_view_that_is_being_made_is_not_there_yet(ns: str) -> None:
+    Base = pxt.model_base()
+
+    class Docs(Base, name="docs"):
+        n: pxt.Int
+
+    Base.create_all(ns)
+    Docs.insert(n=1)
+
+    class Slow(Base, name="slow", base=Docs):
+        m = waiting(Docs.n)
+
+    job = pxt.create_view(f"{ns}/slow", Docs.table, additional_columns={"m": waiting(Docs.n)}, background=True)
+    assert has_begun.wait(30)
+    try:
+        with pytest.raises(pxt.RequestError, match=f"view '{ns}/slow' is still being made"):
+            Base.bind_all(ns)
+    finally:
+        may_go_on.set()
+        job.wait()
+    Base.bind_all(ns)
+    assert Slow.collect()["m"] == [1]

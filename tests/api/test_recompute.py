@@ -152,3 +152,21 @@ SIGN = [1]
 @pxt.udf
 def direction(n: int) -> pxt.Array[(2,), pxt.Float]:
     return np.array([SIGN[0] * 1.0, SIGN[0] * n], dtype="float32")
+
+
+def test_a_row_that_others_change_again_and_again_does_not_hold_up_the_rest(ns: str) -> None:
+    path = f"{ns}/t"
+
+    @pxt.udf
+    def meddling(n: int) -> int:
+        if n == 5 and pxt.get_table(path).count() == 8:
+            t = pxt.get_table(path)
+            t.update({"m": t.m + 1}, where=t.n == 1)
+        return n
+
+    t = pxt.create_table(path, {"n": pxt.Int, "m": pxt.Int})
+    t.add_computed_column(sum=meddling(t.n) + t.m)
+    t.insert({"n": n, "m": 0} for n in range(1, 9))
+    t.recompute_columns("sum")
+    rows = t.order_by(t.n).collect()
+    assert [row["sum"] - row["m"] for row in rows] == list(range(1, 9))

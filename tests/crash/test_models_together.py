@@ -70,6 +70,23 @@ def test_what_a_process_died_over_is_gone_on_with(ns: str, programs: Programs) -
     assert_versions_complete(t)
 
 
+@pytest.mark.slow
+def test_a_definition_that_a_process_died_over_is_gone_on_with(ns: str, programs: Programs) -> None:
+    t = pxt.create_table(f"{ns}/docs", {"id": pxt.Int, "text": pxt.String}, primary_key="id")
+    t.insert([{"id": n, "text": "a" * n} for n in range(1, 100)])
+    t.add_computed_column(length=t.text.len() + 1000)
+    t.add_computed_column(longer=t.length + 1)
+    (programs.folder / "setup_functions.py").write_text(SLOW)
+    program = programs.start(f"{MODELS}TableModel.update_all({ns!r})")
+    program.expect("computing")
+    program.kill()
+    assert t.get_metadata()["columns"]["length"]["computed_with"] == "slow_length(text)"
+    again = programs.start(f"{MODELS}say(TableModel.get_model_diff({ns!r}))\nTableModel.update_all({ns!r})").succeed()
+    assert f"{ns}/docs: compute the rest of column length: 99 cells are by another definition" in again
+    assert cells(t, "length", "longer") == [(n, n + 1) for n in range(1, 100)]
+    assert_versions_complete(t)
+
+
 SLOW = """
 import os, time
 import numpy as np

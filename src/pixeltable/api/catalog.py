@@ -9,6 +9,7 @@ from pixeltable.api.arguments import one_of
 from pixeltable.api.fixed import fixed_version
 from pixeltable.api.past_table import PastTable
 from pixeltable.api.sources import column_types, normalised, read_source
+from pixeltable.api.stand_in import table_of
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.api.table_versions import TableVersions
 from pixeltable.api.view import handle_of
@@ -165,7 +166,7 @@ def drop_table(table: str | Table, force: bool = False, if_not_exists: str = "er
         RequestError: it has views, and `force` is not set.
     """
     one_of("if_not_exists", if_not_exists, _LENIENT)
-    session = current_session()
+    session, table = current_session(), table_of(table)
     if isinstance(table, PastTable):
         raise fixed_version("drop_table", str(table._alias))  # noqa: SLF001  # a friend
     if isinstance(table, Table):

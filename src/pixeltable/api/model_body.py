@@ -16,6 +16,9 @@ from pixeltable.session.tables import ColumnSpec, column_spec
 from pixeltable.types.column_type import ColumnType
 from pixeltable.types.hints import type_from_form
 
+_VALUES = 1
+"""`annotationlib.Format.VALUE`: annotations as what they are, not as text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -78,8 +81,15 @@ class ModelBody(dict[str, Any]):
 
     def definition(self) -> ModelDefinition:
         """The model with its columns, checked; what is in `__indexes__` comes later."""
+        self._annotate_late()
         columns = [self._column(name) for name in self._declared]
         return with_columns(self._header, [spec for spec, _ in columns], [record for _, record in columns])
+
+    def _annotate_late(self) -> None:
+        """Take up what Python 3.14 keeps in a function until the body has run, unless annotations are text."""
+        annotate = self.pop("__annotate_func__", None)
+        for name, hint in {} if annotate is None else annotate(_VALUES).items():
+            self.annotate(name, hint)
 
     def _subject(self, name: str) -> str:
         return f"model `{self._header.class_name}`: column {name!r}"

@@ -1,6 +1,7 @@
 """Comparing the columns of a model with those of a table."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 from pixeltable.api.model_changes import Change, unsupported
@@ -8,7 +9,7 @@ from pixeltable.api.model_definition import ModelDefinition
 from pixeltable.api.model_diff import SchemaChangeOp
 from pixeltable.api.model_names import Tables, planned
 from pixeltable.catalog.records import ColumnRecord, TableRecord
-from pixeltable.exceptions import Error
+from pixeltable.exceptions import Error, InvalidSchema
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import Literal
 from pixeltable.lazy import np
@@ -22,21 +23,40 @@ from pixeltable.session.tables import ColumnSpec
 
 
 def column_changes(
-    session: Session, definition: ModelDefinition, record: TableRecord | None, tables: Tables
+    session: Session,
+    definition: ModelDefinition,
+    record: TableRecord | None,
+    tables: Tables,
+    *,
+    going: Collection[str] = (),
 ) -> Iterator[Change]:
-    """First what changes in place, then the columns that come, in the order of the model, then those that go."""
+    """First what changes in place, then the columns that come, in the order of the model, then those that go.
+
+    `going` are the names of the indexes that go.
+    """
     known = {} if record is None else {column.name: column for column in record.columns if column.status == "ready"}
     wanted = {spec.name: spec for spec in definition.all_specs}
     if record is not None:
+        staying = _staying(record, wanted, going)
         for name, spec in wanted.items():
             if name in known:
-                yield from _alterations(session, record, known[name], spec, tables)
+                yield from _alterations(session, record, staying, known[name], spec, tables)
     for name, spec in wanted.items():
         if name not in known:
             yield _addition(session, record, spec)
     for column in reversed(known.values()):  # a column is computed from columns before it
         if record is not None and column.name not in wanted and not _is_made(record, column):
             yield _removal(column)
+
+
+def _staying(record: TableRecord, wanted: Collection[str], going: Collection[str]) -> TableRecord:
+    """The table without the columns and the indexes that go."""
+    return replace(
+        record,
+        columns=tuple(column for column in record.columns if column.name in wanted or _is_made(record, column)),
+        indexes=tuple(index for index in record.indexes if index.name not in going),
+        btrees=tuple(index for index in record.btrees if index.name not in going),
+    )
 
 
 def _is_made(record: TableRecord, column: ColumnRecord) -> bool:
@@ -81,7 +101,12 @@ def _shown(column_type: Any, expr: Expr | None) -> dict[str, str]:
 
 
 def _alterations(
-    session: Session, record: TableRecord, column: ColumnRecord, spec: ColumnSpec, tables: Tables
+    session: Session,
+    record: TableRecord,
+    staying: TableRecord,
+    column: ColumnRecord,
+    spec: ColumnSpec,
+    tables: Tables,
 ) -> Iterator[Change]:
     if (spec.expr is None) != (column.expr is None):
         wanted = "be plain" if spec.expr is None else f"be computed as {spec.expr}"
@@ -91,7 +116,7 @@ def _alterations(
     if spec.expr is not None:
         yield from _redefinition(record, column, spec, spec.expr, tables)
     elif spec.type != column.type:
-        yield _other_type(record, column, spec)
+        yield _other_type(staying, column, spec)
 
 
 def _fixed_properties(session: Session, column: ColumnRecord, spec: ColumnSpec) -> Iterator[Change]:
@@ -102,17 +127,27 @@ def _fixed_properties(session: Session, column: ColumnRecord, spec: ColumnSpec) 
         "comment": (spec.comment, column.comment),
         "custom_metadata": (spec.custom_metadata, column.custom_metadata),
     }
-    if spec.expr is None and spec.type == column.type:
-        properties["default"] = (_value(default), _value(column.default))
+    if spec.expr is None:
+        properties["default"] = (_value(default), _value(_retyped(session, column, spec)))
     for name, (model, existing) in properties.items():
         if not _is_equal(model, existing):
             yield unsupported("column", spec.name, f"have {name} {model!r}", {name: model}, {name: existing})
 
 
 def _is_equal(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return bool(structure(a) == structure(b))
+    if isinstance(a, np.ndarray | float) or isinstance(b, np.ndarray | float):
+        return bool(structure(a) == structure(b))  # NaN too
     return bool(a == b)
+
+
+def _retyped(session: Session, column: ColumnRecord, spec: ColumnSpec) -> Literal | None:
+    """The default of a column once it has the type that its model says."""
+    if column.default is None or column.type == spec.type:
+        return column.default
+    try:
+        return default_of(session, column.name, spec.type, column.default.value)
+    except InvalidSchema:
+        return column.default  # it cannot get that type, which is said elsewhere
 
 
 def _value(default: Literal | None) -> Any:

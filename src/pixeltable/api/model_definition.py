@@ -23,8 +23,6 @@ from pixeltable.udfs.iterators import IteratorCall
 _IDS = itertools.count(-1000, -1)
 """Below all that stands for something else in place of an id; those of the catalog are positive."""
 
-NewIndexes = Sequence[NewIndex | NewBtree]
-
 
 @dataclass(frozen=True, slots=True)
 class ModelDefinition:

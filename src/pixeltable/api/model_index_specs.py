@@ -1,13 +1,13 @@
 """Reading `__indexes__` of a model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pixeltable.api.model_definition import ModelDefinition
 from pixeltable.api.model_specs import BtreeIndex, EmbeddingIndex
 from pixeltable.api.table_indexes import embeddings_of
 from pixeltable.exceptions import InvalidSchema, Unsupported
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session.btrees import NewBtree, bound_keys
 from pixeltable.session.indexes import NewIndex, space_of
@@ -31,6 +31,7 @@ def declared_indexes(
     for name in names:
         if names.count(name) > 1:
             raise InvalidSchema(f"{subject}: two indexes have the name {name!r}", hint="Choose another.")
+    _refuse_repeated_keys(subject, [index for index in found if isinstance(index, NewBtree)])
     over = [index.column for index in found if isinstance(index, NewIndex)]
     for index in found:
         if isinstance(index, NewIndex) and index.name is None and over.count(index.column) > 1:
@@ -43,6 +44,16 @@ def declared_indexes(
                 hint="Leave one of both out.",
             )
     return found
+
+
+def _refuse_repeated_keys(subject: str, indexes: Sequence[NewBtree]) -> None:
+    known = set()
+    for index in indexes:
+        key = structure(index.keys), index.unique
+        if key in known:
+            over = ", ".join(map(str, index.keys))
+            raise InvalidSchema(f"{subject}: two b-tree indexes are over {over}", hint="Leave one of them out.")
+        known.add(key)
 
 
 def _read(

@@ -21,8 +21,9 @@ def index_changes(definition: ModelDefinition, record: TableRecord | None, table
     there = [] if record is None else _existing(record)
     kept: set[int] = set()
     added: list[NewIndex | NewBtree] = []
+    claimed = {new.name for new in definition.indexes} - {None}
     for new in definition.indexes:
-        same = None if record is None else _same(record, there, kept, planned_index(new, tables))
+        same = None if record is None else _same(record, there, kept, claimed, planned_index(new, tables))
         if same is None:
             added.append(new)
         else:
@@ -31,8 +32,10 @@ def index_changes(definition: ModelDefinition, record: TableRecord | None, table
     for index in there:
         if index.id not in kept and record is not None:
             yield _removal(record, index, again=index.name in names)
-    for new in added:
-        yield _addition(new)
+    taken = set() if record is None or not record.default_indexes else {index.name for index in record.btrees}
+    for new in sorted(added, key=lambda new: new.name is None):  # the others get names that are free then
+        change = _addition(new)
+        yield change.refused("one of the default indexes has that name") if new.name in taken else change
 
 
 def planned_index(new: NewIndex | NewBtree, tables: Tables) -> NewIndex | NewBtree:
@@ -50,12 +53,24 @@ def _existing(record: TableRecord) -> list[Existing]:
 
 
 def _same(
-    record: TableRecord, there: Sequence[Existing], kept: Collection[int], new: NewIndex | NewBtree
+    record: TableRecord,
+    there: Sequence[Existing],
+    kept: Collection[int],
+    claimed: Collection[str | None],
+    new: NewIndex | NewBtree,
 ) -> Existing | None:
+    """The index that is there already; one without a name may have any that is not `claimed` by another."""
     for index in there:
-        if index.id not in kept and new.name in (None, index.name) and _is_same(record, index, new):
+        fits = index.name == new.name or (new.name is None and index.name not in claimed)
+        if index.id not in kept and fits and _is_same(record, index, new):
             return index
     return None
+
+
+def name_of_index(record: TableRecord, new: NewIndex | NewBtree, before: Collection[str]) -> str:
+    """How an index was called that was not there `before`."""
+    found = (index for index in _existing(record) if index.name not in before)
+    return new.name or next(index.name for index in found if _is_same(record, index, new))
 
 
 def _is_same(record: TableRecord, index: Existing, new: NewIndex | NewBtree) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pixeltable.api.model_changes import Change, unsupported
 from pixeltable.api.model_columns import column_changes
 from pixeltable.api.model_definition import ModelDefinition
-from pixeltable.api.model_diff import TableDiff
+from pixeltable.api.model_diff import SchemaChangeOp, TableDiff
 from pixeltable.api.model_indexes import index_changes
 from pixeltable.api.model_names import Tables, planned
-from pixeltable.catalog.records import ColumnRecord, TableRecord, referred_columns
+from pixeltable.catalog.records import ColumnRecord, TableRecord, kind_of, referred_columns
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import Error, PathTaken
 from pixeltable.exprs.expr import Expr
@@ -21,6 +21,7 @@ from pixeltable.plan.bind import bind
 from pixeltable.session.columns import same_definition
 from pixeltable.session.defaults import default_of
 from pixeltable.session.session import Session
+from pixeltable.session.stale import count_by_other_definitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,32 @@ def plan_models(session: Session, definitions: Sequence[ModelDefinition], direct
     return [replace(plan, changes=tuple(_refusing_needed(plan, plans, catalog))) for plan in plans]
 
 
+def plan_updates(session: Session, definitions: Sequence[ModelDefinition], directory: Path) -> list[TablePlan]:
+    """As `plan_models`, with the cells that are to be computed although their definition stays.
+
+    Raises:
+        UnknownDirectory, PathTaken, InvalidSchema: see `plan_models`.
+    """
+    return [_with_rest(session, plan) for plan in plan_models(session, definitions, directory)]
+
+
+def _with_rest(session: Session, plan: TablePlan) -> TablePlan:
+    record = plan.record
+    if record is None or record.is_snapshot or not any(column.redefined for column in record.known_columns):
+        return plan
+    counts = count_by_other_definitions(session, record.id, record.path)
+    altered = [change for change in plan.changes if change.op.op == "alter"]
+    others = {change.op.name for change in plan.changes if change.op.target == "column"}  # of which that is said
+    wanted = [spec.name for spec in plan.definition.all_specs if spec.name not in others]
+    rest = [_computation(name, counts[name]) for name in wanted if name in counts]
+    return replace(plan, changes=(*altered, *rest, *plan.changes[len(altered) :]))
+
+
+def _computation(name: str, count: int) -> Change:
+    text = f"compute the rest of column {name}: {count:,} cells are by another definition"
+    return Change(SchemaChangeOp("column", "alter", "additive", name, text))
+
+
 def _existing(catalog: Catalog, path: Path) -> TableRecord | None:
     found = catalog.find_table(path)
     if found is None and catalog.kind_at(path) is not None:
@@ -80,13 +107,15 @@ def _changes(
             return
         yield from _property_changes(definition, record)
         yield from _view_changes(definition, record, tables)
-    yield from column_changes(session, definition, record, tables)
-    yield from index_changes(definition, record, tables)
+    indexes = list(index_changes(definition, record, tables))
+    going = [str(change.op.name) for change in indexes if change.op.op == "drop"]
+    yield from column_changes(session, definition, record, tables, going=going)
+    yield from indexes
 
 
 def _different_kind(definition: ModelDefinition, record: TableRecord, tables: Tables) -> Change | None:
     """What makes it pointless to look further: a table in the place of a view, or a view of something else."""
-    kind = "table" if record.view is None else "view"
+    kind = kind_of(record)
     if kind != definition.kind:
         return unsupported("table", "kind", f"be a {definition.kind}", definition.kind, kind)
     base = definition.record.base
@@ -156,9 +185,10 @@ def _needing(
 ) -> str | None:
     """The path of a view that cannot do without a column as it is."""
     for view in views:
-        made_anew = set[int]()
-        if change.op.op == "drop" and view.id in plans:
-            made_anew = {other.column.id for other in plans[view.id].changes if other.column is not None}
+        changing = plans[view.id].changes if view.id in plans else ()
+        if change.op.op == "alter":  # which comes before other definitions do
+            changing = tuple(other for other in changing if other.op.op == "drop")
+        made_anew = {other.column.id for other in changing if other.column is not None}
         exprs = [*(view.view.exprs if view.view else ())]
         exprs += [own.expr for own in view.columns if own.expr is not None and own.id not in made_anew]
         if any(column.id in referred_columns(expr) for expr in exprs) and change.is_felt:

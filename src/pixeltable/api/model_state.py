@@ -1,5 +1,6 @@
 """The models of one base class: what they declare, and the tables they are bound to."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -53,16 +54,16 @@ class Models:
             AlreadyBound: one is.
         """
         for model in self.by_name.values():
-            path = str(Path((*directory.parts, model.definition.name)))
-            if model.table is not None and model.path != path:
-                raise AlreadyBound(model.definition.class_name, path=model.path, asked=path)
+            asked, path = str(Path((*directory.parts, model.definition.name))), model.find_path()
+            if path not in (None, asked):
+                raise AlreadyBound(model.definition.class_name, path=str(path), asked=asked)
 
     def bind(self, session: Session, directory: Path) -> None:
         """Bind the models to the tables under their names."""
         catalog = session.refresh()
         for model in self.by_name.values():
             path = Path((*directory.parts, model.definition.name))
-            model.table, model.path = handle_of(session, catalog.table_at(path)), str(path)
+            model.table = handle_of(session, catalog.table_at(path))
 
     def tables(self) -> dict[int, TableRecord]:
         """The tables of the models that are bound, by the provisional ids."""
@@ -84,13 +85,13 @@ class Models:
         Raises:
             NotBound: it holds a model that is not bound, or a query over one.
         """
-        tables = self.tables()
+        tables = functools.cache(self.tables)  # most calls are about none
 
         def change(item: Any) -> Any:
             if isinstance(item, Expr):
-                return moved(item, tables)
+                return moved(item, tables())
             if isinstance(item, IteratorCall):
-                return replace(item, items=moved(item.items, tables))
+                return replace(item, items=moved(item.items, tables()))
             if isinstance(item, ModelQuery):
                 _ = model_of(item.model_cls).the_table("a query over it")
                 return bound(item)
@@ -101,13 +102,13 @@ class Models:
 
     def localised(self, value: Any) -> Any:
         """The opposite: with columns of models for those of the tables they are bound to."""
-        records = self._records()
+        records = functools.cache(self._records)
 
         def change(item: Any) -> Any:
             if isinstance(item, Expr):
-                return moved(item, records)
+                return moved(item, records())
             if isinstance(item, IteratorCall):
-                return replace(item, items=moved(item.items, records))
+                return replace(item, items=moved(item.items, records()))
             return item
 
         return within(value, change)
@@ -129,13 +130,11 @@ class Models:
 
 @dataclass(slots=True, eq=False)
 class Model:
-    """A model, `cls` being the class that users hold. With a table it is bound, to what is under `path`."""
+    """A model; with a table it is bound."""
 
     models: Models
     definition: ModelDefinition
-    cls: Any = None
     table: Table | None = None
-    path: str = ""
 
     @property
     def is_bound(self) -> bool:
@@ -150,6 +149,14 @@ class Model:
         if self.table is None:
             raise NotBound(self.definition.class_name, wanted=wanted)
         return self.table
+
+    def find_path(self) -> str | None:
+        """Where the table is by now; None if there is none, or it was dropped."""
+        if self.table is None:
+            return None
+        with suppress(UnknownTable):
+            return self.table._newest_record.path  # noqa: SLF001  # a friend
+        return None
 
     def realized(self, value: Any) -> Any:
         """See `Models.realized`."""

@@ -12,17 +12,20 @@ from pixeltable.api.model_body import ModelBody, Scope
 from pixeltable.api.model_definition import ModelDefinition, new_table_definition, new_view_definition
 from pixeltable.api.model_diff import ModelDiff
 from pixeltable.api.model_index_specs import declared_indexes
-from pixeltable.api.model_plan import TablePlan, plan_models
+from pixeltable.api.model_plan import TablePlan, plan_models, plan_updates
 from pixeltable.api.model_query import CLAUSES, ModelQuery, clauses_over_model, query_of
 from pixeltable.api.model_state import Model, Models, find_model, model_of
 from pixeltable.api.query import Query, clauses_of
+from pixeltable.api.stand_in import StandIn
 from pixeltable.api.table import Table
 from pixeltable.api.view import View, check_view_clauses
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import (
     DestructiveChange,
+    Error,
     InvalidArgument,
     InvalidSchema,
+    InvalidState,
     NotBound,
     SchemaMismatch,
     UnknownPath,
@@ -45,7 +48,7 @@ _OF_ROWS = ("insert", "compute", "batch_update")
 """Methods whose arguments are many, and no expressions."""
 
 
-class ModelMeta(type):
+class ModelMeta(StandIn, type):
     """The class of models. What a model is asked for is looked up in the table it is bound to.
 
     Before it is bound, columns and queries can be had, to declare others with.
@@ -68,9 +71,7 @@ class ModelMeta(type):
         definition = definition.with_indexes(declared_indexes(definition, own.get("__indexes__", ()), models.localised))
         model = Model(models, definition)
         models.add(model)
-        made = super().__new__(cls, class_name, bases, {**own, "_model": model})
-        model.cls = made
-        return made
+        return super().__new__(cls, class_name, bases, {**own, "_model": model})
 
     def __init__(cls, class_name: str, bases: tuple[type, ...], body: Any, /, **_: Any) -> None:
         super().__init__(class_name, bases, body)
@@ -83,7 +84,7 @@ class ModelMeta(type):
 
     def get_model_diff(cls, catalog_dir: str = "") -> ModelDiff:
         """What update_all() would do, by the names of the models; `print()` shows it, a line for each change."""
-        return _diff(plan_models(current_session(), cls._models.definitions, _directory(catalog_dir)))
+        return _diff(plan_updates(current_session(), cls._models.definitions, _directory(catalog_dir)))
 
     def diff_all(cls, catalog_dir: str = "") -> None:
         """Print what update_all() would do."""
@@ -97,7 +98,7 @@ class ModelMeta(type):
             RequestError: a table that is there is not as its model says, SCHEMA_MISMATCH; or what is to be created
                 cannot be.
         """
-        return _reconcile(cls._models, catalog_dir, _refuse_differences)
+        return _reconcile(cls._models, catalog_dir, plan_models, _refuse_differences)
 
     def update_all(cls, catalog_dir: str = "", *, allow_destructive: bool = False) -> ModelDiff:
         """Make the tables and views what the models say, and bind all models; the answer is what was done.
@@ -109,9 +110,8 @@ class ModelMeta(type):
             RequestError: it would drop something and `allow_destructive` is not set, DESTRUCTIVE_SCHEMA_CHANGE; or it
                 cannot be done in place, SCHEMA_MISMATCH.
         """
-        return _reconcile(
-            cls._models, catalog_dir, _refuse_destructive if not allow_destructive else _refuse_unsupported
-        )
+        check = _refuse_unsupported if allow_destructive else _refuse_destructive
+        return _reconcile(cls._models, catalog_dir, plan_updates, check)
 
     def bind_all(cls, catalog_dir: str = "") -> None:
         """Bind all models to the tables that are there. A table may have columns and indexes that its model has not.
@@ -127,7 +127,7 @@ class ModelMeta(type):
                 plans = plan_models(session, models.definitions, directory)
             for plan in plans:
                 if plan.record is None:
-                    raise UnknownPath(str(plan.path), known=session.catalog.table_ids)
+                    raise _not_to_be_had(session, plan.path)
             _refuse(_lacking(plans), "tables are not as their models say", "update_all() makes them so.")
         models.bind(session, directory)
 
@@ -149,13 +149,13 @@ class ModelMeta(type):
         return cls._this.the_table("`table`")
 
     def table_path(cls) -> str:
-        """The path of the table.
+        """The path of the table, also if it was moved since.
 
         Raises:
             RequestError: it is not bound.
+            NotFoundError: the table was dropped.
         """
-        cls._this.the_table("table_path()")
-        return cls._this.path
+        return cls._this.the_table("table_path()")._newest_record.path  # noqa: SLF001  # a friend
 
     @property
     def _this(cls) -> Model:
@@ -184,10 +184,12 @@ class ModelMeta(type):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
         if model.table is not None:
             return _forwarded(model, name, getattr(model.table, name))
-        if name in CLAUSES and name != "having":
-            return getattr(query_of(model), name)
         if name in vars(ModelMeta):  # a property that has said so
             raise NotBound(cls.__name__, wanted=f"`{name}`")
+        if any(column.name == name for column in model.definition.record.ready_columns):
+            return cls[name]
+        if name in CLAUSES and name != "having":
+            return getattr(query_of(model), name)
         if hasattr(View, name):
             raise NotBound(cls.__name__, wanted=f"{name}()")
         return cls[name]
@@ -284,14 +286,19 @@ def _diff(plans: Sequence[TablePlan]) -> ModelDiff:
     return ModelDiff(plan.diff for plan in plans)
 
 
-def _reconcile(models: Models, catalog_dir: str, check: Callable[[Sequence[TablePlan]], None]) -> ModelDiff:
+def _reconcile(
+    models: Models,
+    catalog_dir: str,
+    make_plans: Callable[[Session, Sequence[ModelDefinition], Path], list[TablePlan]],
+    check: Callable[[Sequence[TablePlan]], None],
+) -> ModelDiff:
     """Have the tables follow the models, unless `check` refuses; one at a time, for all who do so in a directory."""
     session, directory = current_session(), _directory(catalog_dir)
     models.check_free(directory)
-    plans = plan_models(session, models.definitions, directory)
+    plans = make_plans(session, models.definitions, directory)
     if any(plan.record is None or plan.changes for plan in plans):
         with _turn(session, directory):
-            plans = plan_models(session, models.definitions, directory)  # others may have done it, or part of it
+            plans = make_plans(session, models.definitions, directory)  # others may have done it, or part of it
             check(plans)
             apply_plans(session, plans)
     models.bind(session, directory)
@@ -300,6 +307,12 @@ def _reconcile(models: Models, catalog_dir: str, check: Callable[[Sequence[Table
 
 def _turn(session: Session, directory: Path) -> AbstractContextManager[None]:
     return one_at_a_time(session, f"models in {directory}")
+
+
+def _not_to_be_had(session: Session, path: Path) -> Error:
+    if session.catalog.find_table(path) is None:
+        return UnknownPath(str(path), known=session.catalog.table_ids)
+    return InvalidState(f"view {str(path)!r} is still being made", hint="Wait until it is done.")
 
 
 def _lacking(plans: Sequence[TablePlan]) -> list[TablePlan]:

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from pixeltable.api.arguments import name_of
 from pixeltable.api.query import Query, clauses_of
+from pixeltable.api.stand_in import table_of
 from pixeltable.api.table import Table, record_of
 from pixeltable.catalog.records import ColumnRecord
 from pixeltable.exceptions import InvalidArgument, TypeMismatch
@@ -77,7 +78,7 @@ def query(
 def _declare(fn: Callable[..., Any], param_types: Sequence[Any] | None, return_scalar: bool) -> Function:
     function = named_function(fn, "@query")
     parameters = read_parameters(function, name=function.__name__, param_types=param_types)
-    found = function(**variables_of(parameters))
+    found = table_of(function(**variables_of(parameters)))
     if isinstance(found, Table):
         found = found.select()
     if not isinstance(found, Query):
@@ -114,6 +115,7 @@ def retrieval_udf(
         NotFoundError: there is no such column.
         TypeMismatch: values of a column cannot be compared.
     """
+    table = table_of(table)
     if not isinstance(table, Table):
         raise InvalidArgument(f"retrieval_udf() takes a table, got {type(table).__name__}")
     record = record_of(table)

@@ -10,6 +10,7 @@ from pixeltable.api.arrow import TYPE_KEY
 from pixeltable.api.query import Query
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.results import ResultSet
+from pixeltable.api.stand_in import table_of
 from pixeltable.exceptions import InvalidArgument, InvalidSchema, MissingPackage, TypeMismatch, Unsupported
 from pixeltable.session.rows import as_rows
 from pixeltable.types.column_type import ColumnType, JsonType, decode_type
@@ -34,6 +35,7 @@ def rows_of(source: Any, *, call: str) -> Iterable[Any]:
     Raises:
         Unsupported: it is none.
     """
+    source = table_of(source)
     if isinstance(source, Query | QueryStart | ResultSet) or _is_frame(source) or hasattr(source, "__arrow_c_stream__"):
         return read_source(source, call=call).rows
     if isinstance(source, str | bytes | Mapping) or not hasattr(source, "__iter__"):
@@ -47,6 +49,7 @@ def read_source(source: Any, *, call: str) -> Source:
     Raises:
         Unsupported: it is none, or has no rows and no types.
     """
+    source = table_of(source)
     if isinstance(source, QueryStart):
         source = source._query()  # noqa: SLF001  # a friend
     if isinstance(source, Query):

@@ -11,6 +11,7 @@ from pixeltable.api.job import Job, started
 from pixeltable.api.progress import watched
 from pixeltable.api.query import Query, clauses_of
 from pixeltable.api.receipts import announce
+from pixeltable.api.stand_in import table_of
 from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import FixedVersion, InvalidArgument, Unsupported
@@ -254,6 +255,7 @@ def _new_view(
 ) -> views.NewView:
     """A view or a snapshot as its call has it, checked."""
     one_of("media_validation", media_validation, ("on_read", "on_write"))
+    base = table_of(base)
     query = base._query() if isinstance(base, Table) else base  # noqa: SLF001  # a friend
     if not isinstance(query, Query):
         raise InvalidArgument(f"{call}(): base is a table or a query, got {type(base).__name__}")

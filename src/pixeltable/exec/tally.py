@@ -45,6 +45,9 @@ class Tally:
         self.on_prepared: Callable[[], object] | None = None
         """Called when everything that can be wrong with the call is checked, and its rows are what takes long."""
 
+        self.versions: list[int] = []
+        """The versions of its table that it made by computing cells again."""
+
         self.count_total: Callable[[], int | None] | None = None
         """Finds that out where it has a price; called at most once, in another thread, if the operation lasts."""
 

@@ -182,6 +182,16 @@ def _names(table: TableRecord) -> set[str]:
     return {index.name for index in table.indexes} | {index.name for index in table.btrees}
 
 
+def refuse_taken(table: TableRecord, name: str | None) -> None:
+    """Check that no index has that name.
+
+    Raises:
+        IndexTaken: one has.
+    """
+    if name is not None and name in _names(table):
+        raise IndexTaken(name, table=table.path)
+
+
 def free_name(table: TableRecord) -> str:
     """A name for an index that no other has."""
     taken = _names(table)
@@ -311,9 +321,10 @@ def with_btree_on_unused(connection: Connection, table: TableRecord, new: NewBtr
     """A table that has no rows, and gets none before the caller's transaction ends, with one more index.
 
     Raises:
-        InvalidArgument, TypeMismatch, Unsupported: see `Table.add_btree_index`.
+        IndexTaken, InvalidArgument, TypeMismatch, Unsupported: see `Table.add_btree_index`.
     """
     keys = bound_keys(new, table)
+    refuse_taken(table, new.name)
     (index_id,) = store.new_ids(connection, 1)
     index = BtreeRecord(index_id, new.name or free_name(table), keys, _common_heap(table, keys), new.unique)
     if btrees.index_statement(table, index, concurrently=False) is None:

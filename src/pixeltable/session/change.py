@@ -56,8 +56,8 @@ def retrying(session: Session, table_id: int, name: str, work: Callable[[TableRe
 
 def write_change(
     session: Session, table: TableRecord, change: Change, counts: Counts, views: Sequence[ViewChange] = ()
-) -> list[Counts]:
-    """Make a change durable, with what it makes of views over the table; what was done to each of them."""
+) -> Committed:
+    """Make a change durable, with what it makes of views over the table."""
     token = uuid.uuid4()
 
     def once(connection: Connection) -> Committed:
@@ -65,7 +65,7 @@ def write_change(
             return change_rows(connection, table.target, [change], counts, token=token, views=views)
 
     grown = [(table, len(change.rows)), *growth(session.catalog, views)]
-    return list(commit(session, Write(table, once, token, grown)).views)
+    return commit(session, Write(table, once, token, grown))
 
 
 def update(
@@ -178,7 +178,7 @@ def _update(
     visible = [column for column in dependents if column.status == "ready"]
     stats = RowCountStats(upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible))
     return receipt(
-        tally, start, stats, cascade=cascaded(done),
+        tally, start, stats, cascade=cascaded(done.views),
         updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *visible]],
         cols_with_excs=[f"{table.name}.{column.name}" for column in visible if failures(batch, table, column)],
         rows=_row_dicts(table, batch) if return_rows else None,
@@ -251,11 +251,11 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
             )
         predicate = resolved_filter(session, table, where)
         found = matching_rows(session, table, [], where=predicate)
-        done: list[Counts] = []
+        done: Sequence[Counts] = ()
         if found.rows:
             change = Change(found.rows, found.seen, closed=table.heaps)
             views = views_alone(session, table)
-            done = write_change(session, table, change, Counts(deletes=len(found.rows)), views)
+            done = write_change(session, table, change, Counts(deletes=len(found.rows)), views).views
         return UpdateStatus(
             row_count_stats=RowCountStats(del_rows=len(found.rows)),
             cascade_row_count_stats=RowCountStats(del_rows=sum(counts.deletes for counts in done)),

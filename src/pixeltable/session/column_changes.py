@@ -145,6 +145,19 @@ def check_alterable(table: TableRecord, column: ColumnRecord, new_type: ColumnTy
         for index in table.indexes:
             if index.column == column.id:
                 raise _indexed(column, index.name)
+        _check_btrees(table, column, new_type)
+
+
+def _check_btrees(table: TableRecord, column: ColumnRecord, new_type: ColumnType) -> None:
+    for index in table.btrees:
+        is_alone = len(index.keys) == 1 and isinstance(index.keys[0], ColumnRef) and index.status == "ready"
+        keeps_order = table.default_indexes or not isinstance(new_type, JsonType)
+        if _is_over(index, column) and not (is_alone and keeps_order):
+            raise _indexed(column, index.name)
+
+
+def _is_over(index: BtreeRecord, column: ColumnRecord) -> bool:
+    return any(column.id in referred_columns(key) for key in index.keys)
 
 
 def _keeps_form(column: ColumnRecord, new_type: ColumnType) -> bool:
@@ -228,15 +241,11 @@ def _moved_btrees(
     """The table's b-tree indexes, that of the column over its new cells; a default one goes if they have no order."""
     assert placed.heap is not None
     for index in table.btrees:
-        if not any(column.id in referred_columns(key) for key in index.keys):
+        if not _is_over(index, column):
             yield index
-        elif len(index.keys) > 1 or not isinstance(index.keys[0], ColumnRef) or index.status != "ready":
-            raise _indexed(column, index.name)
         elif not isinstance(placed.type, JsonType):
             (index_id,) = store.new_ids(connection, 1)
             yield replace(index, id=index_id, heap=placed.heap)
-        elif not table.default_indexes:
-            raise _indexed(column, index.name)
 
 
 def _indexed(column: ColumnRecord, index: str) -> ConstraintViolation:

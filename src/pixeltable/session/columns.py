@@ -32,6 +32,7 @@ from pixeltable.session.at_once import add_at_once
 from pixeltable.session.backfill import fill
 from pixeltable.session.btrees import follow, without_column_indexes
 from pixeltable.session.codes import stamp_of, take_up
+from pixeltable.session.heads import lock_head
 from pixeltable.session.pages import Begun
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
@@ -378,12 +379,46 @@ def drop_column(session: Session, table_id: int, name: str, column_name: str, *,
             return
         if if_not_exists == "ignore" and all(column.name != column_name for column in table.ready_columns):
             return
-        column = table.column(column_name)
-        saved = store.save_schema(connection, without_column(table, column))
-        follow(connection, table, saved)
-        store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted: {column.name}")
+        _drop(connection, table, table.column(column_name))
 
     session.change_schema(work)
+
+
+def _drop(connection: Connection, table: TableRecord, column: ColumnRecord) -> None:
+    saved = store.save_schema(connection, without_column(table, column))
+    follow(connection, table, saved)
+    store.record_schema_version(connection, saved, op=next_op(connection), change=f"Deleted: {column.name}")
+
+
+def drop_unwritten(session: Session, table_id: int, name: str, column_name: str) -> bool:
+    """Drop a column that was added to a table, unless somebody has written into it since; whether it is gone.
+
+    Raises:
+        UnknownColumn, ConstraintViolation: see `Table.drop_column`.
+    """
+
+    def work(connection: Connection, catalog: Catalog) -> bool:
+        table = catalog.table(table_id, name=name)
+        column = table.own_column(column_name)
+        lock_head(connection, table)
+        if column.expr is None and _is_written(connection, table, column):
+            return False
+        _drop(connection, table, column)
+        return True
+
+    return session.change_schema(work)
+
+
+def _is_written(connection: Connection, table: TableRecord, column: ColumnRecord) -> bool:
+    """Whether a plain column has cells that did not come with it."""
+    assert column.heap is not None
+    added = "SELECT op FROM pixeltable.versions WHERE table_id = %s AND version = %s"
+    written = (
+        f"SELECT EXISTS (SELECT 1 FROM {table.heap(column.heap).current} "
+        f"WHERE {column.db_name} IS NOT NULL AND op_in NOT IN ({added}))"
+    )
+    row = connection.execute(written, (table.id, column.version_added)).fetchone()
+    return bool(row and row[0])
 
 
 def _drop_unfinished(connection: Connection, table: TableRecord, column_name: str) -> bool:

@@ -34,7 +34,7 @@ def with_indexes(
     """A table that was made in this transaction, with indexes from its first version on."""
     if not indexes:
         return table
-    for new in indexes:
+    for new in sorted(indexes, key=lambda new: new.name is None):  # the others get names that are free then
         if isinstance(new, NewBtree):
             table = with_btree_on_unused(connection, table, new)
         else:

@@ -73,7 +73,7 @@ def _delete(session: Session, table: TableRecord, rows: list[int]) -> UpdateStat
     if not found.rows:
         return UpdateStatus()
     change = Change(found.rows, found.seen, closed=table.heaps)
-    done = write_change(session, table, change, Counts(deletes=len(found.rows)), views_alone(session, table))
+    done = write_change(session, table, change, Counts(deletes=len(found.rows)), views_alone(session, table)).views
     return UpdateStatus(cascade_row_count_stats=RowCountStats(del_rows=sum(counts.deletes for counts in done)))
 
 

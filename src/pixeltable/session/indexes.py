@@ -14,7 +14,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr, record
 from pixeltable.index import vectors
 from pixeltable.session.backfill import fill
-from pixeltable.session.btrees import drop_btree, free_name
+from pixeltable.session.btrees import drop_btree, free_name, refuse_taken
 from pixeltable.session.codes import stamp_of, take_up
 from pixeltable.session.columns import same_definition
 from pixeltable.session.receipts import receipt
@@ -147,8 +147,9 @@ def with_index_on_unused(session: Session, connection: Connection, table: TableR
     """A table that has no rows, and gets none before the caller's transaction ends, with one more index.
 
     Raises:
-        InvalidArgument, Unsupported: see `Table.add_embedding_index`.
+        IndexTaken, InvalidArgument, Unsupported: see `Table.add_embedding_index`.
     """
+    refuse_taken(table, new.name)
     column = table.column(new.column)
     made, index, _ = _made(session, connection, table, new, column, space_of(column, new))
     return with_index(made, replace(index, status="ready"))
@@ -235,6 +236,23 @@ def _renewed(
     renewed = take_up(connection, table, job, column=None, index=index)
     jobs.update_job(connection, renewed)
     return renewed
+
+
+def give_up_index(session: Session, table_id: int, name: str, new: NewIndex) -> None:
+    """Drop such an index if it was left unfinished."""
+
+    def work(connection: Connection, catalog: Catalog) -> None:
+        table = catalog.table(table_id, name=name)
+        column = table.column(new.column)
+        for job in jobs.jobs_of(connection, table.id):
+            index = job.index
+            if index is None or index.column != column.id or new.name not in (None, index.name):
+                continue
+            if is_same(index, new) and jobs.try_own_until_commit(connection, job.id):
+                _drop_embedding(connection, table, index)
+                return
+
+    session.change_schema(work)
 
 
 def drop_index(

@@ -19,18 +19,22 @@ from pixeltable.exprs.properties import CellProperty
 from pixeltable.plan.bind import bind
 from pixeltable.session.change import resolved_filter, retrying, write_change
 from pixeltable.session.codes import stamp_of
-from pixeltable.session.compute import Computation, plan_computation
+from pixeltable.session.compute import Computation, cell_failure, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.view_changes import RowsAfter, cascaded, inputs_of_views, view_changes
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Change, Counts, Entries, Seen
+from pixeltable.storage.writes import Change, Counts, Entries, RowsChanged, Seen
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _PART_S = 20.0
 """Work is committed when so much time went into it, so that not all is lost if the process dies."""
+
+_FIRST_BATCH = 64
+_SHORTER = 16
+"""How much shorter parts, and the first batch, get where another writer changed rows of one before it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Selection:
     """What to compute again: columns by name, in the rows that `where` keeps, only failed cells if so wished.
 
     `rows` are the ids of the only rows looked at; then what is remembered of other calls of the same code is used.
+    With `abort` a cell that fails ends it.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +50,7 @@ class Selection:
     errors_only: bool = False
     cascade: bool = True
     rows: Sequence[int] | None = None
+    abort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ def recompute(session: Session, table_id: int, name: str, selection: Selection, 
     What takes long is committed in parts, a version each. Rows that are inserted meanwhile have their cells already.
 
     Raises:
+        CellFailure: a cell failed, and the selection says `abort`; the parts committed until then stay.
         RequestError: a column is not computed, or not stored.
         ConcurrencyError: other writers kept changing the same rows; the parts committed until then stay.
     """
@@ -82,12 +89,27 @@ class _Recompute:
         self._start = time.perf_counter()
         self._after: int | None = None
         self._rows = 0
+        self._shortened = 1
         self._failed = 0
         self._failing: dict[str, None] = {}
         self._cascaded = RowCountStats()
 
     def run(self, table: TableRecord) -> UpdateStatus:
-        """Compute what is left of the rows, and write it part by part."""
+        """Compute what is left of the rows, and write it part by part.
+
+        Raises:
+            RowsChanged: another writer changed rows of the first part; the next one is shorter.
+        """
+        while True:
+            written = self._rows
+            try:
+                return self._run(table)
+            except RowsChanged:
+                self._shortened *= _SHORTER
+                if self._rows == written:
+                    raise
+
+    def _run(self, table: TableRecord) -> UpdateStatus:
         targets = _targets(table, self._selection)
         where = _rows_wanted(self._session, table, self._selection, targets)
         context = self._session.context.counting(self._tally)
@@ -105,14 +127,14 @@ class _Recompute:
         )  # fmt: skip
         self._tally.total = self._before + self._rows + len(found.rows)
         part = _Part(found, targets.heaps)
-        pace = Pace(self._session.settings.batch_size)
+        pace = Pace(self._session.settings.batch_size, first=max(1, _FIRST_BATCH // self._shortened))
         inputs = _only(found.batch, refs)
         with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
             for batch in batches:
                 part.add(batch, computation.entries(batch, []), keep=has_views)
                 self._count(table, targets, computation, batch)
                 pace.done(batch.count)
-                if part.seconds > _PART_S:
+                if part.seconds > _PART_S / self._shortened:
                     self._write(table, targets, computation, part)
         self._write(table, targets, computation, part)
         return self._status(table, targets)
@@ -122,7 +144,10 @@ class _Recompute:
         self._failed += failed
         self._tally.advance(batch.count, failed=failed)
         for column in targets.columns:
-            if column.status == "ready" and cells_of(batch, table, column).failures:
+            cells = cells_of(batch, table, column)
+            if column.status == "ready" and cells.failures:
+                if self._selection.abort:
+                    raise cell_failure(column.name, cells)
                 self._failing[column.name] = None
 
     def _write(self, table: TableRecord, targets: _Targets, computation: Computation, part: "_Part") -> None:
@@ -134,7 +159,9 @@ class _Recompute:
             views = [] if after is None else view_changes(self._session, table, [after], context)
             stamp = stamp_of(self._session, table, computation.columns, computation.indexes)
             counts = Counts(updates=len(change.rows), errors=failed, stamp=stamp)
-            self._cascaded += cascaded(write_change(self._session, table, change, counts, views))
+            done = write_change(self._session, table, change, counts, views)
+            self._tally.versions.append(done.version)
+            self._cascaded += cascaded(done.views)
             self._rows += len(change.rows)
             self._after = change.rows[-1]
 

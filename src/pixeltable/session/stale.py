@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from pixeltable.catalog.records import TableRecord
@@ -153,11 +154,7 @@ def _stale_names(session: Session, table_id: int, name: str) -> tuple[str, ...]:
 def _recompute_column(
     session: Session, table: TableRecord, target: CodeTarget, selection: Selection, tally: Tally
 ) -> UpdateStatus:
-    try:
-        live = live_codes(session, target)
-    except (UnknownFunction, ForeignPickle) as error:
-        raise InvalidColumn(f"column {target.column.name!r}", table=table.path, reason=error.message) from error
-    adopt_successors(session, table.id, table.path, target.id)
+    live = _with_present_functions(session, table, target)
 
     def stale_rows(connection: Connection) -> list[int]:
         outdated = _outdated(connection, table, target, live)
@@ -168,3 +165,77 @@ def _recompute_column(
         return UpdateStatus()
     part = replace(selection, columns=(target.column.name,), rows=rows)
     return recompute(session, table.id, table.path, part, tally=tally)
+
+
+def _with_present_functions(session: Session, table: TableRecord, target: CodeTarget) -> Codes:
+    """Have a target use the functions there are now; their code."""
+    try:
+        live = live_codes(session, target)
+    except (UnknownFunction, ForeignPickle) as error:
+        raise InvalidColumn(f"column {target.column.name!r}", table=table.path, reason=error.message) from error
+    adopt_successors(session, table.id, table.path, target.id)
+    return live
+
+
+def count_by_other_definitions(session: Session, table_id: int, name: str) -> dict[str, int]:
+    """The columns, by name, with cells that another definition than the present one computed, and how many."""
+
+    def count(connection: Connection, table: TableRecord, target: CodeTarget) -> int:
+        others = _by_other_definitions(connection, table, target)
+        counts = count_by_stamp(connection, others.origin) if others.codes else {}
+        return sum(counts.get(stamp, 0) for stamp in others.stamps)
+
+    def counts(table: TableRecord) -> dict[str, int]:
+        targets = _defined_anew(table)
+        found = session.database.read(lambda connection: [count(connection, table, target) for target in targets])
+        return {target.column.name: cells for target, cells in zip(targets, found, strict=True) if cells}
+
+    return _on_present_schema(session, table_id, name, counts)
+
+
+def _defined_anew(table: TableRecord) -> list[CodeTarget]:
+    """The columns with a definition that is not their first, or that read one that is not stored and has such."""
+    return [target for target in code_targets(table) if target.definitions and target.status == "ready"]
+
+
+def _by_other_definitions(connection: Connection, table: TableRecord, target: CodeTarget) -> _Outdated:
+    """What another definition computed; the code of functions is not looked at."""
+    outdated = _outdated(connection, table, target, {**target.recorded, **target.definitions})
+    present = target.definitions.items()
+    return replace(outdated, codes={s: codes for s, codes in outdated.codes.items() if not codes.items() >= present})
+
+
+def recompute_by_present_definitions(
+    session: Session, table_id: int, name: str, *, abort: bool, tally: Tally
+) -> UpdateStatus:
+    """Compute the cells that `count_by_other_definitions` counts, and what depends on them; each row once.
+
+    Raises:
+        CellFailure: a cell failed, and `abort` is set; the parts committed until then stay.
+        InvalidColumn, InvalidState: see `recompute_stale`.
+    """
+    start = time.perf_counter()
+
+    def lacking(table: TableRecord) -> dict[tuple[str, ...], list[int]]:
+        columns: dict[int, tuple[str, ...]] = {}
+        for target in _defined_anew(table):
+            found = session.database.read(partial(_rows_by_other_definitions, table=table, target=target))
+            if found:
+                _with_present_functions(session, table, target)
+            for row in found:
+                columns[row] = (*columns.get(row, ()), target.column.name)
+        rows: dict[tuple[str, ...], list[int]] = {}
+        for row, names in sorted(columns.items()):
+            rows.setdefault(names, []).append(row)
+        return rows
+
+    stats = RowCountStats()
+    for names, rows in _on_present_schema(session, table_id, name, lacking).items():
+        done = recompute(session, table_id, name, Selection(names, rows=rows, abort=abort), tally=tally)
+        stats += done.row_count_stats
+    return receipt(tally, start, stats)
+
+
+def _rows_by_other_definitions(connection: Connection, table: TableRecord, target: CodeTarget) -> list[int]:
+    others = _by_other_definitions(connection, table, target)
+    return rows_by_stamp(connection, others.origin, others.stamps) if others.codes else []

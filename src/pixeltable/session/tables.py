@@ -25,6 +25,7 @@ from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.btrees import with_default_btrees
 from pixeltable.session.columns import lock_unused
 from pixeltable.session.defaults import default_of
+from pixeltable.session.heads import lock_lineage
 from pixeltable.session.session import Session
 from pixeltable.session.siblings import with_ids
 from pixeltable.session.stored_functions import store_functions
@@ -183,7 +184,7 @@ def create_table(
             if if_exists == "ignore":
                 return existing, False
             drop_record(connection, catalog, existing, force=if_exists == "replace_force")
-        return make_table(session, connection, catalog, path, specs, options), True
+        return _made(session, connection, catalog, path, specs, options), True
 
     table, created = session.change_schema(work)
     return session.catalog.find(table.id) or table, created
@@ -197,11 +198,26 @@ def make_table(
     specs: list[ColumnSpec],
     options: TableOptions,
 ) -> TableRecord:
-    """Make a table under a path that is free, in the caller's transaction.
+    """Make a table, in the caller's transaction.
 
     Raises:
+        PathTaken: something is under the path.
         UnknownDirectory: its directory does not exist.
     """
+    kind = catalog.kind_at(path)
+    if kind is not None:
+        raise PathTaken(str(path), kind=kind)
+    return _made(session, connection, catalog, path, specs, options)
+
+
+def _made(
+    session: Session,
+    connection: Connection,
+    catalog: Catalog,
+    path: Path,
+    specs: list[ColumnSpec],
+    options: TableOptions,
+) -> TableRecord:
     dir_id = catalog.dir_id(path.parent)
     table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
     columns = with_ids(
@@ -287,18 +303,32 @@ def drop_table(session: Session, path: Path, *, force: bool, if_not_exists: str)
 
 
 def drop_unused(session: Session, table_id: int) -> bool:
-    """Drop a table that never had a row, or a view, which has none but those of its base; False if it has to stay.
+    """Drop a table or a view in which there is nothing of anybody's; False if it has to stay.
 
-    It has to if somebody has written into it, or made a view over it.
+    It has to if somebody has written into it, added columns to it, or made a view over it.
     """
 
     def work(connection: Connection, catalog: Catalog) -> bool:
         found = catalog.find(table_id)
         if found is None:
             return True
-        if catalog.dependents_of(table_id) or (found.view is None and not lock_unused(connection, found)):
+        if catalog.dependents_of(table_id) or any(column.version_added for column in found.columns):
+            return False
+        is_used = _is_written(connection, found) if found.view is not None else not lock_unused(connection, found)
+        if is_used:
             return False
         drop_record(connection, catalog, found, force=False)
         return True
 
     return session.change_schema(work)
+
+
+def _is_written(connection: Connection, view: TableRecord) -> bool:
+    """Whether somebody has written into a view, not into its base; nobody does until the transaction ends."""
+    lock_lineage(connection, view)
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM pixeltable.versions v WHERE v.table_id = %(view)s AND v.kind = 'data' "
+        "AND NOT EXISTS (SELECT 1 FROM pixeltable.versions b WHERE b.table_id = ANY(%(bases)s) AND b.op = v.op))",
+        {"view": view.id, "bases": [base.id for base in view.live_lineage[1:]]},
+    ).fetchone()
+    return bool(row and row[0])
