@@ -92,6 +92,11 @@ def new_view_definition(
         raise Unsupported(
             f"model `{class_name}`: a view has no default indexes", hint="Declare its own in `__indexes__`."
         )
+    if iterator is not None and iterator.unstored:
+        raise Unsupported(
+            f"model `{class_name}`: `{iterator}` has outputs that are not stored, which models do not support yet",
+            hint="Make the view by pxt.create_view().",
+        )
     columns: list[ColumnRecord] = []
     outputs = {} if iterator is None else {"pos": IntType(), **iterator.outputs}
     columns += [ColumnRecord(next(_IDS), column, kind, 0) for column, kind in outputs.items()]
