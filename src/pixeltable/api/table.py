@@ -143,6 +143,9 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
     ) -> RowBatch:
         """The rows as the table would hold them, computed columns included; nothing is stored.
 
+        A view gets rows of its base, and answers with those that it would have of them: none for a row that its filter
+        does not keep, one for each item of its iterator.
+
         Args:
             source: dicts or pydantic models, as for `insert`.
             outputs: the columns wanted, by name or as `t.name`; only what they need is computed. None: all.
