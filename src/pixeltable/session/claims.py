@@ -46,7 +46,7 @@ def is_unclaimed(connection: Connection, claimed: int) -> bool:
 
 
 def is_claimed(connection: Connection, claimed: int) -> bool:
-    """Whether somebody is at work on what has that id; looking is in nobody's way, and says nothing of the next moment."""
+    """Whether somebody is at work on what has that id. To look is in nobody's way, and says nothing of what comes."""
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
         "AND classid = %s::bigint::oid AND objid = %s::bigint::oid "
