@@ -112,8 +112,8 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
         """Insert rows, or one row as keywords.
 
         Rows are dicts or pydantic models in a list or an iterator, a pandas or polars frame, an Arrow table, another
-        table, a query or its result; of a pandas frame that is all but its index. A row may leave out what has a default
-        or may be null.
+        table, a query or its result; of a pandas frame all but its index. A row may leave out what has a default or may
+        be null.
 
         Computed columns and indexes are computed before the call returns; what it returns is durable. With
         `on_error='ignore'` a row is kept when a computed cell fails, the cell being null with an error.
