@@ -192,6 +192,17 @@ def test_another_definition_is_computed_in_the_background(t: pxt.Table) -> None:
     assert t.select(t.g).collect()["g"] == [n * 10 for n in range(ROWS)]
 
 
+def test_what_another_definition_has_computed_is_kept_when_it_is_stopped(t: pxt.Table) -> None:
+    t.add_computed_column(g=t.n + 1)
+    job = stopped(t.alter_computed_column(g=gated(t.n), background=True))
+    done = len(CALLS)
+    assert 0 < done < ROWS
+    assert sum(row["cells"] for row in t.stale()) == ROWS - done
+    job.resume().result()
+    assert t.select(t.g).collect()["g"] == [n * 10 for n in range(ROWS)]
+    assert len(CALLS) == ROWS
+
+
 def test_a_job_on_a_table_that_is_gone_cannot_go_on(ns: str, t: pxt.Table) -> None:
     job = t.add_computed_column(g=gated(t.n), background=True)
     assert ENTERED.wait(30)

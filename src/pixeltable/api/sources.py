@@ -34,6 +34,7 @@ def rows_of(source: Any, *, call: str) -> Iterable[Any]:
 
 def is_tabular(source: Any) -> bool:
     """Whether it has columns, and so may have no rows: a frame, an Arrow table, a table, a query or its result."""
+    source = table_of(source)
     return isinstance(source, Query | QueryStart | ResultSet) or is_pandas(source) or is_arrow(source)
 
 

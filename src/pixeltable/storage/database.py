@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from pixeltable.exceptions import DatabaseUnavailable, Error, InvalidState
+from pixeltable.exceptions import DatabaseRefused, DatabaseUnavailable, Error, InvalidState
 from pixeltable.lazy import psycopg
 
 Result = TypeVar("Result")
@@ -70,6 +70,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: all are in use, and none became free in time.
+            DatabaseRefused: the user of the database may not do what the block does.
             psycopg.OperationalError: the server cannot be reached.
         """
         if not self._joined:
@@ -85,6 +86,8 @@ class Database:
             connection = self._take()
             try:
                 yield connection
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+                raise DatabaseRefused(str(error.diag.message_primary)) from error
             finally:
                 self._give_back(connection)
         finally:
