@@ -192,6 +192,23 @@ def test_another_definition_is_computed_in_the_background(t: pxt.Table) -> None:
     assert t.select(t.g).collect()["g"] == [n * 10 for n in range(ROWS)]
 
 
+@pytest.mark.parametrize("kind", ["column", "columns", "index"])
+def test_a_job_goes_on_though_its_table_and_its_columns_have_other_names(ns: str, t: pxt.Table, kind: str) -> None:
+    job = stopped(STARTS[kind](t, ns))
+    t.rename_column("n", "number")
+    t.rename_column("s", "text")
+    pxt.move(f"{ns}/t", f"{ns}/renamed")
+    assert job.resume().result().num_excs == 0
+
+
+def test_another_definition_goes_on_though_its_column_has_another_name(t: pxt.Table) -> None:
+    t.add_computed_column(g=t.n + 1)
+    job = stopped(t.alter_computed_column(g=gated(t.n), background=True))
+    t.rename_column("g", "tenfold")
+    job.resume().result()
+    assert t.select(t.tenfold).collect()["tenfold"] == [n * 10 for n in range(ROWS)]
+
+
 def test_what_another_definition_has_computed_is_kept_when_it_is_stopped(t: pxt.Table) -> None:
     t.add_computed_column(g=t.n + 1)
     job = stopped(t.alter_computed_column(g=gated(t.n), background=True))

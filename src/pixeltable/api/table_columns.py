@@ -195,7 +195,9 @@ class TableColumns(QueryStart):
             raise InvalidArgument("alter_computed_column() takes exactly one column", hint="Write name=expression.")
         ((name, value),) = kwargs.items()
         if background and recompute:
-            return started(self._session, AlterComputedColumn(self._id, self._path, name, as_expr(value), cascade))
+            column_id = self._session.refresh().table(self._id, name=self._path).own_column(name).id
+            task = AlterComputedColumn(self._id, self._path, name, column_id, as_expr(value), cascade)
+            return started(self._session, task)
         redefine_column(self._session, self._id, self._path, name, as_expr(value))
         if not recompute:
             return UpdateStatus()

@@ -1,7 +1,7 @@
 """What can be done in the background: calls as data, which any process can make again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pixeltable.catalog.codec import decode_policy, encode_policy
@@ -122,6 +122,7 @@ class AlterComputedColumn:
     table: int
     path: str
     column: str
+    column_id: int
     expr: Expr
     cascade: bool
 
@@ -131,9 +132,10 @@ class AlterComputedColumn:
 
     def run(self, session: Session, tally: Tally) -> UpdateStatus:
         """Make the call."""
-        redefine_column(session, self.table, self.path, self.column, self.expr)
+        name = _present_name(session.refresh().table(self.table, name=self.path), self.column, self.column_id)
+        redefine_column(session, self.table, self.path, name, self.expr)
         tally.prepared()
-        return recompute_redefined(session, self.table, self.path, self.column, cascade=self.cascade, tally=tally)
+        return recompute_redefined(session, self.table, self.path, name, cascade=self.cascade, tally=tally)
 
     def is_done(self, session: Session, *, since: int) -> bool:  # noqa: ARG002  # as the others have them
         """It is not asked: made again, the call computes what is left, which may be nothing."""
@@ -147,6 +149,7 @@ class AddEmbeddingIndex:
 
     table: int
     path: str
+    column_id: int
     index: NewIndex
     if_exists: str
 
@@ -156,17 +159,20 @@ class AddEmbeddingIndex:
 
     def run(self, session: Session, tally: Tally) -> UpdateStatus:
         """Make the call."""
-        return add_index(session, self.table, self.path, self.index, if_exists=self.if_exists, tally=tally)
+        index = self._index(session.refresh().table(self.table, name=self.path))
+        return add_index(session, self.table, self.path, index, if_exists=self.if_exists, tally=tally)
 
     def is_done(self, session: Session, *, since: int) -> bool:
         """Whether the index is there."""
         table, since = session.refresh().table(self.table, name=self.path), _since(since, self.if_exists)
-        column = table.column(self.index.column)
         return any(
-            index.id > since and index.status == "ready" and index.column == column.id
+            index.id > since and index.status == "ready" and index.column == self.column_id
             and self.index.name in (None, index.name) and is_same(index, self.index)
             for index in table.indexes
         )  # fmt: skip
+
+    def _index(self, table: TableRecord) -> NewIndex:
+        return replace(self.index, column=_present_name(table, self.index.column, self.column_id))
 
 
 @record
@@ -220,6 +226,12 @@ class CreateView:
             and {spec.name for spec in self.specs} <= {column.name for column in found.ready_columns}
             and all(_are_alike(there, wanted, base=found.base) for there, wanted in parts)
         )
+
+
+def _present_name(table: TableRecord, name: str, column_id: int) -> str:
+    """What a column is called by now; its old name if it is gone, of which the call makes an error."""
+    found = table.column_by_id(column_id)
+    return name if found is None else found.name
 
 
 def _since(job_id: int, if_exists: str) -> int:
