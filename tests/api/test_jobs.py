@@ -1,5 +1,6 @@
 """Jobs: backfills in the background, seen by every process, stopped and gone on with."""
 
+import enum
 import os
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
+import numpy as np
 import pytest
 
 import pixeltable as pxt
@@ -54,6 +56,10 @@ def embed(n: int) -> pxt.Array[(2,), pxt.Float]:
 @pxt.udf
 def embed_text(text: str) -> pxt.Array[(2,), pxt.Float]:
     return [float(gated.body(int(text))), 1.0]
+
+
+class Seven(enum.Enum):
+    SEVEN = 7
 
 
 class Twin(TypedDict):
@@ -392,3 +398,34 @@ def test_many_may_look_at_a_job_at_once(t: pxt.Table, monkeypatch: pytest.Monkey
     with ThreadPoolExecutor(4) as threads:
         seen = threads.map(lambda _: pxt.job(job.id).status, range(400))
     assert set(seen) == {"interrupted"}
+
+
+@pytest.mark.parametrize("default", [np.int64(7), Seven.SEVEN])
+def test_defaults_are_what_they_stand_for(ns: str, t: pxt.Table, default: object) -> None:
+    spec = {"type": pxt.Int | None, "default": default}
+    t.add_columns({"seven": spec, "more": t.n + 1}, background=True).result()
+    assert set(t.collect()["seven"]) == {7}
+    pxt.create_view(f"{ns}/v", t, additional_columns={"also": spec}, background=True).result()
+    assert set(pxt.get_table(f"{ns}/v").collect()["also"]) == {7}
+
+
+def test_a_default_that_does_not_fit_begins_no_job(ns: str, t: pxt.Table) -> None:
+    before = pxt.jobs()
+    with pytest.raises(pxt.RequestError, match="cannot have this default"):
+        t.add_columns({"d": {"type": pxt.Int, "default": print}, "more": t.n + 1}, background=True)
+    with pytest.raises(pxt.RequestError, match="cannot have this default"):
+        pxt.create_view(f"{ns}/v", t, additional_columns={"d": {"type": pxt.Int, "default": print}}, background=True)
+    assert pxt.jobs() == before
+
+
+@pytest.mark.parametrize(("text", "fact"), [("\0", "NUL character"), ("\ud800", "lone surrogate")])
+@pytest.mark.parametrize("background", [False, True])
+def test_an_expression_that_cannot_be_stored_is_refused(t: pxt.Table, text: str, fact: str, background: bool) -> None:
+    with pytest.raises(pxt.RequestError, match=fact):
+        t.add_computed_column(odd=t.s + text, background=background)
+    assert t.columns() == ["n", "s"]
+
+
+def test_a_backslash_before_what_looks_like_a_character_is_stored(t: pxt.Table) -> None:
+    t.add_computed_column(odd=t.s + "\\u0000 \\ud800 \U0001f600")
+    assert t.where(t.n == 1).collect()["odd"] == ["1\\u0000 \\ud800 \U0001f600"]

@@ -97,7 +97,7 @@ class TableColumns(QueryStart):
         if len(specs) == 1 and specs[0].expr is not None:
             new = _computed(specs[0])
             return AddComputedColumn.of(self._id, self._path, new, on_error="abort", if_exists=if_exists)
-        return AddColumns(self._id, self._path, tuple(specs), if_exists)
+        return AddColumns.of(self._session, self._id, self._path, specs, if_exists=if_exists)
 
     @overload
     def add_computed_column(self, *, background: Literal[True], **kwargs: Any) -> Job: ...

@@ -140,8 +140,9 @@ def start_background(session: Session, task: Task) -> BackgroundRecord:
     Raises:
         Error: what the call raises before its rows are computed; nothing is recorded then.
     """
+    encoded = encode_task(task)
     connection, job_id = claim_new_id(session)
-    record = BackgroundRecord(job_id, task.title, encode_task(task), "running", Progress())
+    record = BackgroundRecord(job_id, task.title, encoded, "running", Progress())
     try:
         session.database.read(lambda connection: background.insert_background(connection, record))
         run = Run(session, connection, job_id, task)

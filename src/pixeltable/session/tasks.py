@@ -1,6 +1,6 @@
 """What can be done in the background: calls as data, which any process can make again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from pixeltable.plan.bind import settled
 from pixeltable.plan.query import Moment
 from pixeltable.session.column_additions import add_columns
 from pixeltable.session.columns import NewColumn, add_computed_column, namesake, same_definition
+from pixeltable.session.defaults import default_of
 from pixeltable.session.indexes import NewIndex, add_index, is_same
 from pixeltable.session.redefinition import recompute_redefined, redefine_column
 from pixeltable.session.session import Session
@@ -94,6 +95,17 @@ class AddColumns:
     path: str
     specs: tuple[ColumnSpec, ...]
     if_exists: str
+
+    @classmethod
+    def of(
+        cls, session: Session, table: int, path: str, specs: Sequence[ColumnSpec], *, if_exists: str
+    ) -> "AddColumns":
+        """The call for columns.
+
+        Raises:
+            InvalidSchema: a column cannot hold its default.
+        """
+        return cls(table, path, _fitting(session, specs), if_exists)
 
     @property
     def title(self) -> str:
@@ -194,11 +206,15 @@ class CreateView:
     if_exists: str
 
     @classmethod
-    def of(cls, new: NewView, *, if_exists: str) -> "CreateView":
-        """The call for a view."""
+    def of(cls, session: Session, new: NewView, *, if_exists: str) -> "CreateView":
+        """The call for a view.
+
+        Raises:
+            InvalidSchema: a column cannot hold its default.
+        """
         return cls(
             str(new.path), new.base, new.base_name, new.where, new.items, new.explode, dict(new.outputs),
-            tuple(new.specs), new.options, new.snapshot, new.moment, if_exists,
+            _fitting(session, new.specs), new.options, new.snapshot, new.moment, if_exists,
         )  # fmt: skip
 
     @property
@@ -226,6 +242,15 @@ class CreateView:
             and {spec.name for spec in self.specs} <= {column.name for column in found.ready_columns}
             and all(_are_alike(there, wanted, base=found.base) for there, wanted in parts)
         )
+
+
+def _fitting(session: Session, specs: Sequence[ColumnSpec]) -> tuple[ColumnSpec, ...]:
+    """The columns, with defaults in the form of their types, which can be written down."""
+    defaults = [default_of(session, spec.name, spec.type, spec.default) for spec in specs]
+    return tuple(
+        replace(spec, default=None if default is None else default.value)
+        for spec, default in zip(specs, defaults, strict=True)
+    )
 
 
 def _present_name(table: TableRecord, name: str, column_id: int) -> str:
