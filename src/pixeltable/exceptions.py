@@ -10,7 +10,7 @@
     │                            CellFailure UnusableModel ToolChanged InvalidSql RefusedSql FailedSql
     │                            UnknownMethod NotCalled NoValueYet FixedVersion NotBound AlreadyBound
     │                            SchemaMismatch DestructiveChange JobCancelled
-    ├── AuthorizationError       MissingCredentials ForeignPickle
+    ├── AuthorizationError       MissingCredentials ForeignPickle DatabaseRefused
     ├── ExternalServiceError     ProviderFailure RateLimited ProviderRefused ProviderRejected ProviderTimedOut
     │                            ProviderOverloaded ToolServerLost ToolFailed
     ├── ServiceUnavailableError  DatabaseUnavailable
@@ -536,6 +536,18 @@ class UnknownSqlColumn(UnknownColumn):
 
 class MissingCredentials(_Coded, AuthorizationError):
     code = ErrorCode.MISSING_CREDENTIALS
+
+
+class DatabaseRefused(_Coded, AuthorizationError):
+    """The database lets its user read or write no such thing."""
+
+    code = ErrorCode.INSUFFICIENT_PRIVILEGES
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the database refuses it: {reason}",
+            hint="Its owner can grant the rights on schema pixeltable to the user that PIXELTABLE_DB_URL names.",
+        )
 
 
 class ForeignPickle(_Coded, AuthorizationError):

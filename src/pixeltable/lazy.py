@@ -6,7 +6,10 @@ module are quoted: they, as base classes, decorators and default values, would i
 
 import gc
 import importlib
+import logging as logging  # first: a fork takes its lock, for which imports wait, after it has waited for these
+import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -42,8 +45,11 @@ class LazyModule(ModuleType):
 
 
 def load(name: str) -> ModuleType:
-    """Import a module. Garbage collection waits: imports make none, and it takes a tenth of their time."""
-    with _without_collection():
+    """Import a module. Garbage collection waits: imports make none, and it takes a tenth of their time.
+
+    So does a fork by another thread: its child would have the lock of a module that nobody in it is importing.
+    """
+    with _IMPORTS.one(), _without_collection():
         return importlib.import_module(name)
 
 
@@ -55,6 +61,52 @@ def load_beside(name: str) -> None:
 def _try_to_load(name: str) -> None:
     with suppress(ImportError):
         load(name)
+
+
+class _Imports:
+    """The imports under way, by thread: a fork waits for those of others, and new ones for the fork."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._by_thread: Counter[int] = Counter()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One more import, of this thread."""
+        thread = threading.get_ident()
+        with self._changed:
+            self._by_thread[thread] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._by_thread[thread] -= 1
+                self._by_thread += Counter()  # forgets who has none
+                self._changed.notify_all()
+
+    def before_fork(self) -> None:
+        """Wait for the imports of other threads; one of them may wait for this thread, so not forever."""
+        self._changed.acquire()
+        self._changed.wait_for(lambda: not self._by_thread.keys() - {threading.get_ident()}, timeout=_FORK_WAITS_S)
+
+    def after_fork(self) -> None:
+        """Let imports begin again."""
+        self._changed.release()
+
+    def after_fork_in_child(self) -> None:
+        """As `after_fork`, where the other threads are no more."""
+        self._changed = threading.Condition()
+        self._by_thread.clear()
+
+
+_FORK_WAITS_S = 10.0
+_IMPORTS = _Imports()
+
+os.register_at_fork(
+    before=_IMPORTS.before_fork,
+    after_in_parent=_IMPORTS.after_fork,
+    after_in_child=_IMPORTS.after_fork_in_child,
+)
 
 
 @contextmanager

@@ -254,3 +254,17 @@ def test_an_insert_that_meets_a_new_column_gives_it_its_default(t: pxt.Table) ->
     MEANWHILE.append(lambda: t.add_column(k={"type": pxt.Int, "default": 7}))
     t.insert(n=4)
     assert t.collect()["k"] == [7] * 5
+
+
+def test_a_default_that_does_not_fit_is_refused_before_anything_is_computed(t: pxt.Table) -> None:
+    calls = []
+
+    @pxt.udf
+    def counted(n: int) -> int:
+        calls.append(n)
+        return n
+
+    with pytest.raises(pxt.RequestError, match="column 'd'"):
+        t.add_columns({"c": counted(t.n), "d": {"type": pxt.Array[(2,), pxt.Float], "default": [1]}})
+    assert calls == []
+    assert t.columns() == ["n"]

@@ -92,3 +92,24 @@ def test_column_that_is_not_stored_is_refused(t: pxt.Table) -> None:
     with pytest.raises(pxt.RequestError, match="not stored"):
         t.errors("unstored")
     assert set(t.errors()["column"]) == {"half", "other"}
+
+
+class Wordless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+@pxt.udf
+def wordless(n: int) -> int:
+    if n == 1:
+        raise Wordless
+    return n
+
+
+def test_an_exception_that_cannot_say_what_it_is_fails_its_cell_alone(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.insert({"n": n} for n in range(3))
+    t.add_computed_column(same=wordless(t.n), on_error="ignore")
+    assert t.order_by(t.n).collect()["same"] == [0, None, 2]
+    assert t.errors("same")["errortype"] == ["Wordless"]
+    assert t.errors("same")["errormsg"] == ["(its message cannot be had: RuntimeError)"]

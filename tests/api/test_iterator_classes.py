@@ -240,7 +240,7 @@ class BoundValidate(pxt.PxtIterator[Word]):
     ("declared", "fact"),
     [
         pytest.param(NoNext, "has no method __next__", id="no next"),
-        pytest.param(NoItem, "does not say what it yields", id="no item"),
+        pytest.param(NoItem, "has no hint for what it yields", id="no item"),
         pytest.param(NoDict, "does not say what it yields", id="no dict"),
         pytest.param(OnlyDict, "does not say what it yields.*conditional_output_schema", id="dict without schema"),
         pytest.param(NoHint, "parameter 'text'.*no type hint", id="no hint"),

@@ -94,6 +94,19 @@ def test_deleted_rows_take_theirs_along_and_revert_brings_them_back(t: pxt.Table
     assert rows(v) == before
 
 
+@pxt.iterator
+def one_dict_for_all(text: str) -> Iterator[Word]:
+    item: Word = {"word": ""}
+    for word in text.split():
+        item["word"] = word
+        yield item
+
+
+def test_an_iterator_may_use_a_dict_again(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/v", t, iterator=one_dict_for_all(t.text))
+    assert v.where(v.id == 1).order_by(v.pos).collect()["word"] == ["to", "be", "or"]
+
+
 def test_views_over_it_follow(ns: str, t: pxt.Table, v: pxt.Table) -> None:
     w = pxt.create_view(f"{ns}/w", v.where(v.length == 2), additional_columns={"loud": shout(v.word)})
     x = pxt.create_view(f"{ns}/x", w, iterator=letters(w.loud))
@@ -164,7 +177,11 @@ def lengths(text: str) -> pxt.Array[(2,), pxt.Float]:
 @pytest.mark.parametrize(
     ("declare", "fact"),
     [
-        pytest.param(lambda: pxt.iterator(no_hint), "does not say what it yields", id="no hint"),
+        pytest.param(lambda: pxt.iterator(no_hint), "has no hint for what it yields", id="no hint"),
+        pytest.param(lambda: pxt.iterator(a_list), "`list[", id="list"),
+        pytest.param(lambda: pxt.iterator(with_namesakes), "'word' and 'Word' differ only in case", id="namesakes"),
+        pytest.param(lambda: pxt.iterator(coroutine), "'coroutine' is async", id="coroutine"),
+        pytest.param(lambda: pxt.iterator(async_generator), "is async", id="async generator"),
         pytest.param(lambda: pxt.iterator(with_pos), "`pos` is the place", id="pos"),
         pytest.param(lambda: words(3), "String", id="type of an argument"),
         pytest.param(lambda: words(), "text", id="missing argument"),
@@ -177,6 +194,27 @@ def test_what_is_no_iterator_is_refused(declare, fact: str) -> None:
 
 
 def no_hint(text: str):
+    yield {"word": text}
+
+
+def a_list(text: str) -> list[Word]:
+    return [{"word": text}]
+
+
+class Namesakes(TypedDict):
+    word: str
+    Word: str
+
+
+def with_namesakes(text: str) -> Iterator[Namesakes]:
+    yield {"word": text, "Word": text}
+
+
+async def coroutine(text: str) -> Iterator[Word]:
+    return iter([{"word": text}])
+
+
+async def async_generator(text: str) -> Iterator[Word]:  # type: ignore[misc]
     yield {"word": text}
 
 

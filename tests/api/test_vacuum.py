@@ -149,9 +149,18 @@ def embed(text: str) -> pxt.Array[(2,), pxt.Float]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"keep_versions": 0}, {"keep_versions": "3"}, {"older_than": 3}, {"keep_versions": 1, "older_than": 1}],
-)
+    [
+        {}, {"keep_versions": 0}, {"keep_versions": "3"}, {"older_than": 3}, {"keep_versions": 1, "older_than": 1},
+        {"older_than": datetime.timedelta(-1)},
+    ],
+)  # fmt: skip
 def test_what_is_no_choice_is_refused(t: pxt.Table, arguments: dict) -> None:
     with pytest.raises(pxt.RequestError, match=r"vacuum\(\)"):
         t.vacuum(**arguments)
+    assert t.at(version=0).count() == 0
+
+
+@pytest.mark.parametrize("arguments", [{"keep_versions": 10**30}, {"older_than": datetime.timedelta.max}])
+def test_all_versions_can_be_kept(t: pxt.Table, arguments: dict) -> None:
+    assert t.vacuum(**arguments) == 0
     assert t.at(version=0).count() == 0

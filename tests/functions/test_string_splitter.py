@@ -66,6 +66,7 @@ def test_nothing_of_a_long_text_is_lost() -> None:
     ("options", "fact"),
     [
         pytest.param({"separators": "paragraph"}, "separators is 'sentence', got 'paragraph'", id="separators"),
+        pytest.param({"language": None}, "language.*got None", id="no language"),
         pytest.param({"language": "english"}, "language.*'en'.*got 'english'", id="language"),
         pytest.param({"language": "de", "spacy_model": "m"}, "language .* spacy_model", id="language of a model"),
     ],

@@ -1,7 +1,10 @@
 """Modules that are imported on first use."""
 
 import gc
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,22 @@ def test_who_needs_a_module_that_cannot_be_loaded_meets_the_error() -> None:
     load_beside("no_such_module")
     with pytest.raises(ModuleNotFoundError):
         _ = LazyModule("no_such_module").value
+
+
+def test_a_fork_waits_for_imports_of_other_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.joinpath("importing.py").write_text(
+        "import logging, time\nbegun.set()\ntime.sleep(0.2)\nlogging.getLogger('x')\nvalue = 1\n"
+    )
+    begun = threading.Event()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("builtins.begun", begun, raising=False)
+    thread = threading.Thread(target=load, args=("importing",))
+    thread.start()
+    assert begun.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends a child that waits for a lock that nobody has
+        os._exit(0 if load("importing").value == 1 else 1)
+    thread.join()
+    monkeypatch.delitem(sys.modules, "importing")
+    assert os.waitpid(child, 0)[1] == 0

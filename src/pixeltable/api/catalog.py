@@ -80,6 +80,10 @@ def create_table(
         raise InvalidArgument("create_table() takes either `schema` or `source`")
     if schema_overrides is not None and source is None:
         raise InvalidArgument("create_table(): schema_overrides goes with a source", hint="Change the schema instead.")
+    if schema_overrides is not None and not isinstance(schema_overrides, Mapping):
+        raise InvalidArgument(
+            f"create_table(): schema_overrides is a dict from names to types, got {schema_overrides!r}"
+        )
     one_of("on_error", on_error, ("abort", "ignore"))
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     parsed = parse_path(path)

@@ -4,7 +4,7 @@ import time
 
 from pixeltable.api.arguments import one_of
 from pixeltable.catalog.background import BackgroundRecord, Progress
-from pixeltable.exceptions import Error, InvalidState
+from pixeltable.exceptions import Error, InvalidArgument, InvalidState, UnknownJob
 from pixeltable.session.background import (
     cancel_background,
     find_background,
@@ -50,12 +50,12 @@ class Job:
     @property
     def error(self) -> Error | None:
         """Why it failed, or was stopped."""
-        record = self._record
-        failed = record.status in ("failed", "cancelled")
-        return Error.from_dict(record.outcome) if failed and record.outcome is not None else None
+        return _error_of(self._record)
 
     def wait(self, timeout_s: float | None = None) -> str:
         """Wait until it is no longer running, at most so long; its status then."""
+        if timeout_s is not None and (isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float)):
+            raise InvalidArgument(f"wait() takes a number of seconds, or None, got {timeout_s!r}")
         run = self._session.runs.get(self.id)
         if run is not None:
             run.wait(timeout_s)
@@ -72,15 +72,15 @@ class Job:
             RequestError: it was stopped or interrupted.
             Error: what made it fail.
         """
-        status = self.wait()
-        record = self._record
-        if status == "done" and record.outcome is not None:
-            return receipt_of(record.outcome)
-        if status == "interrupted":
-            raise InvalidState(f"{self.title}: its process ended before it was done", hint="resume() goes on with it.")
-        error = self.error
-        assert error is not None
-        raise error
+        while self.wait() != "interrupted":
+            record = self._record
+            if record.status == "done" and record.outcome is not None:
+                return receipt_of(record.outcome)
+            error = _error_of(record)
+            if error is not None:
+                raise error
+            # somebody goes on with it by now
+        raise InvalidState(f"{self.title}: its process ended before it was done", hint="resume() goes on with it.")
 
     def cancel(self) -> None:
         """Have it stop soon, wherever it runs; what was computed is kept for `resume()`."""
@@ -100,10 +100,24 @@ class Job:
     def _record(self) -> BackgroundRecord:
         return find_background(self._session, self.id)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def __repr__(self) -> str:
-        progress = self.progress
+        try:
+            progress, status = self.progress, self.status
+        except UnknownJob:
+            return f"<job {self.id}: {self.title}, forgotten>"
         total = "" if progress.total is None else f" of {progress.total}"
-        return f"<job {self.id}: {self.title}, {self.status}, {progress.done}{total} rows>"
+        return f"<job {self.id}: {self.title}, {status}, {progress.done}{total} rows>"
+
+
+def _error_of(record: BackgroundRecord) -> Error | None:
+    failed = record.status in ("failed", "cancelled")
+    return Error.from_dict(record.outcome) if failed and record.outcome is not None else None
 
 
 def started(session: Session, task: Task) -> Job:
@@ -134,7 +148,12 @@ def job(job_id: int) -> Job:
 
     Raises:
         NotFoundError: there is none.
+        InvalidArgument: it is no id.
     """
+    if type(job_id) is not int:
+        raise InvalidArgument(
+            f"job() takes the id of a job, an int, got {job_id!r}", hint="Ids are those of pxt.jobs()."
+        )
     session = current_session()
     record = find_background(session, job_id)
     return Job(session, record.id, record.title)

@@ -1,32 +1,21 @@
 """Rows from elsewhere: dicts, pydantic models, data frames, Arrow tables, and other tables and queries."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from pixeltable.api.arrow import TYPE_KEY
+from pixeltable.api.frames import Source, is_arrow, is_pandas, source_of_arrow, source_of_pandas
 from pixeltable.api.query import Query
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.results import ResultSet
 from pixeltable.api.stand_in import table_of
-from pixeltable.exceptions import InvalidArgument, InvalidSchema, MissingPackage, TypeMismatch, Unsupported
+from pixeltable.exceptions import InvalidArgument, InvalidName, InvalidSchema, TypeMismatch, Unsupported
 from pixeltable.session.rows import as_rows
-from pixeltable.types.column_type import ColumnType, JsonType, decode_type
+from pixeltable.types.column_type import ColumnType
 from pixeltable.types.common import common_type
 from pixeltable.types.literals import literal_type, plain
 
 _FILES = (".csv", ".xls", ".xlsx", ".json", ".jsonl", ".parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Rows, and the types of the columns for which the source tells them; `names` are all of its columns."""
-
-    rows: Sequence[Mapping[str, Any]]
-    names: tuple[str, ...]
-    types: Mapping[str, ColumnType]
 
 
 def rows_of(source: Any, *, call: str) -> Iterable[Any]:
@@ -36,11 +25,17 @@ def rows_of(source: Any, *, call: str) -> Iterable[Any]:
         Unsupported: it is none.
     """
     source = table_of(source)
-    if isinstance(source, Query | QueryStart | ResultSet) or _is_frame(source) or hasattr(source, "__arrow_c_stream__"):
+    if is_tabular(source):
         return read_source(source, call=call).rows
-    if isinstance(source, str | bytes | Mapping) or not hasattr(source, "__iter__"):
+    if not _is_rows(source):
         raise _unreadable(source, call)
     return source  # type: ignore[no-any-return]  # an iterable, as was just seen
+
+
+def is_tabular(source: Any) -> bool:
+    """Whether it has columns, and so may have no rows: a frame, an Arrow table, a table, a query or its result."""
+    source = table_of(source)
+    return isinstance(source, Query | QueryStart | ResultSet) or is_pandas(source) or is_arrow(source)
 
 
 def read_source(source: Any, *, call: str) -> Source:
@@ -48,6 +43,7 @@ def read_source(source: Any, *, call: str) -> Source:
 
     Raises:
         Unsupported: it is none, or has no rows and no types.
+        InvalidName, InvalidArgument, InvalidData: its names, or its values, cannot be those of a table.
     """
     source = table_of(source)
     if isinstance(source, QueryStart):
@@ -55,58 +51,54 @@ def read_source(source: Any, *, call: str) -> Source:
     if isinstance(source, Query):
         source = source.collect()
     if isinstance(source, ResultSet):
-        types = source._cells.types  # noqa: SLF001  # a friend
-        return Source(list(source), tuple(types), types)
-    if _is_frame(source):
-        return _of_pandas(source)
-    if hasattr(source, "__arrow_c_stream__"):
-        return _of_arrow(source)
-    if isinstance(source, str | bytes | Mapping) or not hasattr(source, "__iter__"):
+        return _of_result(source)
+    if is_pandas(source):
+        return source_of_pandas(source)
+    found = source_of_arrow(source) if is_arrow(source) else None
+    if found is not None:
+        return found
+    if is_arrow(source) or not _is_rows(source):
         raise _unreadable(source, call)
     rows = as_rows(source)
-    return Source(rows, tuple(dict.fromkeys(name for row in rows for name in row)), {})
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        _check_name(name)
+    return Source(rows, names, {})
+
+
+def _of_result(result: ResultSet) -> Source:
+    """A column in which a cell failed accepts null."""
+    cells = result._cells  # noqa: SLF001  # a friend
+    types = {
+        name: kind.with_nullable(kind.nullable or any(value is None for value in cells.columns[name]))
+        for name, kind in cells.types.items()
+    }
+    return Source(list(result), tuple(types), types)
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise InvalidName(f"the source has a column named {name!r}, and names are strings")
 
 
 def _unreadable(source: Any, call: str) -> Unsupported:
     hint = "Pass a list of dicts, pydantic models, a data frame, an Arrow table, a table or a query."
     if isinstance(source, str) and source.lower().endswith(_FILES):
         hint = "Files are not read yet: read it with pandas, say, and pass the data frame."
-    return Unsupported(f"{call} cannot read rows from a {type(source).__name__}", hint=hint)
+    if isinstance(source, Mapping) or _is_model(source):
+        hint = "It is one row: put it into a list."
+    what = f"class {source.__name__}" if isinstance(source, type) else f"a {type(source).__name__}"
+    return Unsupported(f"{call} cannot read rows from {what}", hint=hint)
 
 
-def _is_frame(source: Any) -> bool:
-    return type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns")
+def _is_rows(source: Any) -> bool:
+    """Whether it yields rows, one after the other."""
+    is_one = isinstance(source, str | bytes | Mapping | type) or _is_model(source)
+    return not is_one and hasattr(source, "__iter__")
 
 
-def _of_pandas(frame: Any) -> Source:
-    """What is missing in a frame, NaN, NaT or NA, is null."""
-    names = tuple(map(str, frame.columns))
-    columns = [_pandas_cells(frame.iloc[:, place]) for place in range(len(names))]
-    return Source([dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)], names, {})
-
-
-def _pandas_cells(series: Any) -> list[Any]:
-    cells = series.astype(object)
-    values = cells.where(series.notna(), None).tolist()
-    return [value.to_pydatetime() if hasattr(value, "to_pydatetime") else value for value in values]
-
-
-def _of_arrow(source: Any) -> Source:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise MissingPackage("pyarrow", extra="arrow") from error
-    table = pyarrow.table(source)
-    types = {}
-    for field in table.schema:
-        told = (field.metadata or {}).get(TYPE_KEY)
-        if told is not None:
-            types[field.name] = decode_type(json.loads(told)).with_nullable(field.nullable)
-    rows = table.to_pylist()
-    texts = [name for name, kind in types.items() if isinstance(kind, JsonType)]  # written as text by `to_arrow`
-    for row in rows if texts else ():
-        row.update({name: json.loads(row[name]) for name in texts if row[name] is not None})
-    return Source(rows, tuple(table.column_names), types)
+def _is_model(source: Any) -> bool:
+    return hasattr(source, "model_dump")
 
 
 def column_types(source: Source, overrides: Mapping[str, ColumnType], *, key: Sequence[str]) -> dict[str, ColumnType]:
@@ -118,6 +110,8 @@ def column_types(source: Source, overrides: Mapping[str, ColumnType], *, key: Se
         InvalidArgument: a type is given for what is no column.
         InvalidSchema, TypeMismatch: the values of a column do not say what they are.
     """
+    if not source.names:
+        raise InvalidSchema("the source has no columns")
     unknown = sorted(set(overrides) - set(source.names))
     if unknown:
         raise InvalidArgument(f"schema_overrides: the source has no column {unknown[0]!r}: {', '.join(source.names)}")

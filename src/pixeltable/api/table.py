@@ -10,7 +10,7 @@ from pixeltable.api.query_start import TableAlias
 from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
-from pixeltable.api.sources import rows_of
+from pixeltable.api.sources import is_tabular, rows_of
 from pixeltable.api.table_columns import TableColumns
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_indexes import TableIndexes
@@ -112,7 +112,8 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
         """Insert rows, or one row as keywords.
 
         Rows are dicts or pydantic models in a list or an iterator, a pandas or polars frame, an Arrow table, another
-        table, a query or its result. A row may leave out what has a default or may be null.
+        table, a query or its result; of a pandas frame all but its index. A row may leave out what has a default or may
+        be null.
 
         Computed columns and indexes are computed before the call returns; what it returns is durable. With
         `on_error='ignore'` a row is kept when a computed cell fails, the cell being null with an error.
@@ -123,8 +124,10 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions):
         """
         if (source is None) == (not kwargs):
             raise InvalidArgument("insert() takes rows, or one row as keywords", hint="insert([{...}]) or insert(a=1).")
-        rows = [kwargs] if source is None else rows_of(source, call="insert()")
         mode = one_of("on_error", on_error, ("abort", "ignore"))
+        rows = [kwargs] if source is None else rows_of(source, call="insert()")
+        if not rows and is_tabular(source):
+            return UpdateStatus()
         with watched(self._session, f"Inserting into {self._path}", by_column=print_stats) as tally:
             status = insert(
                 self._session, self._id, self._path, rows,

@@ -97,7 +97,7 @@ class TableColumns(QueryStart):
         if len(specs) == 1 and specs[0].expr is not None:
             new = _computed(specs[0])
             return AddComputedColumn.of(self._id, self._path, new, on_error="abort", if_exists=if_exists)
-        return AddColumns(self._id, self._path, tuple(specs), if_exists)
+        return AddColumns.of(self._session, self._id, self._path, specs, if_exists=if_exists)
 
     @overload
     def add_computed_column(self, *, background: Literal[True], **kwargs: Any) -> Job: ...
@@ -195,7 +195,9 @@ class TableColumns(QueryStart):
             raise InvalidArgument("alter_computed_column() takes exactly one column", hint="Write name=expression.")
         ((name, value),) = kwargs.items()
         if background and recompute:
-            return started(self._session, AlterComputedColumn(self._id, self._path, name, as_expr(value), cascade))
+            column_id = self._session.refresh().table(self._id, name=self._path).own_column(name).id
+            task = AlterComputedColumn(self._id, self._path, name, column_id, as_expr(value), cascade)
+            return started(self._session, task)
         redefine_column(self._session, self._id, self._path, name, as_expr(value))
         if not recompute:
             return UpdateStatus()

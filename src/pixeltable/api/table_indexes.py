@@ -103,7 +103,8 @@ class TableIndexes(QueryStart):
         choices = ("error", "ignore", "replace", "replace_force")
         choice = one_of("if_exists", if_exists, choices)
         if background:
-            return started(self._session, AddEmbeddingIndex(self._id, self._path, new, choice))
+            column_id = record.column(name).id
+            return started(self._session, AddEmbeddingIndex(self._id, self._path, column_id, new, choice))
         with watched(self._session, f"Indexing {self._path}.{name}") as tally:
             status = indexes.add_index(self._session, self._id, self._path, new, if_exists=choice, tally=tally)
         announce(self._session, status)

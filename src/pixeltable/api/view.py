@@ -197,7 +197,8 @@ def create_view(
     )  # fmt: skip
     choice = one_of("if_exists", if_exists, ("error", "ignore", "replace", "replace_force"))
     if background:
-        return started(current_session(), CreateView.of(new, if_exists=choice))
+        session = current_session()
+        return started(session, CreateView.of(session, new, if_exists=choice))
     return _made(new, if_exists=choice)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, structure
 from pixeltable.lazy import np
-from pixeltable.types.cell_error import CellError
+from pixeltable.types.cell_error import CellError, message_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Failure:
 def failure_of(exception: BaseException, *, inputs: str = "", attempts: int = 1) -> Failure:
     """What is kept of an exception."""
     now = datetime.datetime.now(datetime.UTC)
-    return Failure(CellError(type(exception).__name__, str(exception), attempts, now), exception, inputs)
+    return Failure(CellError(type(exception).__name__, message_of(exception), attempts, now), exception, inputs)
 
 
 NOT_RUN = Failure(CellError("CancelledError", "the calls were given up before this one was made", 0, None))

@@ -11,10 +11,11 @@ from pixeltable.catalog.background import BackgroundRecord, Progress
 from pixeltable.exceptions import Error, InvalidState, JobCancelled, UnknownJob
 from pixeltable.exec.tally import Tally
 from pixeltable.exec.watcher import Watch, count_total
-from pixeltable.session.claims import claim, claim_new_id, is_unclaimed
+from pixeltable.session.claims import claim, claim_new_id, is_claimed
 from pixeltable.session.session import Session
 from pixeltable.session.tasks import Task, decode_task, encode_task
 from pixeltable.storage.database import Connection
+from pixeltable.types.cell_error import message_of, storable_text
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 _REPORT_S = 0.5
@@ -99,7 +100,12 @@ class Run:
         elif isinstance(self.error, Error):
             outcome = self.error.to_dict()
         elif self.error is not None:
-            outcome = {"error_code": "INTERNAL_ERROR", "message": f"{type(self.error).__name__}: {self.error}"}
+            outcome = {
+                "error_code": "INTERNAL_ERROR",
+                "message": f"{type(self.error).__name__}: {message_of(self.error)}",
+            }
+        if outcome is not None and "message" in outcome:
+            outcome["message"] = storable_text(outcome["message"])
         ended = "cancelled" if isinstance(self.error, JobCancelled) else "done" if self.error is None else "failed"
         self._session.database.read(
             lambda connection: background.end_background(connection, self._id, ended, self.progress, outcome)
@@ -134,8 +140,9 @@ def start_background(session: Session, task: Task) -> BackgroundRecord:
     Raises:
         Error: what the call raises before its rows are computed; nothing is recorded then.
     """
+    encoded = encode_task(task)
     connection, job_id = claim_new_id(session)
-    record = BackgroundRecord(job_id, task.title, encode_task(task), "running", Progress())
+    record = BackgroundRecord(job_id, task.title, encoded, "running", Progress())
     try:
         session.database.read(lambda connection: background.insert_background(connection, record))
         run = Run(session, connection, job_id, task)
@@ -156,22 +163,34 @@ def resume_background(session: Session, job_id: int) -> None:
         UnknownJob: there is none of that id.
         InvalidState: it is under way, or done.
     """
-    record = find_background(session, job_id)
-    if record.status == "done":
-        raise InvalidState(f"job {job_id} is done", hint="Its receipt is what result() returns.")
     connection = session.database.dedicated()
-    if not claim(connection, job_id):
-        session.database.release(connection)
-        raise InvalidState(f"job {job_id} is under way", hint="wait() waits for its end.")
     try:
+        if not claim(connection, job_id):
+            raise InvalidState(f"job {job_id} is under way", hint="wait() waits for its end.")
+        record = find_background(session, job_id)  # now that nobody else goes on with it
+        if record.status == "done":
+            raise InvalidState(f"job {job_id} is done", hint="Its receipt is what result() returns.")
+        task = decode_task(record.task)
+        if task.is_done(session, since=job_id):
+            _record_as_done(session, record)
+            session.database.release(connection)
+            return
         session.database.read(lambda connection: background.restart_background(connection, job_id))
-        run = Run(session, connection, job_id, decode_task(record.task))
+        run = Run(session, connection, job_id, task)
     except BaseException:
         session.database.release(connection)
         raise
     run.start()
     if run.error is not None and not run.is_prepared:
         raise run.error
+
+
+def _record_as_done(session: Session, record: BackgroundRecord) -> None:
+    """Of a call whose process died after its work, before it said so; what its receipt was is not known."""
+    outcome = asdict(UpdateStatus())
+    session.database.read(
+        lambda connection: background.end_background(connection, record.id, "done", record.progress, outcome)
+    )
 
 
 def cancel_background(session: Session, job_id: int) -> None:
@@ -205,11 +224,7 @@ def status_of(session: Session, record: BackgroundRecord) -> str:
     if record.status != "running":
         return record.status
 
-    def is_free(connection: Connection) -> bool:
-        with connection.transaction():
-            return is_unclaimed(connection, record.id)
-
-    if not session.database.read(is_free):
+    if session.database.read(lambda connection: is_claimed(connection, record.id)):
         return "running"
     found = find_background(session, record.id)  # it may have ended between two looks
     return "interrupted" if found.status == "running" else found.status

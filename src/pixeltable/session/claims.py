@@ -43,3 +43,14 @@ def is_unclaimed(connection: Connection, claimed: int) -> bool:
     """Whether nobody is at work on what has that id; nobody begins to until the caller's transaction ends."""
     row = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_SPACE, claimed)).fetchone()
     return bool(row and row[0])
+
+
+def is_claimed(connection: Connection, claimed: int) -> bool:
+    """Whether somebody is at work on what has that id. To look is in nobody's way, and says nothing of what comes."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
+        "AND classid = %s::bigint::oid AND objid = %s::bigint::oid "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        (_SPACE, claimed),
+    ).fetchone()
+    return bool(row and row[0])

@@ -236,6 +236,7 @@ class _Addition:
         for spec in wanted:
             if spec.expr is None:
                 refuse_unfinished(table, spec.name)
+                plain_record(self.session, spec, 0, 0)  # refuses a default that the column cannot have
                 continue
             check_computed(table, _new_column(spec))
             if not {column.id for column in rest.known_columns} >= referred_columns(spec.expr):

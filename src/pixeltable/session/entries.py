@@ -10,6 +10,7 @@ from pixeltable.session.rows import texts_of
 from pixeltable.storage.cells import Texts, vector_texts
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries
+from pixeltable.types.cell_error import storable_text
 
 
 def vectors_key(index: IndexRecord) -> Any:
@@ -74,7 +75,7 @@ def _error_data(failure: Failure) -> dict[str, Any]:
     error = failure.error
     return {
         "type": error.type,
-        "message": error.message.replace("\0", " ").encode(errors="replace").decode(),
+        "message": storable_text(error.message),
         "attempts": error.attempts,
         "at": error.at.isoformat() if error.at else None,
     }

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
-from pixeltable.exceptions import InvalidArgument, Unsupported
+from pixeltable.exceptions import Error, InvalidArgument, JobCancelled, Unsupported
 from pixeltable.exec.batch import Batch, joined_batch
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import evaluate_batches
@@ -67,7 +67,8 @@ class _Targets:
 def recompute(session: Session, table_id: int, name: str, selection: Selection, *, tally: Tally) -> UpdateStatus:
     """Compute cells again; a cell that fails becomes null with an error.
 
-    What takes long is committed in parts, a version each. Rows that are inserted meanwhile have their cells already.
+    What takes long is committed in parts, a version each, and so is what is done when it is stopped. Rows that are
+    inserted meanwhile have their cells already.
 
     Raises:
         CellFailure: a cell failed, and the selection says `abort`; the parts committed until then stay.
@@ -129,13 +130,18 @@ class _Recompute:
         part = _Part(found, targets.heaps)
         pace = Pace(self._session.settings.batch_size, first=max(1, _FIRST_BATCH // self._shortened))
         inputs = _only(found.batch, refs)
-        with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
-            for batch in batches:
-                part.add(batch, computation.entries(batch, []), keep=has_views)
-                self._count(table, targets, computation, batch)
-                pace.done(batch.count)
-                if part.seconds > _PART_S / self._shortened:
-                    self._write(table, targets, computation, part)
+        try:
+            with closing(evaluate_batches(_batches(inputs, pace), computation.goals)) as batches:
+                for batch in batches:
+                    part.add(batch, computation.entries(batch, []), keep=has_views)
+                    self._count(table, targets, computation, batch)
+                    pace.done(batch.count)
+                    if part.seconds > _PART_S / self._shortened:
+                        self._write(table, targets, computation, part)
+        except (JobCancelled, KeyboardInterrupt):
+            with suppress(RowsChanged, Error):  # that it was stopped is what is told
+                self._write(table, targets, computation, part)
+            raise
         self._write(table, targets, computation, part)
         return self._status(table, targets)
 
@@ -201,9 +207,7 @@ class _Part:
         self._found = found
         self._heaps = heaps
         self._first = 0
-        self._count = 0
-        self._entries: list[list[Entries]] = []
-        self._batches: list[Batch] = []
+        self._done: list[tuple[int, list[Entries], Batch | None]] = []
         self._start = time.perf_counter()
 
     @property
@@ -213,23 +217,22 @@ class _Part:
 
     def add(self, batch: Batch, entries: list[Entries], *, keep: bool) -> None:
         """The next rows, computed; the batch is wanted again if it is to be kept."""
-        self._count += batch.count
-        self._entries.append(entries)
-        if keep:
-            self._batches.append(batch)
+        self._done.append((batch.count, entries, batch if keep else None))  # at once, since it may be interrupted
 
     def take(self) -> tuple[Change, int, Batch | None]:
         """What is to be written, how many rows of it have errors, and all batches kept; the part is empty then."""
-        part = slice(self._first, self._first + self._count)
+        done, self._done = self._done, []
+        part = slice(self._first, self._first + sum(count for count, _, _ in done))
         rows = self._found.rows[part]
         seen = tuple(Seen(seen.heap, seen.rows[part], seen.ops[part]) for seen in self._found.seen)
-        entries = tuple(merged for heap in self._heaps if (merged := _merged(heap, self._entries)) is not None)
+        written = [entries for _, entries, _ in done]
+        entries = tuple(merged for heap in self._heaps if (merged := _merged(heap, written)) is not None)
         closed = tuple(heap for heap in self._heaps if all(entry.heap != heap for entry in entries))
         failed = sum(error is not None for entry in entries for error in entry.errors or ())
-        batch = joined_batch(self._batches) if self._batches else None
-        self._first, self._count, self._entries, self._batches = part.stop, 0, [], []
+        kept = [batch for _, _, batch in done if batch is not None]
+        self._first = part.stop
         self._start = time.perf_counter()
-        return Change(rows, seen, entries, closed=closed), failed, batch
+        return Change(rows, seen, entries, closed=closed), failed, joined_batch(kept) if kept else None
 
 
 def _merged(heap: Heap, batches: Sequence[Sequence[Entries]]) -> Entries | None:

@@ -15,6 +15,9 @@ from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap, drop_heap, without_history
 
+_MOST_VERSIONS = 2**62
+"""No table has as many, and the database can still count with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keep:
@@ -174,9 +177,18 @@ def check_keep(keep_versions: object, older_than: object, now: datetime.datetime
     if keep_versions is not None:
         if type(keep_versions) is not int or keep_versions < 1:
             raise InvalidArgument(f"vacuum(): keep_versions is a positive int, got {keep_versions!r}")
-        return Keep(versions=keep_versions)
+        return Keep(versions=min(keep_versions, _MOST_VERSIONS))
     if isinstance(older_than, datetime.timedelta):
-        return Keep(since=now - older_than)
+        return Keep(since=_so_long_before(now, older_than))
     if not isinstance(older_than, datetime.datetime):
         raise InvalidArgument(f"vacuum(): older_than is a datetime or a timedelta, got {older_than!r}")
     return Keep(since=older_than if older_than.tzinfo is not None else older_than.replace(tzinfo=now.tzinfo))
+
+
+def _so_long_before(now: datetime.datetime, age: datetime.timedelta) -> datetime.datetime:
+    if age < datetime.timedelta():
+        raise InvalidArgument(f"vacuum(): older_than is how long ago, got {age!r}, which is yet to come")
+    try:
+        return now - age
+    except OverflowError:  # before the calendar begins, there was nothing
+        return datetime.datetime.min.replace(tzinfo=now.tzinfo)

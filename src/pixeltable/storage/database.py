@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from pixeltable.exceptions import DatabaseUnavailable, Error, InvalidState
+from pixeltable.exceptions import DatabaseRefused, DatabaseUnavailable, Error, InvalidData, InvalidState
 from pixeltable.lazy import psycopg
 
 Result = TypeVar("Result")
@@ -70,6 +70,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: all are in use, and none became free in time.
+            DatabaseRefused: the user of the database may not do what the block does.
             psycopg.OperationalError: the server cannot be reached.
         """
         if not self._joined:
@@ -85,6 +86,8 @@ class Database:
             connection = self._take()
             try:
                 yield connection
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+                raise DatabaseRefused(str(error.diag.message_primary)) from error
             finally:
                 self._give_back(connection)
         finally:
@@ -221,8 +224,25 @@ def snapshot(connection: Connection) -> Iterator[None]:
 
 
 def jsonb(value: object) -> object:
-    """A parameter of a statement for a column of type jsonb."""
-    return psycopg.types.json.Jsonb(value)
+    """A parameter of a statement for a column of type jsonb.
+
+    Raises:
+        InvalidData: a text in it has a character that the database cannot store.
+    """
+    text = json.dumps(value)
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise InvalidData("a text holds a NUL character, which cannot be stored", hint="Take it out.")
+    if "\\ud" in text and _has_lone_surrogate(text):
+        raise InvalidData("a text holds a lone surrogate, which is no Unicode character", hint="Take it out.")
+    return psycopg.types.json.Jsonb(value, dumps=lambda _: text)
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    try:
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def loaded_json(data: str | bytes) -> Any:

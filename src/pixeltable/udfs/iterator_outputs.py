@@ -17,13 +17,26 @@ def outputs_of_item(item: Any, name: str) -> Outputs | None:
 
     Raises:
         InvalidType: it is neither a TypedDict nor a dict, or a key has no column type.
-        InvalidArgument: a key is `pos`.
+        InvalidArgument: a key is `pos`, or differs from another one only in case.
         InvalidExpression: there are no keys.
     """
     if typing.is_typeddict(item):
         return _checked({key: _of_key(item, key, part, name) for key, part in _parts(item)}, name)
     plain = get_origin(item) or item
-    return None if isinstance(plain, type) and issubclass(plain, Mapping) else _refuse(item, name)
+    return None if isinstance(plain, type) and issubclass(plain, Mapping) else refuse_item(item, name)
+
+
+def refuse_item(item: Any, name: str) -> typing.Never:
+    """Refuse a hint that does not say what the items have.
+
+    Raises:
+        InvalidType: always.
+    """
+    shown = item.__name__ if isinstance(item, type) and get_origin(item) is None else item
+    fact = "has no hint for what it yields" if item is None else f"`{shown}` does not say what it yields"
+    raise InvalidType(
+        f"iterator {name!r}: {fact}", hint="Write Iterator[T], or class ...(pxt.PxtIterator[T]), with a TypedDict T."
+    )
 
 
 def outputs_of_schema(schema: Any, name: str) -> Outputs:
@@ -63,13 +76,11 @@ def _type(hint: Any, key: str, name: str) -> ColumnType:
 def _checked(outputs: Outputs, name: str) -> Outputs:
     if "pos" in outputs:
         raise InvalidArgument(f"iterator {name!r}: `pos` is the place in the list, which every view has by itself")
+    known: dict[str, str] = {}
+    for key in outputs:
+        namesake = known.setdefault(key.lower(), key)
+        if namesake != key:
+            raise InvalidArgument(f"iterator {name!r}: outputs {namesake!r} and {key!r} differ only in case")
     if not outputs:
         raise InvalidExpression(f"iterator {name!r}: its items have no columns")
     return outputs
-
-
-def _refuse(item: Any, name: str) -> typing.Never:
-    raise InvalidType(
-        f"iterator {name!r}: `{item}` does not say what it yields",
-        hint="Write Iterator[T], or class ...(pxt.PxtIterator[T]), with a TypedDict T.",
-    )

@@ -26,7 +26,7 @@ from pixeltable.udfs.iterator_classes import (
     class_item,
     class_parameters,
 )
-from pixeltable.udfs.iterator_outputs import Outputs, outputs_of_item, outputs_of_schema
+from pixeltable.udfs.iterator_outputs import Outputs, outputs_of_item, outputs_of_schema, refuse_item
 from pixeltable.udfs.paths import class_path
 from pixeltable.udfs.signature import Signature, read_hints, read_parameter
 from pixeltable.udfs.unstored_outputs import UnstoredOutput
@@ -218,7 +218,8 @@ def _nothing_to_do() -> None:
 def _checked_item(item: Any, function: IteratorFunction) -> Mapping[str, Any]:
     if not isinstance(item, Mapping):
         raise TypeError(f"{function.name}() yielded {type(item).__name__} {item!r}, expected a dict")
-    return {key: value for key, value in item.items() if key not in function.unstored} if function.unstored else item
+    # A new one: the iterator may go on to use the one that it yields.
+    return {key: value for key, value in item.items() if key not in function.unstored}
 
 
 @typing.overload
@@ -288,10 +289,12 @@ def _declared(fn: Any, unstored: tuple[str, ...]) -> IteratorFunction:
             f"@iterator takes a generator function or a subclass of PxtIterator, got {type(fn).__name__} {fn!r}"
         )
     name = fn.__name__
+    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
+        raise Unsupported(f"iterator {name!r} is async", hint="Write it with def; what it awaits can be an async udf.")
     hints = read_hints(fn, name=name)
     result = hints.get("return")
-    item = get_args(result)[0] if get_origin(result) in _KINDS and get_args(result) else result
-    outputs = outputs_of_item(None if item is result else item, name)
+    is_iterator = get_origin(result) in _KINDS and get_args(result)
+    outputs = outputs_of_item(get_args(result)[0], name) if is_iterator else refuse_item(result, name)
     parameters = tuple(read_parameter(p, hints, name) for p in inspect.signature(fn).parameters.values())
     _check_unstored(unstored, outputs, name)
     return IteratorFunction(fn, outputs, Signature(parameters, JsonType(), False), name=name, unstored=unstored)

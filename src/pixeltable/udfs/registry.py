@@ -1,6 +1,5 @@
 """Finding the function that a stored expression calls, and checking that it still fits what was stored."""
 
-import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any
 
 from pixeltable.exceptions import UnknownFunction
 from pixeltable.exprs.call import FunctionSpec, Parameter
+from pixeltable.lazy import load
 from pixeltable.types.column_type import ColumnType, JsonType
 from pixeltable.udfs.function import DECLARED, LIVE, Function
 from pixeltable.udfs.paths import LOCAL, stem
@@ -97,7 +97,7 @@ def _import_module(name: str, path: str) -> tuple[ModuleType, str]:
     for cut in range(len(parts) - 1, 0, -1):
         candidate = ".".join(parts[:cut])
         try:
-            return importlib.import_module(candidate), ".".join(parts[cut:])
+            return load(candidate), ".".join(parts[cut:])
         except ModuleNotFoundError as error:
             if error.name is None or not f"{candidate}.".startswith(f"{error.name}."):
                 raise UnknownFunction(path, reason=f"importing {candidate!r} failed: {error}") from error

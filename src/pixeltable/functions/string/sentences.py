@@ -55,7 +55,7 @@ def _check(bound_args: dict[str, Any]) -> None:
         raise ValueError(f"separators is 'sentence', got {separators!r}")
     if spacy_model is not None and language != "en":
         raise ValueError("language is for rules, and cannot be had with a spacy_model")
-    if not re.fullmatch("[a-z]{2,3}(-[a-z]+)*", language):
+    if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}(-[a-z]+)*", language):
         raise ValueError(f"language is a code such as 'en' or 'de', got {language!r}")
     if "spacy_model" in bound_args:
         _split("", spacy_model, language)  # what is missing shows here, before a row is read
