@@ -34,6 +34,7 @@ def _title(table: TableRecord, known: Known) -> str:
     if table.view is None:
         return f"table {table.path!r}"
     where = "" if table.view.where is None else f" where {table.view.where}"
+    where += "" if table.view.sample is None else f", {table.view.sample},"
     made = "" if table.view.explode is None else f" through {table.view.explode}"
     return f"{kind_of(table)} {table.path!r} of {known.base_path!r}{where}{made}"
 
@@ -136,7 +137,7 @@ def table_metadata(table: TableRecord, base_path: str | None, newest: Version) -
         "primary_key": [column.name for column in table.primary_key] or None,
         "base": base_path,
         "view_filter": None if table.view is None or table.view.where is None else str(table.view.where),
-        "view_sample": None,
+        "view_sample": None if table.view is None else table.view.sample,
         "iterator_call": None if table.view is None or table.view.explode is None else str(table.view.explode),
     }
 

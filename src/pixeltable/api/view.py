@@ -227,7 +227,7 @@ def create_snapshot(
     Raises:
         AlreadyExistsError: the path is taken.
         NotFoundError: its directory does not exist.
-        RequestError: the query has other clauses than `where` and `select`, or a column cannot be added.
+        RequestError: the query has other clauses than `where`, `select` and `sample`, or a column cannot be added.
     """
     new = _new_view(
         "create_snapshot", path_str, base, additional_columns, iterator, comment, custom_metadata, media_validation,
@@ -261,7 +261,8 @@ def _new_view(
     if not isinstance(query, Query):
         raise InvalidArgument(f"{call}(): base is a table or a query, got {type(base).__name__}")
     name, spec = clauses_of(query)
-    check_view_clauses(spec, call=call)
+    is_snapshot = is_snapshot or spec.moment is not None
+    check_view_clauses(spec, call=call, is_snapshot=is_snapshot)
     for column in (column for column, _ in spec.select or ()):
         check_column_name(column, reserved=RESERVED_NAMES)
     specs: list[ColumnSpec] = []
@@ -283,7 +284,8 @@ def _new_view(
         None if spec.select is None else tuple((column, resolve(expr)) for column, expr in spec.select),
         None if explode is None else resolve(explode), outputs,
         [spec if spec.expr is None else replace(spec, expr=resolve(spec.expr)) for spec in specs],
-        options, is_snapshot or spec.moment is not None, spec.moment,
+        options, is_snapshot, spec.moment,
+        None if spec.sample is None else QuerySpec(spec.table, where=spec.where, sample=spec.sample),
     )  # fmt: skip
 
 
@@ -300,7 +302,7 @@ def _unstored(iterator: IteratorCall | None) -> list[tuple[str, ColumnType, Expr
     ]
 
 
-def check_view_clauses(spec: QuerySpec, *, call: str = "create_view") -> None:
+def check_view_clauses(spec: QuerySpec, *, call: str = "create_view", is_snapshot: bool = False) -> None:
     """Check that a view can be over a query with these clauses.
 
     Raises:
@@ -309,7 +311,7 @@ def check_view_clauses(spec: QuerySpec, *, call: str = "create_view") -> None:
     given = {
         "group_by()": spec.group_by, "order_by()": spec.order_by, "limit()": spec.limit is not None,
         "having()": spec.having is not None, "distinct()": spec.distinct, "join()": spec.joins,
-        "union()": spec.union is not None, "sample()": spec.sample is not None,
+        "union()": spec.union is not None, "sample()": spec.sample is not None and not is_snapshot,
     }  # fmt: skip
     found = [clause for clause, present in given.items() if present]
     exprs = [expr for _, expr in spec.select or ()] + ([] if spec.where is None else [spec.where])

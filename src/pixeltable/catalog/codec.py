@@ -149,6 +149,7 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
         "outputs": [list(output) for output in view.outputs],
         "status": view.status,
         "snapshot": view.snapshot,
+        "sample": view.sample,
         "failures": view.failures,
     }
 

@@ -109,6 +109,8 @@ class ViewRecord:
     status: Literal["ready", "filling"] = "ready"
     snapshot: bool = False
     """Whether it is over its base as that was when it was made, and never changes."""
+    sample: str | None = None
+    """Of a snapshot, how its rows were chosen by chance."""
     failures: int | None = None
     """The heap that says for which rows of the base `explode` failed, and why; by their ids, under the first output."""
 

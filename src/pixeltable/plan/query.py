@@ -83,6 +83,12 @@ class Sample:
     fraction: float | None = None
     stratify_by: tuple[Expr, ...] = ()
 
+    def __str__(self) -> str:
+        sizes = {"n": self.n, "n_per_stratum": self.n_per_stratum, "fraction": self.fraction, "seed": self.seed}
+        parts = [f"{name}={value}" for name, value in sizes.items() if value is not None]
+        strata = [f"stratify_by=[{', '.join(map(str, self.stratify_by))}]"] if self.stratify_by else []
+        return f"sample({', '.join([*parts, *strata])})"
+
 
 @record
 @dataclass(frozen=True, slots=True)

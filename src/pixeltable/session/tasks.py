@@ -1,17 +1,17 @@
 """What can be done in the background: calls as data, which any process can make again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pixeltable.catalog.codec import decode_policy, encode_policy
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.codec import decode_value, encode_value
-from pixeltable.exprs.expr import Expr, record
+from pixeltable.exprs.expr import ADDED_LATER, Expr, record
 from pixeltable.ids import parse_path
 from pixeltable.plan.bind import settled
-from pixeltable.plan.query import Moment
+from pixeltable.plan.query import Moment, QuerySpec
 from pixeltable.session.column_additions import add_columns
 from pixeltable.session.columns import NewColumn, add_computed_column, namesake, same_definition
 from pixeltable.session.defaults import default_of
@@ -204,6 +204,7 @@ class CreateView:
     snapshot: bool
     moment: Moment | None
     if_exists: str
+    sampled: QuerySpec | None = field(default=None, metadata=ADDED_LATER)
 
     @classmethod
     def of(cls, session: Session, new: NewView, *, if_exists: str) -> "CreateView":
@@ -214,7 +215,7 @@ class CreateView:
         """
         return cls(
             str(new.path), new.base, new.base_name, new.where, new.items, new.explode, dict(new.outputs),
-            _fitting(session, new.specs), new.options, new.snapshot, new.moment, if_exists,
+            _fitting(session, new.specs), new.options, new.snapshot, new.moment, if_exists, new.sampled,
         )  # fmt: skip
 
     @property
@@ -225,7 +226,7 @@ class CreateView:
         """Make the call."""
         new = NewView(
             parse_path(self.path), self.base, self.base_name, self.where, self.items, self.explode, self.outputs,
-            self.specs, self.options, self.snapshot, self.moment,
+            self.specs, self.options, self.snapshot, self.moment, self.sampled,
         )  # fmt: skip
         return create_view(session, new, if_exists=self.if_exists, tally=tally)[1]
 

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,9 +16,10 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.exprs.properties import BaseRow
 from pixeltable.ids import Path
 from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, settled
-from pixeltable.plan.query import Moment
+from pixeltable.plan.query import Moment, QuerySpec
 from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.columns import same_definition
@@ -25,6 +27,7 @@ from pixeltable.session.defaults import default_of
 from pixeltable.session.found_rows import FoundRows, matching_rows
 from pixeltable.session.freezing import frozen, pin
 from pixeltable.session.heads import Head, keep_from, lock_head, lock_lineage, read_head
+from pixeltable.session.query import collect
 from pixeltable.session.receipts import receipt
 from pixeltable.session.session import Session
 from pixeltable.session.siblings import with_ids
@@ -68,6 +71,8 @@ class NewView:
     """Of the base as it is now, or was at a `moment`, for good."""
 
     moment: Moment | None = None
+    sampled: QuerySpec | None = None
+    """A query for rows of the base of which a snapshot is, that chooses by chance."""
 
 
 def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally) -> tuple[TableRecord, UpdateStatus]:
@@ -91,7 +96,7 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
             raise _being_made(registered.table)
         try:
             tally.prepared()
-            _fill(session, registered.table, job, tally)
+            _fill(session, registered.table, job, tally, _chosen(session, registered.table, new))
         except (JobCancelled, KeyboardInterrupt):
             raise  # what it has is kept
         except BaseException:
@@ -181,7 +186,10 @@ def _record(
         () if heap is None else (heap,),
         comment=new.options.comment, custom_metadata=new.options.custom_metadata,
         media_validation=new.options.media_validation,
-        view=ViewRecord(base.id, where, new.items is None, explode, outputs, "filling", new.snapshot),
+        view=ViewRecord(
+            base.id, where, new.items is None, explode, outputs, "filling", new.snapshot,
+            sample=None if new.sampled is None else str(new.sampled.sample),
+        ),
         base=base,
     )  # fmt: skip
     for expr in view.definitions:
@@ -195,7 +203,8 @@ def _heap(heap_id: int, columns: Sequence[ColumnRecord], new: NewView) -> Heap |
     stored = tuple(HeapColumn(column.db_name, sql_type(column.type)) for column in columns if column.heap is not None)
     if new.explode is not None:
         return Heap(heap_id, (HeapColumn(BASE_ROW, "bigint"), *stored))
-    return None if new.snapshot and new.where is None and not stored else Heap(heap_id, stored)
+    has_all_rows = new.snapshot and new.where is None and new.sampled is None
+    return None if has_all_rows and not stored else Heap(heap_id, stored)
 
 
 def _with_failures(connection: Connection, view: TableRecord) -> TableRecord:
@@ -294,8 +303,34 @@ def _with_defaults(session: Session, new: NewView, columns: Sequence[ColumnRecor
     return tuple(replace(column, default=defaults.get(column.name)) for column in columns)
 
 
-def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally) -> None:
-    """Give a view the rows that its base had when it was registered."""
+def _chosen(session: Session, view: TableRecord, new: NewView) -> list[int] | None:
+    """The rows of the base that a snapshot of a sample is about, None if it is about all of them."""
+    if new.sampled is None:
+        return None
+    base = view.base
+    assert base is not None
+    moment = _moment_of(session, base)
+    spec = replace(new.sampled, select=(("row", BaseRow(base.id, base.path)),), moment=moment)
+    return sorted(collect(session, spec, new.base_name).columns["row"])
+
+
+def _moment_of(session: Session, base: TableRecord) -> Moment | None:
+    """The version that a snapshot shows of its base, None if that is a snapshot, which has one alone."""
+    if base.is_snapshot:
+        return None
+    as_of = base.heaps[0].as_of
+    assert as_of is not None
+    row = session.database.read(
+        lambda connection: connection.execute(
+            "SELECT op FROM pixeltable.versions WHERE table_id = %s AND version = %s", (as_of.table_id, as_of.version)
+        ).fetchone()
+    )
+    assert row is not None  # it is pinned
+    return Moment(as_of.version, row[0])
+
+
+def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally, chosen: Sequence[int] | None) -> None:
+    """Give a view the rows that its base had when it was registered, or the `chosen` ones."""
     pace = Pace(session.settings.batch_size, first=_FIRST_PAGE)
     after, tries = job.after, 0
     tally.count_total = partial(_rows_to_look_at, session, registered, job)
@@ -304,7 +339,7 @@ def _fill(session: Session, registered: TableRecord, job: ViewJob, tally: Tally)
         tally.check()
         view = session.table(registered.id, registered.path)
         try:
-            page = _fill_page(session, view, job, tally, after=after, limit=pace.size)
+            page = _fill_page(session, view, job, tally, chosen, after=after, limit=pace.size)
         except SchemaChanged:
             session.refresh()
             continue
@@ -333,7 +368,16 @@ def _rows_to_look_at(session: Session, view: TableRecord, job: ViewJob) -> int:
     return int(found[0]) if found else 0
 
 
-def _fill_page(session: Session, view: TableRecord, job: ViewJob, tally: Tally, *, after: int, limit: int) -> _Page:
+def _fill_page(
+    session: Session,
+    view: TableRecord,
+    job: ViewJob,
+    tally: Tally,
+    chosen: Sequence[int] | None,
+    *,
+    after: int,
+    limit: int,
+) -> _Page:
     base = view.base
     assert base is not None
     assert view.view is not None
@@ -341,7 +385,10 @@ def _fill_page(session: Session, view: TableRecord, job: ViewJob, tally: Tally, 
     inputs = [base.ref(column) for column in base.known_columns if column.id in made_of]
     heads = _heads(session, view)
     where = None if view.view.where is None else bind_predicate(view.view.where, base)
-    found = matching_rows(session, base, inputs, where=where, after=after, limit=limit)
+    if chosen is not None:
+        start = bisect_right(chosen, after)
+        chosen = chosen[start : start + limit]
+    found = matching_rows(session, base, inputs, where=where, after=after, rows=chosen, limit=limit)
     last = job.below if found.last is None else min(found.last, job.below)
     kept = {row for row in found.rows if row < job.below}
     if heads[0].version:  # somebody has written into the view

@@ -155,12 +155,12 @@ def _current_table(heap: Heap, constraint: str) -> str:
 
 
 def _history_table(heap: Heap) -> str:
-    """Its statements, which go to the server in one message with others."""
+    """Its statements, which go to the server in one message with others; entries are looked for by what closed them."""
     columns = "".join(f", {column.definition}" for column in heap.columns)
     return (
         f"CREATE TABLE {heap.history} "
         f"(row bigint NOT NULL, op_in bigint NOT NULL, op_out bigint NOT NULL{columns}, errors jsonb); "
-        f"CREATE INDEX ON {heap.history} (row); CREATE INDEX ON {heap.history} (op_out)"
+        f"CREATE INDEX ON {heap.history} (op_out)"
     )
 
 
