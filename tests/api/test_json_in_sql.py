@@ -45,3 +45,19 @@ def test_joins(t: Table) -> None:
 def test_windows(t: Table) -> None:
     numbered = t.select(t.n, place=pxtf.row_number(order_by=t.n), tail=t.j[1:2]).order_by(t.j["*"]).limit(2)
     assert [row["n"] for row in numbered.collect()] == [5, 1]
+
+
+def test_json_beside_json(t: Table) -> None:
+    assert t.where(t.j == [1, 2, 3]).count() == 1
+    assert t.where(t.j["*"].a == [1, 2]).collect()["n"] == [1, 7]
+    assert t.where(t.j[1] == t.j[2] - 1).count() == 2
+    assert t.where((t.j < [2]) & (t.j[0] < t.j[1])).count() == 0
+    assert t.where(t.j[0] > t.j[1]).collect()["n"] == [4]
+    assert t.where(t.j.isin([[], {"a": [1]}])).collect()["n"] == [3, 5]
+
+
+def test_left_joins_by_keys_in_json(t: Table) -> None:
+    other = t.alias("other")
+    found = t.join(other, on=t.n == other.j[0], how="left").select(t.n, other=other.n)
+    assert [(row["n"], row["other"]) for row in found.collect() if row["other"] is not None] == [(1, 0)]
+    assert len(found.collect()) == 8

@@ -42,12 +42,12 @@ Not in SQL:
   j[1:][1:][1:][1:]: keys with a NUL, positions beyond 32 bits and very many steps into lists have no form in SQL
   filter(j, lambda x: x.n > i): functions of the elements of a list run in Python
 ---
-t.select(same=t.j == t.j.k, mine=mine(t.i + 1))
+t.select(same=t.j == t.i / 2, mine=mine(t.i + 1))
 In Python:
-  compute same = j == j.k
+  compute same = j == i / 2
   compute mine = mine(i + 1)
 Not in SQL:
-  j == j.k: SQL compares Json with constants only
+  j == i / 2: SQL compares Json with Json, String, Int and Bool, and for order only where texts are by code point
   mine(i + 1): it is a function of yours, which only Python can run
 ---
 t.group_by(t.s).select(t.s, n=pxtf.count(t.i))

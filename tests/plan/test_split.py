@@ -70,7 +70,8 @@ a; raw                          | a; raw
 k == None                       | k == None
 j == None                       | j == None
 j == 'x'                        | j == 'x'
-j == j.n                        | j; j.n
+j == j.n                        | j == j.n
+j == x                          | j; x
 j.n.isin([1, 'a'])              | j.n.isin([1, 'a'])
 i.isin([1, 2]); x.isin([1.0])   | i.isin([1, 2]); x
 x > i; x > 2**70                | x > i; x

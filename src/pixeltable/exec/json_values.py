@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pixeltable.exec.order import part_key
 from pixeltable.types.column_type import WILDCARD
 from pixeltable.types.json_equality import equal_json
 
@@ -33,13 +34,24 @@ def _step_into(values: Values, step: str | int | slice) -> Values:
 
 
 def comparing_json(op: str) -> Callable[[Any, Any], bool | None]:
-    """A comparison of two values that are not null; those of different JSON types are unequal, and in no order."""
+    """A comparison of two values that are not null; those of different JSON types are unequal, and in no order.
+
+    Lists and objects are in the order in which rows are ordered by them.
+    """
     if op == "==":
         return equal_json
     if op == "!=":
         return lambda left, right: not equal_json(left, right)
     compare = COMPARE[op]
-    return lambda left, right: compare(left, right) if _are_alike(left, right) else None
+
+    def ordered(left: Any, right: Any) -> bool | None:
+        if not _are_alike(left, right):
+            return None
+        if isinstance(left, list | dict):
+            return compare(part_key(left), part_key(right))
+        return compare(left, right)
+
+    return ordered
 
 
 def _are_alike(left: Any, right: Any) -> bool:

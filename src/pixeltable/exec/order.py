@@ -29,17 +29,18 @@ _RANKS = {type(None): -1, str: 0, int: 1, float: 1, bool: 3, list: 4, dict: 5}
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:
-    return (9, 0) if value is None else _part_key(value)
+    return (9, 0) if value is None else part_key(value)
 
 
-def _part_key(value: Any) -> tuple[int, Any]:
+def part_key(value: Any) -> tuple[int, Any]:
+    """What a value that is not null, or is part of a Json value, is ordered by."""
     kind = type(value)
     if value is None:
         return (_RANKS[kind], 0)
     if kind is list:
-        return (_RANKS[kind], (len(value), list(map(_part_key, value))))
+        return (_RANKS[kind], (len(value), list(map(part_key, value))))
     if kind is dict:
-        return (_RANKS[kind], (len(value), [(key, _part_key(value[key])) for key in sorted(value, key=_key_order)]))
+        return (_RANKS[kind], (len(value), [(key, part_key(value[key])) for key in sorted(value, key=_key_order)]))
     if value != value:
         return (2, 0)  # NaN, beyond all numbers
     if kind is datetime.datetime:

@@ -103,7 +103,7 @@ def _why(node: Expr, push: Pusher) -> str:
     if isinstance(node, IsInList):
         return "Json has decimals, which only Python compares with a Float exactly"
     if isinstance(node, Comparison | IsIn) and any(isinstance(child.type, JsonType) for child in node.children()):
-        return "SQL compares Json with constants only"
+        return "SQL compares Json with Json, String, Int and Bool, and for order only where texts are by code point"
     if isinstance(node, Arithmetic):
         return f"{node.op} of {node.left.type} and {node.right.type} rounds or overflows differently in SQL"
     if isinstance(node, Cast):

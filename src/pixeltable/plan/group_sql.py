@@ -46,7 +46,9 @@ class GroupedSql:
             return Variable(name, node.type)
 
         over_groups = rebuild(predicate, value_of)
-        condition = to_sql(over_groups, Scope(push.scope.table, values, clocks_agree=push.scope.clocks_agree))
+        clocks_agree, texts_agree = push.scope.clocks_agree, push.scope.texts_agree
+        scope = Scope(push.scope.table, values, clocks_agree=clocks_agree, texts_agree=texts_agree)
+        condition = to_sql(over_groups, scope)
         return None if condition is None else replace(self, query=self.query.having(condition))
 
     def order(self, items: Sequence[OrderItem], push: Pusher) -> list[Any] | None:

@@ -203,8 +203,15 @@ def resolved(expr: Expr, sources: Sequence[Source], columns: Sequence[ColumnReco
 class JoinScope(Scope):
     """The heaps that a statement over several tables reads; the first heap of each knows its rows."""
 
-    def __init__(self, table: JoinedRecord, variables: Mapping[str, Sql], *, clocks_agree: Callable[[], bool]) -> None:
-        super().__init__(table, variables, clocks_agree=clocks_agree)
+    def __init__(
+        self,
+        table: JoinedRecord,
+        variables: Mapping[str, Sql],
+        *,
+        clocks_agree: Callable[[], bool],
+        texts_agree: Callable[[], bool],
+    ) -> None:
+        super().__init__(table, variables, clocks_agree=clocks_agree, texts_agree=texts_agree)
         first: dict[int, JoinedHeap] = {}
         for heap in table.heaps:
             assert isinstance(heap, JoinedHeap)

@@ -20,6 +20,7 @@ from pixeltable.types.column_type import (
     JsonType,
     StringType,
 )
+from pixeltable.types.json_text import json_text
 
 _LARGEST_POSITION = 2**31 - 1
 _COMPARE: dict[str, Callable[[Any, Any], Sql]] = {
@@ -154,8 +155,10 @@ def text_of(value: Sql) -> Sql:
     return value.op("#>>", return_type=sa.Text())(sa.cast(sa.literal("{}", sa.Text), sa.ARRAY(sa.Text)))
 
 
-def scalar_jsonb(value: Any) -> Sql | None:
+def literal_jsonb(value: Any) -> Sql | None:
     """A literal as Json that is equal just to what it is equal to in Python; None where there is none."""
+    if isinstance(value, list | dict):
+        return _container_jsonb(value)
     if isinstance(value, str):
         return None if "\0" in value or not _is_unicode(value) else _jsonb(json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
@@ -163,6 +166,20 @@ def scalar_jsonb(value: Any) -> Sql | None:
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return sa.func.to_jsonb(_number(value), type_=postgresql.JSONB())
     return None
+
+
+def _container_jsonb(value: Any) -> Sql | None:
+    try:
+        return _jsonb(json_text(value))
+    except (TypeError, ValueError):  # a NaN, a NUL, or what no Json holds
+        return None
+
+
+def as_jsonb(value: Sql) -> Sql:
+    """A text, an integer or a Bool as the Json value that it is equal to; Json as it is."""
+    if isinstance(value.type, postgresql.JSONB):
+        return value
+    return sa.func.to_jsonb(value, type_=postgresql.JSONB())
 
 
 def _number(value: Any) -> Sql:
@@ -180,8 +197,8 @@ def _is_unicode(text: str) -> bool:
 
 
 def compared(op: str, value: Sql, literal: Literal, *, flipped: bool) -> Sql | None:
-    """A Json value beside a literal; values of different kinds are unequal, and in no order."""
-    other = scalar_jsonb(literal.value)
+    """A Json value beside a scalar literal; values of different kinds are unequal, and in no order."""
+    other = literal_jsonb(literal.value)
     if other is None:
         return None
     if op in ("==", "!="):
@@ -189,6 +206,15 @@ def compared(op: str, value: Sql, literal: Literal, *, flipped: bool) -> Sql | N
     kind, typed, constant = _ordered(value, literal.value)
     left, right = (constant, typed) if flipped else (typed, constant)
     return sa.case((sa.func.jsonb_typeof(value) == kind, _COMPARE[op](left, right)))
+
+
+def compared_values(op: str, left: Sql, right: Sql) -> Sql:
+    """Two Json values, in the order of the database's own, in which it has texts by code point."""
+    found = _COMPARE[op](left, right)
+    if op in ("==", "!="):
+        return found
+    alike = sa.func.jsonb_typeof(left, type_=sa.Text) == sa.func.jsonb_typeof(right, type_=sa.Text)
+    return sa.case((alike, found))
 
 
 def _ordered(value: Sql, constant: Any) -> tuple[str, Sql, Sql]:
@@ -202,7 +228,7 @@ def _ordered(value: Sql, constant: Any) -> tuple[str, Sql, Sql]:
 
 def is_any_of(value: Sql, members: Sequence[Any]) -> Sql | None:
     """Whether a Json value equals one of the literals."""
-    found = [scalar_jsonb(member) for member in members]
+    found = [literal_jsonb(member) for member in members]
     if any(member is None for member in found):
         return None
     members_sql = postgresql.array([member for member in found if member is not None])
@@ -211,7 +237,7 @@ def is_any_of(value: Sql, members: Sequence[Any]) -> Sql | None:
 
 def is_element(value: Sql, elements: Sql) -> Sql:
     """Whether a value equals an element of a Json list; null if it is null, or if there is no list."""
-    wanted = value if isinstance(value.type, postgresql.JSONB) else sa.func.to_jsonb(value, type_=postgresql.JSONB())
+    wanted = as_jsonb(value)
     rows = _elements(elements)
     found: sa.Select[Any] = (
         sa.select(sa.literal_column("1")).select_from(rows).where(rows.c.value == wanted).correlate_except(rows)

@@ -74,16 +74,18 @@ class Pusher:
         self, table: TableRecord, *, pushdown: Pushdown | None, variables: Mapping[str, Sql] | None = None
     ) -> None:
         self._pushdown = pushdown
-        agree = (pushdown or Pushdown()).clocks_agree
+        clocks_agree = (pushdown or Pushdown()).clocks_agree
         self.texts_agree = pushdown.texts_agree if pushdown else lambda: False
         self.left_over: list[Expr] = []
         """Conditions of joins for Python to filter by."""
 
         if isinstance(table, JoinedRecord):
-            self.scope: Scope = JoinScope(table, variables or {}, clocks_agree=agree)
+            self.scope: Scope = JoinScope(
+                table, variables or {}, clocks_agree=clocks_agree, texts_agree=self.texts_agree
+            )
             self.scope.conditions += [self._join_condition(how, on, table) for how, on in table.joins]
         else:
-            self.scope = Scope(table, variables or {}, clocks_agree=agree)
+            self.scope = Scope(table, variables or {}, clocks_agree=clocks_agree, texts_agree=self.texts_agree)
 
     def _join_condition(self, how: How, on: Expr | None, table: TableRecord) -> Sql:
         if on is None:

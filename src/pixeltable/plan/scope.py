@@ -63,8 +63,8 @@ class Pushdown:
 class Scope:
     """Collects, while a statement is put together, the heaps it reads. Heap 0 is always read: it knows the rows.
 
-    `variables` are the parameters of a query that the statement is to have values of. `clocks_agree` says whether
-    clocks of the session's zone show the same in the database as in Python.
+    `variables` are the parameters of a query that the statement is to have values of. `clocks_agree` and `texts_agree`
+    are those of `Pushdown`.
     """
 
     def __init__(
@@ -73,9 +73,11 @@ class Scope:
         variables: Mapping[str, Sql] = MappingProxyType({}),
         *,
         clocks_agree: Callable[[], bool] = lambda: True,
+        texts_agree: Callable[[], bool] = lambda: True,
     ) -> None:
         self.table = table
         self.clocks_agree = clocks_agree
+        self.texts_agree = texts_agree
         self.variables = variables
         self.used: dict[Heap, sa.FromClause] = {}
         self.rows = self.heap(table.row_heap)

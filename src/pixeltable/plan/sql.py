@@ -220,13 +220,25 @@ def _(node: JsonPath, scope: Scope) -> Sql | None:
 
 
 def _compared_json(node: Comparison, scope: Scope) -> Sql | None:
-    """Json beside a literal; two values that are both Json are left to Python."""
     flipped = isinstance(node.left, Literal)
-    value, constant = (node.right, node.left) if flipped else (node.left, node.right)
-    if not isinstance(constant, Literal) or not isinstance(value.type, JsonType):
+    value, other = (node.right, node.left) if flipped else (node.left, node.right)
+    if isinstance(value.type, JsonType) and isinstance(other, Literal) and not isinstance(other.value, list | dict):
+        found = to_sql(value, scope)
+        return None if found is None else json_sql.compared(node.op, found, other, flipped=flipped)
+    left, right = _as_json(node.left, scope), _as_json(node.right, scope)
+    if left is None or right is None or not (node.op in ("==", "!=") or scope.texts_agree()):
         return None
-    found = to_sql(value, scope)
-    return None if found is None else json_sql.compared(node.op, found, constant, flipped=flipped)
+    return json_sql.compared_values(node.op, left, right)
+
+
+def _as_json(operand: Expr, scope: Scope) -> Sql | None:
+    """An operand as Json; None for a Float, of which Json has the decimals, and for what is in no Json."""
+    if isinstance(operand, Literal):
+        return json_sql.literal_jsonb(operand.value)
+    if not isinstance(operand.type, (JsonType, StringType, IntType, BoolType)):
+        return None
+    found = to_sql(operand, scope)
+    return None if found is None else json_sql.as_jsonb(_typed(found, operand))
 
 
 @to_sql.register
