@@ -15,7 +15,7 @@ import pixeltable as pxt
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.evaluate import column_of
-from pixeltable.exprs.expr import Expr, rebuild
+from pixeltable.exprs.expr import Expr, nodes_in, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.planner import plan_query
 from pixeltable.plan.query import QuerySpec
@@ -40,13 +40,13 @@ OUT_OF_RANGE: Final = Failed.OUT_OF_RANGE
 
 def columns_in(expr: Expr) -> dict[str, ColumnType]:
     """The columns an expression refers to, with their types."""
-    return {node.ref_name: node.type for node in expr.walk() if isinstance(node, ColumnRef)}
+    return {node.ref_name: node.col_type for node in nodes_in(expr) if isinstance(node, ColumnRef)}
 
 
 def run_in_python(expr: Expr, rows: Rows) -> list[Any]:
     """The value in every row; RAISED where the cell failed."""
     batch = Batch(len(rows))
-    for ref in {node.ref_name: node for node in expr.walk() if isinstance(node, ColumnRef)}.values():
+    for ref in {node.ref_name: node for node in nodes_in(expr) if isinstance(node, ColumnRef)}.values():
         batch.put(ref, Column([row[ref.ref_name] for row in rows]))
     column = column_of(expr, batch, current_session().context)
     return [RAISED if row in column.failures else value for row, value in enumerate(column.values)]
@@ -105,7 +105,7 @@ class StoredRows:
         bound, record = self.bound(expr), self.record
         number = record.ref(record.column("row_number"))
         plan = plan_query(QuerySpec(record.id, (("value", bound), ("number", number))), record, pushdown=Pushdown())
-        in_sql = len(plan.scan.slots) == 2 and plan.scan.slots[0].equals(bound)
+        in_sql = len(plan.scan.slots) == 2 and structure(plan.scan.slots[0]) == structure(bound)
         assert in_sql, f"not all of `{bound}` runs in SQL"
         where = "s1 >= %(start)s AND s1 < %(stop)s"
         return f"SELECT s0 FROM ({plan.scan.sql}) AS scan WHERE {where} ORDER BY s1", plan.scan.parameters

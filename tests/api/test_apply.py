@@ -41,7 +41,7 @@ def untyped(value):  # type: ignore[no-untyped-def]  # what is tested
 
 def test_the_type_is_that_of_the_hint(t: Table) -> None:
     assert found(t, t.n.apply(half)) == [2.0, None]
-    assert str(t.n.apply(half).type) == "Float | None"
+    assert str(t.n.apply(half).col_type) == "Float | None"
     assert found(t, t.n.apply(slowly)) == [5, None]
 
 

@@ -37,9 +37,9 @@ def test_a_part_is_what_numpy_says_and_of_the_type_that_was_derived(data: Any, i
         return
     (found,) = run_in_python(expr, [{"a": value}])
     assert found is None if expected is None else np.array_equal(found, expected)
-    if isinstance(expr.type, ArrayType) and found is not None:
-        assert expr.type.dtype == found.dtype.name
-        assert fits(found.shape, expr.type.shape)
+    if isinstance(expr.col_type, ArrayType) and found is not None:
+        assert expr.col_type.dtype == found.dtype.name
+        assert fits(found.shape, expr.col_type.shape)
     elif found is not None:
         assert type(found) is {"b": bool, "f": float}.get(value.dtype.kind, int)
 
@@ -64,7 +64,7 @@ def test_parts_are_stored_with_their_types(ns: str) -> None:
     t.add_computed_column(middle=t.a[:, 1:3])
     t.add_computed_column(last=t.a[-1, -1])
     t.add_computed_column(word=t.w[1].upper())
-    assert [str(t.middle.type), str(t.last.type), str(t.word.type)] == [
+    assert [str(t.middle.col_type), str(t.last.col_type), str(t.word.col_type)] == [
         "Array[(3, 2), float32]", "Float | None", "String | None",
     ]  # fmt: skip
     assert t.select(t.last, t.word).collect()["word"] == ["É", None]
@@ -81,7 +81,7 @@ def test_arrays_of_expressions(ns: str) -> None:
     assert found["v"][0].tolist() == [0.5, 1.0, 2.0]
     assert found["v"][1] is None
     assert found["w"][0].tolist() == [["é", "bb"], ["c", "é"]]
-    assert [str(t.v.type), str(t.w.type)] == ["Array[(3,), float32] | None", "Array[(2, 2), str]"]
+    assert [str(t.v.col_type), str(t.w.col_type)] == ["Array[(3,), float32] | None", "Array[(2, 2), str]"]
     (stacked,) = t.where(t.i == 1).select(a=pxt.array([t.v, t.v[::-1]])).collect()["a"]
     assert stacked.tolist() == [[0.5, 1.0, 2.0], [2.0, 1.0, 0.5]]
 

@@ -106,11 +106,11 @@ def test_functions_within_functions(shops: Table) -> None:
 
 
 def test_types(shops: Table) -> None:
-    assert str(shops.typed.map(lambda x: x.price).type) == "Json[list[Float | None]]"
-    assert str(shops.typed.filter(lambda x: x.price > 1).price.type) == "Json[list[Float]] | None"
-    assert str(shops.j.map(lambda x: x.price > 1).type) == "Json[list[Bool | None]] | None"
-    assert str(shops.typed[0].tags.sort()[0].type) == "String | None"
-    assert str(pxtf.map([1], lambda x: x).type) == "Json[list[Json | None]] | None"
+    assert str(shops.typed.map(lambda x: x.price).col_type) == "Json[list[Float | None]]"
+    assert str(shops.typed.filter(lambda x: x.price > 1).price.col_type) == "Json[list[Float]] | None"
+    assert str(shops.j.map(lambda x: x.price > 1).col_type) == "Json[list[Bool | None]] | None"
+    assert str(shops.typed[0].tags.sort()[0].col_type) == "String | None"
+    assert str(pxtf.map([1], lambda x: x).col_type) == "Json[list[Json | None]] | None"
 
 
 REFUSED: list[tuple[Callable[[Table], Any], str]] = [

@@ -88,8 +88,8 @@ def test_constants_decide_the_type_of_what_is_within() -> None:
     def embedding(text: str, dim: int):
         return wordllama.embed(text, dim=dim)
 
-    assert str(embedding("a", 64).type) == "Array[(64,), float32] | None"
-    assert str(embedding.using(dim=128)("a").type) == "Array[(128,), float32] | None"
+    assert str(embedding("a", 64).col_type) == "Array[(64,), float32] | None"
+    assert str(embedding.using(dim=128)("a").col_type) == "Array[(128,), float32] | None"
 
 
 def test_a_column_holds_it_by_value(t: pxt.Table) -> None:

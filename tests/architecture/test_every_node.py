@@ -16,7 +16,14 @@ import pixeltable.exec
 import pixeltable.exprs
 from pixeltable.exec.evaluate import evaluate
 from pixeltable.exprs import codec
+from pixeltable.exprs.arrays import ArrayItem, ArrayOf
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import Literal
+from pixeltable.exprs.membership import IsIn, IsInList
+from pixeltable.exprs.operators import And, Arithmetic, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.queries import InQuery
+from pixeltable.exprs.shift import Shift
 from pixeltable.plan.sql import PYTHON_ONLY, to_sql
 from tests.exprs.examples import EXAMPLES
 
@@ -44,6 +51,19 @@ def is_node(cls: type[Expr]) -> bool:
     return not inspect.isabstract(cls) and (leaf or "__dataclass_fields__" in vars(cls))
 
 
+NO_KEYS = (
+    "call_", "cast_", "col_type", "element_", "expr_", "is_ascending", "json_", "list_", "object_", "outer_", "ref_",
+    "variable_",
+)  # fmt: skip
+"""How fields and methods of nodes begin that may be of type Json, of which all other names are keys."""
+
+ALWAYS_SCALAR = {
+    And, Arithmetic, ArrayItem, ArrayOf, BaseRow, CellProperty, Comparison, Concat, InQuery, IsIn, IsInList, IsNull,
+    Literal, Negate, Not, Or, Repeat, RowHash, Shift, Similarity, VectorScore,
+}  # fmt: skip
+"""Nodes that are never objects or lists, or that nobody holds in his hand."""
+
+
 import_all_nodes()
 NODES = sorted(filter(is_node, set(subclasses(Expr))), key=lambda cls: cls.__name__)
 each_node = pytest.mark.parametrize("node", NODES, ids=[cls.__name__ for cls in NODES])
@@ -52,6 +72,14 @@ each_node = pytest.mark.parametrize("node", NODES, ids=[cls.__name__ for cls in 
 @each_node
 def test_node_has_a_rule_for_evaluation(node: type[Expr]) -> None:
     assert node in evaluate.registry
+
+
+@each_node
+def test_names_within_a_node_of_json_are_no_keys(node: type[Expr]) -> None:
+    if node in ALWAYS_SCALAR:
+        pytest.skip("it has no keys")
+    names = {name for name in dir(node) if not name.startswith("_")} - {"astype", "isin"}
+    assert all(name.startswith(NO_KEYS) for name in names), "what users call so is a key"
 
 
 @each_node

@@ -9,7 +9,7 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.engine import Engine
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exprs.call import FunctionSpec
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.types.column_type import ColumnType
 from pixeltable.udfs.function import Function
@@ -35,7 +35,7 @@ def context(*functions: Function, zone: datetime.tzinfo = datetime.UTC, batch_si
 def evaluated(expr: Expr, columns: dict[str, Sequence[Any]], within: Context) -> Column:
     """The column of an expression over columns under their names."""
     batch = Batch(len(next(iter(columns.values()))))
-    for node in expr.walk():
+    for node in nodes_in(expr):
         if isinstance(node, ColumnRef) and node.ref_name in columns:
             batch.put(node, Column(list(columns[node.ref_name])))
     return column_of(expr, batch, within)

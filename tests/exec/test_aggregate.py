@@ -105,7 +105,7 @@ def test_arguments_are_passed_by_name_when_parameters_changed_places() -> None:
             return self.text
 
     call, live = uda(Before)(S, "1"), uda(After)
-    renamed = dataclasses.replace(call, function=dataclasses.replace(call.function, path=live.spec.path))
+    renamed = dataclasses.replace(call, call_function=dataclasses.replace(call.call_function, path=live.spec.path))
     assert aggregated(renamed, live, s=["x", "y"]) == ["x1! y1! "]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pixeltable.exceptions import Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure, failure_of
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import as_expr
 from pixeltable.types.column_type import (
     ArrayType,
@@ -108,7 +108,7 @@ def test_array_items(expr: Expr, expected: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_conversion(expr: Expr, given: Any, expected: Any) -> None:
-    (name,) = (node.ref_name for node in expr.walk() if hasattr(type(node), "ref_type"))
+    (name,) = (node.ref_name for node in nodes_in(expr) if hasattr(type(node), "ref_type"))
     assert values(expr, **{name: [given, None]}) == [expected, None]
 
 

@@ -21,7 +21,7 @@ from pixeltable.exec.memo import InFlight
 from pixeltable.exec.schedule import Goal, evaluate_batches
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, children_of, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import Arithmetic
 from pixeltable.func import Batch as Rows
@@ -130,7 +130,7 @@ class Naive:
         return self._known[key]
 
     def _computed(self, node: Expr) -> Any:
-        inputs = [self.value(child) for child in node.children()]
+        inputs = [self.value(child) for child in children_of(node)]
         failed = [value for value in inputs if isinstance(value, ValueError)]
         if failed:
             return failed[0]
@@ -139,9 +139,9 @@ class Naive:
         if isinstance(node, Arithmetic):
             return inputs[0] + inputs[1] if node.op == "+" else inputs[0] - inputs[1]
         assert isinstance(node, Call)
-        self.calls.append((node.function.name, *inputs))
+        self.calls.append((node.call_function.name, *inputs))
         try:
-            return outcome(node.function.name, *inputs)
+            return outcome(node.call_function.name, *inputs)
         except ValueError as error:
             return error
 

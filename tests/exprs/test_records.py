@@ -1,6 +1,6 @@
 """Records that nodes hold: their nodes are over other rows, and are reached only by who asks for them."""
 
-from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild, rebuild_record, structure
+from pixeltable.exprs.expr import Expr, all_nodes_in, exprs_in_record, nodes_in, rebuild, rebuild_record, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.variable import Variable
@@ -14,7 +14,7 @@ CALL = QueryCall("q", "t", SPEC, (), (_here,), False)
 
 
 def names(found: Expr) -> list[str]:
-    return [str(node) for node in found.walk()]
+    return [str(node) for node in nodes_in(found)]
 
 
 def test_nodes_in_a_record_are_no_children() -> None:
@@ -22,14 +22,14 @@ def test_nodes_in_a_record_are_no_children() -> None:
 
 
 def test_they_are_found_by_walking_the_records_too() -> None:
-    assert {str(node) for node in CALL.walk_records()} >= {"here", "there", "there + k", "there > k", "k"}
+    assert {str(node) for node in all_nodes_in(CALL)} >= {"here", "there", "there + k", "there > k", "k"}
     assert [str(expr) for expr in exprs_in_record(SPEC)] == ["there + k", "there > k", "there", "k"]
 
 
 def test_rebuilding_a_node_leaves_its_records_alone() -> None:
     changed = rebuild(CALL, lambda node: _there if node is _here else None)
     assert isinstance(changed, QueryCall)
-    assert changed.query is SPEC
+    assert changed.call_query is SPEC
     assert rebuild(CALL, lambda _: None) is CALL
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+import pixeltable.functions.json  # noqa: F401  # has the methods of Json
 from pixeltable.exceptions import (
     Error,
     InvalidExpression,
@@ -75,7 +76,7 @@ TYPE_PAIRS = [
 
 @pytest.mark.parametrize(("source", "line"), TYPE_PAIRS)
 def test_type(source: str, line: str) -> None:
-    assert str(eval(source, NAMES).type) == line.removeprefix(source).strip().removeprefix("| ")
+    assert str(eval(source, NAMES).col_type) == line.removeprefix(source).strip().removeprefix("| ")
 
 
 MISMATCHES = """\
@@ -223,7 +224,7 @@ def test_a_long_sum_has_its_type_at_once() -> None:
     total = NAMES["i"]
     for _ in range(100):
         total = total + NAMES["x"]
-    assert str(total.type) == "Float"
+    assert str(total.col_type) == "Float"
 
 
 NOT_CALLED = [

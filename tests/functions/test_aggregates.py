@@ -141,7 +141,7 @@ def test_json_without_a_common_order_or_sum_raises(name: str, values: list[Any])
     ],
 )  # fmt: skip
 def test_types(name: str, argument: Any, expected: Any) -> None:
-    assert getattr(pxtf, name)(column("x", argument)).type == expected
+    assert getattr(pxtf, name)(column("x", argument)).col_type == expected
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0, 1))

@@ -197,5 +197,5 @@ def test_missing_key_names_the_variable(home: Path, monkeypatch: pytest.MonkeyPa
 def test_call_is_stored_and_read_again(anthropic_server: Loopback) -> None:  # noqa: ARG001  # it sets the key
     call = anthropic.messages(column("m", JsonType()), model="claude", max_tokens=9, tools=TOOLS)
     assert repr(decode(encode(call))) == repr(call)
-    assert call.type == JsonType()
+    assert call.col_type == JsonType()
     assert ANTHROPIC_KEY not in str(encode(call))

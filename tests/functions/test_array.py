@@ -14,8 +14,8 @@ from tests.udfs.columns import column
 @pytest.mark.parametrize("column_type", [ArrayType(), ArrayType(True), ArrayType(True, (2, None), "float32")])
 def test_to_list_is_a_method_of_arrays_of_all_kinds(column_type: ArrayType) -> None:
     call = column("a", column_type).to_list()
-    assert call.function is array.to_list.spec
-    assert call.type == JsonType(column_type.nullable)
+    assert call.call_function is array.to_list.spec
+    assert call.col_type == JsonType(column_type.nullable)
 
 
 @pytest.mark.parametrize(

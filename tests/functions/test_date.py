@@ -25,8 +25,8 @@ METHODS: dict[str, tuple[tuple[Any, ...], ColumnType]] = {
 @pytest.mark.parametrize("nullable", [False, True])
 def test_properties(name: str, nullable: bool) -> None:
     call = getattr(column("d", DateType(nullable)), name)
-    assert call.function is getattr(date, name).spec
-    assert call.type == IntType(nullable)
+    assert call.call_function is getattr(date, name).spec
+    assert call.col_type == IntType(nullable)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -34,8 +34,8 @@ def test_properties(name: str, nullable: bool) -> None:
 def test_methods(name: str, nullable: bool) -> None:
     arguments, result = METHODS[name]
     call = getattr(column("d", DateType(nullable)), name)(*arguments)
-    assert call.function is getattr(date, name).spec
-    assert call.type == result.with_nullable(nullable)
+    assert call.call_function is getattr(date, name).spec
+    assert call.col_type == result.with_nullable(nullable)
 
 
 def test_null_in_null_out(ns: str) -> None:

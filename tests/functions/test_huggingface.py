@@ -75,14 +75,14 @@ except Exception as error: print(type(error).__name__, error)
 
 
 def test_the_model_decides_the_length_of_vectors(sentences: str) -> None:
-    assert sentence_transformer(TEXT, model_id=sentences).type == ArrayType(shape=(4,), dtype="float32")
-    assert sentence_transformer(TEXT, model_id=TEXT).type == ArrayType(shape=(None,), dtype="float32")
+    assert sentence_transformer(TEXT, model_id=sentences).col_type == ArrayType(shape=(4,), dtype="float32")
+    assert sentence_transformer(TEXT, model_id=TEXT).col_type == ArrayType(shape=(None,), dtype="float32")
     assert MODELS.loaded() == []
 
 
 def test_a_length_that_is_not_stated_is_found_by_trying(tmp_path: Path) -> None:
     folder = sentence_folder(tmp_path, config={"n_embd": 4})
-    assert sentence_transformer(TEXT, model_id=str(folder)).type == ArrayType(shape=(4,), dtype="float32")
+    assert sentence_transformer(TEXT, model_id=str(folder)).col_type == ArrayType(shape=(4,), dtype="float32")
 
 
 @pytest.mark.parametrize("function", [sentence_transformer, clip])
@@ -94,7 +94,7 @@ def test_a_missing_model_is_refused_when_the_call_is_written(function: pxt.Funct
 def test_an_image_takes_the_second_signature_of_clip(tmp_path: Path) -> None:
     folder = write(tmp_path, {"config.json": {"projection_dim": 6}})
     for argument in (TEXT, column("i", ImageType())):
-        assert clip(argument, model_id=str(folder)).type == ArrayType(shape=(6,), dtype="float32")
+        assert clip(argument, model_id=str(folder)).col_type == ArrayType(shape=(6,), dtype="float32")
 
 
 def test_a_pair_has_the_sigmoid_of_its_logit_as_score(tmp_path: Path) -> None:

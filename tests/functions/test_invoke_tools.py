@@ -52,7 +52,7 @@ def test_results_stand_under_the_names_of_the_tools(ns: str, provider: Any, rout
 
 def constants(call: Call) -> dict[str, Any]:
     """The arguments of a call without columns, as its body gets them."""
-    pairs = zip(call.function.parameters, call.args, strict=True)
+    pairs = zip(call.call_function.parameters, call.call_args, strict=True)
     return {parameter.name: argument.value for parameter, argument in pairs if isinstance(argument, Literal)}
 
 

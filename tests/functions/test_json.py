@@ -25,7 +25,7 @@ def test_is_a_method_of_json(name: str) -> None:
     arguments = ["x" for parameter in function.parameters[1:] if not parameter.has_default]
     if name in ("concat", "merge"):
         arguments = [column("k", JsonType())]
-    assert getattr(column("j", JsonType(True)), name)(*arguments).function is function.spec
+    assert getattr(column("j", JsonType(True)), name)(*arguments).call_function is function.spec
 
 
 def test_make_list_is_the_aggregate() -> None:
@@ -44,11 +44,13 @@ def test_make_list_is_the_aggregate() -> None:
     ],
 )  # fmt: skip
 def test_types(function: Function, arguments: tuple[Any, ...], expected: Any) -> None:
-    assert function(column("j", JsonType(True)), *arguments).type == expected
+    assert function(column("j", JsonType(True)), *arguments).col_type == expected
 
 
 def test_sum_of_required_json_is_never_null_but_extremes_may_be() -> None:
-    found = [function(column("j", JsonType())).type.nullable for function in (json.sum, json.min, json.max, json.mean)]
+    found = [
+        function(column("j", JsonType())).col_type.nullable for function in (json.sum, json.min, json.max, json.mean)
+    ]
     assert found == [False, True, True, True]
 
 

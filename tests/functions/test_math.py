@@ -23,29 +23,29 @@ OF_BITS = ["bitwise_and", "bitwise_or", "bitwise_xor"]
 
 @pytest.mark.parametrize("name", SAME_TYPE)
 def test_a_number_keeps_its_type(name: str) -> None:
-    assert getattr(I, name)().type == IntType()
-    assert getattr(X, name)().type == FloatType()
+    assert getattr(I, name)().col_type == IntType()
+    assert getattr(X, name)().col_type == FloatType()
 
 
 @pytest.mark.parametrize("name", ALWAYS_FLOAT)
 def test_result_is_a_float(name: str) -> None:
-    assert getattr(I, name)().type == getattr(X, name)().type == FloatType()
+    assert getattr(I, name)().col_type == getattr(X, name)().col_type == FloatType()
 
 
 @pytest.mark.parametrize("name", OF_BITS)
 def test_bits_are_those_of_ints(name: str) -> None:
-    assert getattr(I, name)(3).type == IntType()
+    assert getattr(I, name)(3).col_type == IntType()
     with pytest.raises(TypeMismatch):
         getattr(math, name)(X, 3)
 
 
 def test_powers_and_conversions() -> None:
-    assert I.pow(2).type == X.pow(I).type == FloatType()
-    assert (X.to_int().type, I.to_float().type) == (IntType(), FloatType())
+    assert I.pow(2).col_type == X.pow(I).col_type == FloatType()
+    assert (X.to_int().col_type, I.to_float().col_type) == (IntType(), FloatType())
 
 
 def test_null_in_null_out() -> None:
-    assert math.sqrt(column("x", FloatType(True))).type == FloatType(True)
+    assert math.sqrt(column("x", FloatType(True))).col_type == FloatType(True)
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -131,7 +131,7 @@ def test_abs_and_round_of_python(t: pxt.Table) -> None:
 
 
 def test_abs_and_round_of_json_are_of_what_it_holds(t: pxt.Table) -> None:
-    assert abs(t.j.n).type == JsonType(True)
+    assert abs(t.j.n).col_type == JsonType(True)
     assert t.select(a=abs(t.j.n), b=round(t.j.n), c=round(t.j.n, 1)).collect()["a"] == [2.5, 3]
     with pytest.raises(pxt.RequestError, match="expected a number, got dict"):
         t.select(abs(t.j)).collect()

@@ -111,5 +111,5 @@ def test_a_row_fails_alone_and_null_is_null(ns: str) -> None:
 
 def test_a_link_is_text_and_never_the_same_for_long() -> None:
     call = net.presigned_url(column("s", StringType(True)), 60)
-    assert call.type == StringType(True)
+    assert call.col_type == StringType(True)
     assert not net.presigned_url.spec.deterministic

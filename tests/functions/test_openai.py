@@ -145,8 +145,8 @@ def test_missing_vector_fails_the_call(openai_server: Loopback, data: list[Any])
 def test_model_and_dimensions_decide_the_type(model: str, kwargs: dict[str, Any] | None, length: int | None) -> None:
     text = column("s", StringType())
     call = openai.embeddings(text, model=model, model_kwargs=kwargs)
-    assert call.type == ArrayType(shape=(length,), dtype="float32")
-    assert openai.embeddings.using(model=model, model_kwargs=kwargs)(text).type == call.type
+    assert call.col_type == ArrayType(shape=(length,), dtype="float32")
+    assert openai.embeddings.using(model=model, model_kwargs=kwargs)(text).col_type == call.col_type
 
 
 def test_speech_is_written_to_a_file(openai_server: Loopback) -> None:

@@ -189,12 +189,12 @@ def test_arguments_cut_off_are_no_call() -> None:
 def test_call_is_stored_and_read_again() -> None:
     call = openai.chat_completions(column("m", JsonType()), model="gpt-5", model_kwargs={"seed": 1}, tools=TOOLS)
     assert repr(decode(encode(call))) == repr(call)
-    assert call.type == JsonType()
+    assert call.col_type == JsonType()
 
 
 def test_media_parameters_take_media_columns() -> None:
     image, audio = column("i", ImageType()), column("a", AudioType())
-    assert openai.vision("what?", image, model="m").type == StringType()
-    assert openai.transcriptions(audio, model="m").type == JsonType()
-    assert openai.speech(column("s", StringType()), model="m", voice="v").type == AudioType()
-    assert openai.image_edits(image, prompt="p", model="m", mask=image).type == JsonType()
+    assert openai.vision("what?", image, model="m").col_type == StringType()
+    assert openai.transcriptions(audio, model="m").col_type == JsonType()
+    assert openai.speech(column("s", StringType()), model="m", voice="v").col_type == AudioType()
+    assert openai.image_edits(image, prompt="p", model="m", mask=image).col_type == JsonType()

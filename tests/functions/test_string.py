@@ -34,12 +34,12 @@ def other_arguments(function: Function) -> list[Any]:
 def test_is_a_method_of_strings(name: str) -> None:
     function = getattr(string, name)
     call = getattr(column("s", StringType()), name)(*other_arguments(function))
-    assert call.function is function.spec
+    assert call.call_function is function.spec
 
 
 def test_join_is_no_method() -> None:
     assert ("String", "join") not in METHODS
-    assert string.join(", ", column("j", JsonType(True))).type == StringType(True)
+    assert string.join(", ", column("j", JsonType(True))).col_type == StringType(True)
 
 
 @pytest.mark.parametrize("name", string.__all__)
@@ -66,7 +66,7 @@ def test_is_stored_under_the_name_of_the_package(name: str) -> None:
 @pytest.mark.parametrize("nullable", [False, True])
 def test_null_in_null_out(function: Function, result: ColumnType, nullable: bool) -> None:
     call = function(column("s", StringType(nullable)), *other_arguments(function))
-    assert call.type == result.with_nullable(nullable)
+    assert call.col_type == result.with_nullable(nullable)
 
 
 def test_library_modules_are_attributes() -> None:

@@ -57,8 +57,8 @@ def text(value: datetime.datetime) -> str:
 @pytest.mark.parametrize("nullable", [False, True])
 def test_properties(name: str, nullable: bool) -> None:
     call = getattr(column("t", Time(nullable)), name)
-    assert call.function is getattr(timestamp, name).spec
-    assert call.type == IntType(nullable)
+    assert call.call_function is getattr(timestamp, name).spec
+    assert call.col_type == IntType(nullable)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -66,8 +66,8 @@ def test_properties(name: str, nullable: bool) -> None:
 def test_methods(name: str, nullable: bool) -> None:
     arguments, result = METHODS[name]
     call = getattr(column("t", Time(nullable)), name)(*arguments)
-    assert call.function is getattr(timestamp, name).spec
-    assert call.type == result.with_nullable(nullable)
+    assert call.call_function is getattr(timestamp, name).spec
+    assert call.col_type == result.with_nullable(nullable)
 
 
 @pytest.mark.parametrize("name", [*PROPERTIES, *METHODS])
@@ -247,6 +247,6 @@ def test_moved_out_of_the_calendar_is_an_error(ns: str) -> None:
 
 def test_iso_text_beside_a_moved_timestamp_is_read_when_the_expression_is_built() -> None:
     compared = (T + datetime.timedelta(days=1)) > "2024-01-01T00:00:00+00:00"
-    assert compared.type == BoolType()
+    assert compared.col_type == BoolType()
     with pytest.raises(TypeMismatch, match=r"the String 'tomorrow' cannot be used as `Timestamp`"):
         T < "tomorrow"  # noqa: B015  # building it is what fails

@@ -15,13 +15,13 @@ from tests.udfs.columns import column
 @pytest.mark.parametrize("name", ["to_string", "hex"])
 def test_text_is_a_method(name: str) -> None:
     call = getattr(column("u", UUIDType(True)), name)()
-    assert call.function is getattr(uuids, name).spec
-    assert call.type == StringType(True)
+    assert call.call_function is getattr(uuids, name).spec
+    assert call.col_type == StringType(True)
 
 
 @pytest.mark.parametrize("make", [uuids.uuid4, uuids.uuid7])
 def test_makers_are_not_deterministic(make: Function) -> None:
-    assert make().type == UUIDType()
+    assert make().col_type == UUIDType()
     assert not make.spec.deterministic
 
 

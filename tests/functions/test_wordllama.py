@@ -52,9 +52,9 @@ def test_no_texts_no_vectors() -> None:
 
 def test_dim_decides_the_type() -> None:
     text = column("s", StringType())
-    assert wordllama.embed(text).type == ArrayType(True, (256,), "float32")
-    assert wordllama.embed.using(dim=64)(text).type == ArrayType(True, (64,), "float32")
-    assert wordllama.embed(text, dim=column("n", IntType())).type == ArrayType(True, (256,), "float32")
+    assert wordllama.embed(text).col_type == ArrayType(True, (256,), "float32")
+    assert wordllama.embed.using(dim=64)(text).col_type == ArrayType(True, (64,), "float32")
+    assert wordllama.embed(text, dim=column("n", IntType())).col_type == ArrayType(True, (256,), "float32")
 
 
 def test_other_dim_is_refused_at_once() -> None:

@@ -110,13 +110,23 @@ def test_json_beside_json(ns: str, compare: Any) -> None:
 
 
 CONTAINERS: list[Any] = [
-    [], {}, [None], [1, 2.0], [True], ["é", '"', "\\"], {"a": 1}, {"a": [1, {"b": None}]}, [2.0**60], [1e300], [0.1, -0.0],
+    [], {}, [None], [1, 2.0], [True], ["é", '"', "\\"], {"a": 1}, {"a": [1, {"b": None}]}, [2.0**60], [1e300],
+    [0.1, -0.0],
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("constant", CONTAINERS, ids=repr)
 def test_json_beside_a_list_or_an_object(ns: str, constant: Any) -> None:
-    found = [*rows(), *CONTAINERS, {"a": constant}, [constant], [2**60], {"a": 1.0}, [1.0, 2], {"a": [1.0, {"b": None}]}]
+    found = [
+        *rows(),
+        *CONTAINERS,
+        {"a": constant},
+        [constant],
+        [2**60],
+        {"a": 1.0},
+        [1.0, 2],
+        {"a": [1.0, {"b": None}]},
+    ]
     exprs = [compare(value, constant) for compare in COMPARISONS for value in (J, J.a, J[0])]
     assert not differences([*exprs, constant == J, J.isin([constant, 1]), J.a.isin(CONTAINERS)], found, f"{ns}/t")
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 
 import pixeltable as pxt
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.functions import date, timestamp
 from pixeltable.functions import uuid as uuids
@@ -84,7 +84,7 @@ def in_zone(zone: str) -> Iterator[None]:
 
 
 def differences(exprs: Sequence[Expr], rows: Rows, path: str, zone: str = "UTC") -> Iterator[str]:
-    types = {node.ref_name: node.type for expr in exprs for node in expr.walk() if isinstance(node, ColumnRef)}
+    types = {node.ref_name: node.col_type for expr in exprs for node in nodes_in(expr) if isinstance(node, ColumnRef)}
     with in_zone(zone):
         stored = StoredRows(path, types, rows)
         for expr in exprs:
@@ -164,7 +164,7 @@ def test_literals_beside_timestamps(zone: str, ns: str) -> None:
 
 
 def left_to_python(exprs: Sequence[Expr], path: str, pushdown: Pushdown) -> list[Expr]:
-    stored = StoredRows(path, {"t": T.type, "u": U.type}, rows_of("UTC")[:1])
+    stored = StoredRows(path, {"t": T.col_type, "u": U.col_type}, rows_of("UTC")[:1])
     push = Pusher(stored.record, pushdown=pushdown)
     return [expr for expr in exprs if push.sql(stored.bound(expr)) is None]
 

@@ -12,6 +12,7 @@ import pytest
 from pixeltable.exceptions import Error, InvalidArgument, InvalidType, TypeMismatch, UnknownFunction, Unsupported
 from pixeltable.exprs import codec
 from pixeltable.exprs.aggregate import Aggregate
+from pixeltable.exprs.expr import structure
 from pixeltable.func import Aggregator, Batch, Function, uda
 from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, IntType, JsonType, StringType
 from pixeltable.udfs.aggregate import AggregateFunction
@@ -56,7 +57,7 @@ def test_init_is_not_required() -> None:
         def update(self, x: int) -> None: ...
         def value(self) -> int | None: ...
 
-    assert uda(Least)(X).type == IntType(True)
+    assert uda(Least)(X).col_type == IntType(True)
 
 
 # Declarations that are refused
@@ -211,18 +212,18 @@ def test_a_call_reads_as_it_is_written(call: Callable[..., Aggregate], shown: st
     ],
 )
 def test_when_a_call_is_a_window(options: dict[str, Any], arguments: dict[str, Any], use: str) -> None:
-    assert total(**options)(X, **arguments).use == use
+    assert total(**options)(X, **arguments).call_use == use
 
 
 def test_an_order_that_is_required_makes_no_window() -> None:
-    assert total(allows_window=True, requires_order_by=True)(S, X).use == "aggregate"
-    assert total(allows_window=True, requires_order_by=True)(S, X, group_by=S).use == "window"
+    assert total(allows_window=True, requires_order_by=True)(S, X).call_use == "aggregate"
+    assert total(allows_window=True, requires_order_by=True)(S, X, group_by=S).call_use == "window"
 
 
 def test_a_call_survives_storage() -> None:
     call = longest(S, at_least=2, order_by=X)
     restored = codec.decode(codec.encode(call))
-    assert restored.equals(call)
+    assert structure(restored) == structure(call)
     assert str(restored) == "longest(s, at_least=2, order_by=x)"
 
 
@@ -245,7 +246,7 @@ newest: Any = uda(type_substitutions=[{T: int}, {T: float}, {T: str}, {T: JsonTy
     [(X, IntType(True)), (X / 2, FloatType(True)), (S, StringType(True)), (J, JsonType(True)), (1.5, FloatType(True))],
 )
 def test_the_overload_is_the_one_of_the_very_type(argument: Any, result: ColumnType) -> None:
-    assert newest(argument).type == result
+    assert newest(argument).col_type == result
 
 
 def test_a_type_that_is_not_listed_is_refused() -> None:
@@ -347,7 +348,7 @@ def test_a_class_of_a_script_runs_in_another_process(tmp_path: Path) -> None:
 
 
 def test_a_changed_signature_is_refused() -> None:
-    recorded = longest(S).function
+    recorded = longest(S).call_function
     changed = type(recorded)(recorded.path, "longest", recorded.parameters, IntType())
     with pytest.raises(UnknownFunction, match="returns `String` where it returned `Int`"):
         find(changed)

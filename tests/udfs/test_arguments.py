@@ -56,7 +56,7 @@ def take_pair(x: Pair) -> bool:
 
 
 def values(call: Call) -> list[Any]:
-    return [arg.value for arg in call.args if isinstance(arg, Literal)]
+    return [arg.value for arg in call.call_args if isinstance(arg, Literal)]
 
 
 def test_every_parameter_has_an_argument_in_order() -> None:
@@ -127,7 +127,7 @@ def test_literals_that_do_not_fit_name_function_and_parameter(function: Function
 
 @pytest.mark.parametrize("function", [take_float, take_timestamp, take_uuid, join.using(b="y")])
 def test_json_expressions_fit_any_scalar(function: Function) -> None:
-    assert function(column("j", JsonType())).args[0].type == JsonType()
+    assert function(column("j", JsonType())).call_args[0].col_type == JsonType()
 
 
 def test_json_expression_is_no_array() -> None:
@@ -138,6 +138,6 @@ def test_json_expression_is_no_array() -> None:
 @pytest.mark.parametrize(("function", "kind"), [(take_float, FloatType), (take_pair, ArrayType)])
 def test_none_takes_the_type_of_the_parameter(function: Function, kind: type[ColumnType]) -> None:
     call = function(None)
-    assert type(call.args[0].type) is kind
-    assert call.args[0].type.nullable
-    assert call.type.nullable
+    assert type(call.call_args[0].col_type) is kind
+    assert call.call_args[0].col_type.nullable
+    assert call.col_type.nullable

@@ -30,7 +30,7 @@ def _(n: int) -> ColumnType:
 def test_using_fixes_arguments_of_the_same_function() -> None:
     call = scale.using(x=2)(column("y", FloatType()), plus=1)
     assert str(call) == "scale(2, y, plus=1)"
-    assert call.function is scale.spec
+    assert call.call_function is scale.spec
 
 
 def test_using_can_be_repeated() -> None:
@@ -60,12 +60,12 @@ def test_fixed_argument_cannot_be_given_again() -> None:
 
 
 def test_first_overload_that_accepts_wins() -> None:
-    assert double(1).type == IntType()
-    assert double("a").type == StringType()
+    assert double(1).col_type == IntType()
+    assert double("a").col_type == StringType()
 
 
 def test_overloads_have_paths_of_their_own() -> None:
-    assert double("a").function.path == "tests.udfs.library.double#1"
+    assert double("a").call_function.path == "tests.udfs.library.double#1"
 
 
 def test_no_overload_lists_arguments_and_signatures() -> None:
@@ -74,11 +74,11 @@ def test_no_overload_lists_arguments_and_signatures() -> None:
 
 
 def test_constant_arguments_decide_the_return_type() -> None:
-    assert zeros(3).result == ArrayType(shape=(3,), dtype="float32")
+    assert zeros(3).call_result == ArrayType(shape=(3,), dtype="float32")
 
 
 def test_declared_type_holds_where_an_argument_is_not_constant() -> None:
-    assert zeros(column("n", IntType())).result == zeros.returns
+    assert zeros(column("n", IntType())).call_result == zeros.returns
 
 
 def test_return_type_rule_may_return_a_form() -> None:
@@ -87,7 +87,7 @@ def test_return_type_rule_may_return_a_form() -> None:
         return [n]
 
     f.conditional_return_type(lambda n: Array[(n,), Float])  # type: ignore[misc]
-    assert f(2).result == ArrayType(shape=(2,), dtype="float32")
+    assert f(2).call_result == ArrayType(shape=(2,), dtype="float32")
 
 
 def test_return_type_rule_names_parameters_of_the_function() -> None:

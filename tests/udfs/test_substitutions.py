@@ -35,8 +35,8 @@ def test_each_substitution_is_a_signature() -> None:
 
 
 def test_the_arguments_choose_the_signature() -> None:
-    assert doubled(column("s", StringType()), []).type == StringType()
-    assert doubled(column("n", IntType()), []).type == IntType()
+    assert doubled(column("s", StringType()), []).col_type == StringType()
+    assert doubled(column("n", IntType()), []).col_type == IntType()
     with pytest.raises(RequestError, match="no signature accepts"):
         doubled(column("j", JsonType()), 1.5, [])
 

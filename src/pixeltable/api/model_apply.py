@@ -18,7 +18,7 @@ from pixeltable.api.view import handle_of
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import CellFailure, Error, with_addition
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session import btrees, columns, indexes, tables, views
 from pixeltable.session.btrees import NewBtree
@@ -307,7 +307,7 @@ def _to_settle(plan: TablePlan) -> set[str]:
 
 
 def _is_over_siblings(expr: Expr) -> bool:
-    return any(isinstance(node, ColumnRef) and node.ref_table == SIBLINGS for node in expr.walk())
+    return any(isinstance(node, ColumnRef) and node.ref_table == SIBLINGS for node in nodes_in(expr))
 
 
 def _as_schema(spec: ColumnSpec) -> Mapping[str, Any]:

@@ -61,7 +61,8 @@ class ModelDefinition:
     def all_specs(self) -> tuple[ColumnSpec, ...]:
         """The columns of the select list and of the body: all that can be added to a view, and taken from it."""
         chosen = (
-            ColumnSpec(name, expr.type, expr, stored=not isinstance(expr, ColumnRef)) for name, expr in self.items or ()
+            ColumnSpec(name, expr.col_type, expr, stored=not isinstance(expr, ColumnRef))
+            for name, expr in self.items or ()
         )
         return (*chosen, *self.specs)
 
@@ -103,7 +104,7 @@ def new_view_definition(
     for column, expr in query.select or ():
         bind(expr, base, role=f"model `{class_name}`")
         stored = not isinstance(expr, ColumnRef)
-        columns.append(ColumnRecord(next(_IDS), column, expr.type, 0 if stored else None, expr))
+        columns.append(ColumnRecord(next(_IDS), column, expr.col_type, 0 if stored else None, expr))
     for made in columns:
         check_column_name(made.name, reserved=RESERVED_NAMES)
     where = None if query.where is None else bind_predicate(query.where, base)

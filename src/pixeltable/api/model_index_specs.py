@@ -7,7 +7,7 @@ from pixeltable.api.model_definition import ModelDefinition
 from pixeltable.api.model_specs import BtreeIndex, EmbeddingIndex
 from pixeltable.api.table_indexes import embeddings_of
 from pixeltable.exceptions import InvalidSchema, Unsupported
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, nodes_in, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session.btrees import NewBtree, bound_keys
 from pixeltable.session.indexes import NewIndex, space_of
@@ -72,7 +72,7 @@ def _keys(definition: ModelDefinition, given: Any, localise: Callable[[Expr], Ex
     record = definition.record
     for key in given:
         expr = localise(key) if isinstance(key, Expr) else record.ref(record.column(key))
-        for node in expr.walk():
+        for node in nodes_in(expr):
             if isinstance(node, ColumnRef):
                 _check_own(definition, node)
         yield expr

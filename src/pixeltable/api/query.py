@@ -120,9 +120,9 @@ class Query(QueryChanges, QueryResults, QuerySources):
         relation = self._relation
         for item in items:
             bind_item(relation.resolve(item.expr), relation.record, role="order_by()")
-            if isinstance(item.expr.type, ArrayType | MediaType):
+            if isinstance(item.expr.col_type, ArrayType | MediaType):
                 raise TypeMismatch(
-                    f"order_by(): `{item.expr}` has type `{item.expr.type}`, which has no order",
+                    f"order_by(): `{item.expr}` has type `{item.expr.col_type}`, which has no order",
                     hint="Order by a part of it, or by what a function makes of it.",
                 )
         return self._checked(order_by=(*self._spec.order_by, *items))
@@ -257,7 +257,7 @@ class Query(QueryChanges, QueryResults, QuerySources):
         """
         clauses: dict[str, Any] = {"limit": None, "offset": None, "variable_limit": None, "variable_offset": None}
         for clause, name, value in (("limit", "n", n), ("offset", "offset", 0 if offset is None else offset)):
-            if isinstance(value, Variable) and isinstance(value.type, IntType):
+            if isinstance(value, Variable) and isinstance(value.col_type, IntType):
                 clauses[f"variable_{clause}"] = value
             elif type(value) is not int or value < 0:
                 raise InvalidArgument(
@@ -318,7 +318,9 @@ class Query(QueryChanges, QueryResults, QuerySources):
     def schema(self) -> dict[str, Any]:
         """The names and types of what the query yields."""
         relation = self._relation
-        return {name: expr.type for name, expr in select_outputs(relation.resolve_spec(self._spec), relation.record)}
+        return {
+            name: expr.col_type for name, expr in select_outputs(relation.resolve_spec(self._spec), relation.record)
+        }
 
 
 def clauses_of(query: Query) -> tuple[str, QuerySpec]:
@@ -339,9 +341,9 @@ def _stem(expr: Expr) -> str | None:
     if isinstance(expr, Literal):
         return "literal"
     if isinstance(expr, Call | Aggregate):
-        return expr.function.name.rpartition(".")[2]
+        return expr.call_function.name.rpartition(".")[2]
     if isinstance(expr, QueryCall):
-        return expr.name
+        return expr.call_name
     if isinstance(expr, CellProperty):
         return f"{expr.source.ref_name}_{expr.name}"
     if isinstance(expr, Similarity):

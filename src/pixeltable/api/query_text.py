@@ -23,7 +23,7 @@ class QueryText:
 
     def _parts(self) -> tuple[list[list[str]], list[tuple[str, str]]]:
         chosen = self._spec.select or select_outputs(QuerySpec(self._spec.table), self._relation.record)
-        rows = [[name, str(expr.type), str(expr)] for name, expr in chosen]
+        rows = [[name, str(expr.col_type), str(expr)] for name, expr in chosen]
         source = _named(self._name, self._spec.alias, self._spec.moment)
         clauses = [("From", self._relation.record.path if self._spec.union else source)]
         for join in self._spec.joins:

@@ -17,7 +17,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import FixedVersion, InvalidArgument, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
 from pixeltable.ids import check_column_name, parse_path
@@ -315,7 +315,7 @@ def check_view_clauses(spec: QuerySpec, *, call: str = "create_view", is_snapsho
     }  # fmt: skip
     found = [clause for clause, present in given.items() if present]
     exprs = [expr for _, expr in spec.select or ()] + ([] if spec.where is None else [spec.where])
-    found += [f"`{n}`" for e in exprs for n in e.walk() if isinstance(n, CellProperty | InQuery | Similarity)]
+    found += [f"`{n}`" for e in exprs for n in nodes_in(e) if isinstance(n, CellProperty | InQuery | Similarity)]
     found += [f"`{aggregate}`" for _, expr in spec.select or () for aggregate in aggregates_in(expr)]
     if found:
         raise Unsupported(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pixeltable.exceptions import InvalidState, UnknownColumn, UnknownIndex, Unsupported
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.leaves import Literal as LiteralExpr
 from pixeltable.storage.heaps import Heap, column_name
@@ -348,4 +348,4 @@ def kind_of(table: TableRecord) -> Literal["table", "view", "snapshot"]:
 
 def referred_columns(expr: Expr) -> set[int]:
     """The ids of all columns an expression refers to."""
-    return {node.ref_column for node in expr.walk() if isinstance(node, ColumnRef)}
+    return {node.ref_column for node in nodes_in(expr) if isinstance(node, ColumnRef)}

@@ -13,8 +13,8 @@ from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.context import Context
 from pixeltable.exec.evaluate import evaluate
 from pixeltable.exec.order import ordered, sort_keys
-from pixeltable.exprs.aggregate import Aggregate
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.aggregate import Aggregate, is_window
+from pixeltable.exprs.expr import Expr, children_of
 from pixeltable.plan.query import Grouping
 from pixeltable.types.column_type import ArrayType, BinaryType, MediaType
 from pixeltable.types.conform import CellRejected, conform
@@ -43,7 +43,7 @@ def group_batch(grouping: Grouping, batch: Batch, context: Context, values: Call
         grouped.put(key, Column([_representative(cells[rows[0]]) for rows in groups]))
     name_of = _naming(grouping.keys, keys, groups)
     for node in grouping.aggregates:
-        run = _run_of(node, [values(child, batch) for child in node.children()], context, name_of)
+        run = _run_of(node, [values(child, batch) for child in children_of(node)], context, name_of)
         totals = run.totals([run.in_order(rows) for rows in groups])
         grouped.put(node, Column(_checked(node, totals, context, name_of)))
     return grouped
@@ -109,7 +109,7 @@ class _Run:
 
     def in_order(self, rows: Rows) -> Rows:
         """The rows in the order in which they are fed."""
-        return ordered(rows, [(column, self.node.ascending) for column in self.order]) if self.order else rows
+        return ordered(rows, [(column, self.node.call_ascending) for column in self.order]) if self.order else rows
 
     def totals(self, groups: Sequence[Rows]) -> Values:
         """The value of each group."""
@@ -147,7 +147,7 @@ class _Run:
 
     def windows(self, groups: Sequence[Rows]) -> list[Values]:
         """The values in the rows of each group, which are in order."""
-        if self.node.frame == "all":
+        if self.node.call_frame == "all":
             return [[total] * len(rows) for total, rows in zip(self.totals(groups), groups, strict=True)]
         placed = issubclass(self.function.body, Placed)  # type: ignore[arg-type]  # a class, here
         values = self._placed if placed else self._running
@@ -197,14 +197,14 @@ class _Run:
         return zip(*([column[row] for row in rows] for column in self.columns), strict=True)
 
     def _new(self) -> Any:
-        names = [parameter.name for parameter in self.node.function.parameters[len(self.node.args) :]]
+        names = [parameter.name for parameter in self.node.call_function.parameters[len(self.node.call_args) :]]
         # Copies: what an aggregator does to its own list is no other's matter.
-        values = [copy.deepcopy(constant.value) for constant in self.node.constants]
+        values = [copy.deepcopy(constant.value) for constant in self.node.call_constants]
         return self.function.body(**dict(zip(names, values, strict=True)))
 
     def _update(self, state: Any) -> Callable[..., Any]:
         """`update`, taking all arguments by place; those of the call as it was recorded may be others by now."""
-        recorded = self.node.function.parameters[: len(self.node.args)]
+        recorded = self.node.call_function.parameters[: len(self.node.call_args)]
         same = [
             mine.name == now.name and not now.keyword_only
             for mine, now in zip(recorded, self.function.arguments, strict=False)
@@ -227,18 +227,18 @@ class _Run:
 
 def _checked(node: Aggregate, values: Values, context: Context, name_of: Callable[[int], str]) -> Values:
     """Values in the form of their type; `name_of` says which one is at fault."""
-    if isinstance(node.result, ArrayType | BinaryType | MediaType) and _function(node, context).yields_argument:
+    if isinstance(node.call_result, ArrayType | BinaryType | MediaType) and _function(node, context).yields_argument:
         return values  # cells as they were read: an image is no file, which a new one of this type would be
     try:
-        return conform(node.result, values, zone=context.zone)
+        return conform(node.call_result, values, zone=context.zone)
     except CellRejected as error:
         raise InvalidExpression(
-            f"`{node}`{name_of(error.index)}: its value does not fit its type {node.result}: {error.reason}"
+            f"`{node}`{name_of(error.index)}: its value does not fit its type {node.call_result}: {error.reason}"
         ) from None
 
 
 def _function(node: Aggregate, context: Context) -> AggregateFunction:
-    found = context.find(node.function)
+    found = context.find(node.call_function)
     assert isinstance(found, AggregateFunction)
     return found
 
@@ -251,25 +251,25 @@ def _parts(rows: Rows) -> Iterator[Rows]:
 def _run_of(node: Aggregate, columns: Sequence[Values], context: Context, name_of: Callable[[int], str]) -> _Run:
     """`columns` are those of the node's children."""
     function = _function(node, context)
-    arguments = list(columns[: len(node.args)])
-    first = len(node.args) + len(node.constants)
+    arguments = list(columns[: len(node.call_args)])
+    first = len(node.call_args) + len(node.call_constants)
     strict = (
         column
-        for column, parameter in zip(arguments, node.function.parameters, strict=False)
+        for column, parameter in zip(arguments, node.call_function.parameters, strict=False)
         if parameter.type is not None and not parameter.type.nullable
     )
     skipped = frozenset(row for column in strict for row, value in enumerate(column) if value is None)
-    order = [sort_keys(column) for column in columns[first : first + len(node.order_by)]]
+    order = [sort_keys(column) for column in columns[first : first + len(node.call_order_by)]]
     return _Run(node, function, arguments, order, skipped, name_of)
 
 
 @evaluate.register
 def _(node: Aggregate, columns: Sequence[Values], count: int, context: Context) -> Values:
-    if not node.is_window(grouping=False):
+    if not is_window(node, grouping=False):
         raise Unsupported(f"the aggregate `{node}` is over the rows of a query", hint="Use it in select().")
-    keys = columns[len(columns) - len(node.group_by) :]
+    keys = columns[len(columns) - len(node.call_group_by) :]
     groups = rows_by_key(keys, count)
-    run = _run_of(node, columns, context, _naming(node.group_by, keys, groups))
+    run = _run_of(node, columns, context, _naming(node.call_group_by, keys, groups))
     values: Values = [None] * count
     rows_in_order = list(map(run.in_order, groups))
     for rows, found in zip(rows_in_order, run.windows(rows_in_order), strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, all_nodes_in, structure
 from pixeltable.lazy import np
 from pixeltable.types.cell_error import CellError, message_of
 
@@ -53,7 +53,7 @@ def key_of(expr: Expr) -> Any:
     But each call of a function that is not deterministic, written twice, is two.
     """
     calls = tuple(
-        id(node) for node in expr.walk_records() if isinstance(node, Call) and not node.function.deterministic
+        id(node) for node in all_nodes_in(expr) if isinstance(node, Call) and not node.call_function.deterministic
     )
     return (structure(expr), calls) if calls else structure(expr)
 

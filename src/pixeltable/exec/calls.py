@@ -119,17 +119,19 @@ class Invocation:
 
 def prepare(function: Function, node: Call, columns: Sequence[Values], count: int) -> Invocation:
     """The calls that a node asks for over its argument columns."""
-    how = calling(function, node.function)
+    how = calling(function, node.call_function)
     strict = [
         column
         for column, parameter in zip(columns, how.parameters, strict=True)
         if parameter.type is not None and not parameter.type.nullable and any_null(column)
     ]
     if not strict:
-        return Invocation(how, node.result, columns, count, None, count)
+        return Invocation(how, node.call_result, columns, count, None, count)
     skipped = {row for column in strict for row, value in enumerate(column) if value is None}
     kept = [row for row in range(count) if row not in skipped]
-    return Invocation(how, node.result, [[column[row] for row in kept] for column in columns], len(kept), kept, count)
+    return Invocation(
+        how, node.call_result, [[column[row] for row in kept] for column in columns], len(kept), kept, count
+    )
 
 
 def place(invocation: Invocation, results: Values, *, zone: datetime.tzinfo) -> Values:

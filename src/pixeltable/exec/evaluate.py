@@ -20,7 +20,7 @@ from pixeltable.exec.tool_calls import call_tools
 from pixeltable.exprs.arrays import ArrayItem, ArrayOf, array_value
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.elements import Element, JsonFilter, JsonMap, JsonSort
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, children_of
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal
@@ -56,7 +56,7 @@ def column_of(node: Expr, batch: Batch, context: Context) -> Column:
     known = batch.get(node)
     if known is not None:
         return known
-    inputs = inputs_of([column_of(child, batch, context) for child in node.children()], batch.count)
+    inputs = inputs_of([column_of(child, batch, context) for child in children_of(node)], batch.count)
     column = spread(evaluate(node, inputs.columns, inputs.count, context), inputs)
     batch.put(node, column)
     return column
@@ -113,7 +113,7 @@ def evaluate(node: Expr, columns: Sequence[Values], count: int, context: Context
 @evaluate.register
 def _(node: Literal, columns: Sequence[Values], count: int, context: Context) -> Values:
     value = node.value
-    if isinstance(node.type, TimestampType) and value is not None:
+    if isinstance(node.col_type, TimestampType) and value is not None:
         value = _guarded(lambda time: to_timestamp(time, context.zone), (value,))
     return [value] * count
 
@@ -181,7 +181,7 @@ _FLOAT_ARITHMETIC = _ARITHMETIC | {"/": _divide_as_floats, "**": _power_of_float
 
 @evaluate.register
 def _(node: Arithmetic, columns: Sequence[Values], count: int, context: Context) -> Values:
-    floats = isinstance(node.type, FloatType)
+    floats = isinstance(node.col_type, FloatType)
     return _strict((_FLOAT_ARITHMETIC if floats else _ARITHMETIC)[node.op], *columns)
 
 
@@ -225,7 +225,7 @@ def _(node: Repeat, columns: Sequence[Values], count: int, context: Context) -> 
 @evaluate.register
 def _(node: Shift, columns: Sequence[Values], count: int, context: Context) -> Values:
     interval = node.interval
-    if isinstance(node.type, TimestampType):
+    if isinstance(node.col_type, TimestampType):
         return _strict(lambda value: later(value, interval), columns[0])
     return _strict(lambda value: value + interval, columns[0])
 
@@ -233,9 +233,9 @@ def _(node: Shift, columns: Sequence[Values], count: int, context: Context) -> V
 @evaluate.register
 def _(node: Comparison, columns: Sequence[Values], count: int, context: Context) -> Values:
     compare = COMPARE[node.op]
-    if isinstance(node.left.type, JsonType) or isinstance(node.right.type, JsonType):
+    if isinstance(node.left.col_type, JsonType) or isinstance(node.right.col_type, JsonType):
         return _strict(comparing_json(node.op), *columns)
-    if isinstance(node.left.type, TimestampType):
+    if isinstance(node.left.col_type, TimestampType):
         return _strict(lambda left, right: compare(at_fixed_offset(left), at_fixed_offset(right)), *columns)
     return _strict(compare, *columns)
 
@@ -264,10 +264,10 @@ def _(node: Not, columns: Sequence[Values], count: int, context: Context) -> Val
 def _(node: IsIn, columns: Sequence[Values], count: int, context: Context) -> Values:
     operand, *options = columns
     members = [option[0] for option in options] if count else []
-    if isinstance(node.operand.type, JsonType):
+    if isinstance(node.operand.col_type, JsonType):
         equal = comparing_json("==")
         return _strict(lambda value: any(equal(value, member) for member in members), operand)
-    if isinstance(node.operand.type, TimestampType):
+    if isinstance(node.operand.col_type, TimestampType):
         instants = {at_fixed_offset(member) for member in members}
         return _strict(lambda value: at_fixed_offset(value) in instants, operand)
     distinct = {member for member in members if member == member}  # `in` finds a NaN by its identity
@@ -281,19 +281,19 @@ def _(node: IsInList, columns: Sequence[Values], count: int, context: Context) -
 
 @evaluate.register
 def _(node: Cast, columns: Sequence[Values], count: int, context: Context) -> Values:
-    if isinstance(node.target, MediaType):
-        raise Unsupported(f"conversion to {node.target} is not supported yet")
+    if isinstance(node.cast_target, MediaType):
+        raise Unsupported(f"conversion to {node.cast_target} is not supported yet")
     if is_identity(node):
         return columns[0]
-    if isinstance(node.target, FloatType) and isinstance(node.operand.type, IntType):
+    if isinstance(node.cast_target, FloatType) and isinstance(node.cast_operand.col_type, IntType):
         return _strict(float, columns[0])  # to the nearest, as in SQL; insert takes only what is exact
-    target = node.target.with_nullable(True)
+    target = node.cast_target.with_nullable(True)
 
     def convert(value: Any) -> Any:
         try:
             return conform(target, [value], zone=context.zone)[0]
         except CellRejected as error:
-            raise ValueError(f"{error.reason}, so it cannot become {node.target}") from None
+            raise ValueError(f"{error.reason}, so it cannot become {node.cast_target}") from None
 
     return _strict(convert, columns[0])
 
@@ -305,7 +305,7 @@ def _(node: JsonPath, columns: Sequence[Values], count: int, context: Context) -
 
 @evaluate.register
 def _(node: ArrayItem, columns: Sequence[Values], count: int, context: Context) -> Values:
-    is_array = isinstance(node.type, ArrayType)
+    is_array = isinstance(node.col_type, ArrayType)
 
     def item(array: np.ndarray) -> Any:
         try:
@@ -321,7 +321,7 @@ def _(node: ArrayItem, columns: Sequence[Values], count: int, context: Context) 
 
 @evaluate.register
 def _(node: ArrayOf, columns: Sequence[Values], count: int, context: Context) -> Values:
-    kind = node.type
+    kind = node.col_type
     return _strict(lambda *items: array_value(items, kind), *columns)
 
 
@@ -349,12 +349,12 @@ def _(node: JsonList, columns: Sequence[Values], count: int, context: Context) -
 def _(node: JsonObject, columns: Sequence[Values], count: int, context: Context) -> Values:
     if not columns:
         return [{} for _ in range(count)]
-    return [dict(zip(node.keys, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(node.object_keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @evaluate.register
 def _(node: Call, columns: Sequence[Values], count: int, context: Context) -> Values:
-    invocation = prepare(context.find(node.function), node, columns, count)
+    invocation = prepare(context.find(node.call_function), node, columns, count)
     return place(invocation, lanes.run(invocation, context), zone=context.zone)
 
 

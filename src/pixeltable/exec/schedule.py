@@ -22,7 +22,7 @@ from pixeltable.exec.evaluate import Inputs, column_of, evaluate, inputs_of, spr
 from pixeltable.exec.event_loop import result_of
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, children_of, nodes_in
 
 _ROWS_UNDER_WAY = 8192
 _BYTES_UNDER_WAY = 128 * 2**20
@@ -107,11 +107,11 @@ def evaluate_batches(
 
 def run_elsewhere(goals: Sequence[Goal]) -> bool:
     """Whether some calls are not made in the caller's thread."""
-    return any(_is_remote(node, goal.context) for goal in goals for node in goal.expr.walk())
+    return any(_is_remote(node, goal.context) for goal in goals for node in nodes_in(goal.expr))
 
 
 def _is_remote(node: Expr, context: Context) -> bool:
-    return isinstance(node, Call) and lanes.lane_of(context.find(node.function), context) != "here"
+    return isinstance(node, Call) and lanes.lane_of(context.find(node.call_function), context) != "here"
 
 
 def _evaluate_goal(batch: Batch, goal: Goal) -> None:
@@ -138,7 +138,7 @@ def _steps(goals: Sequence[Goal]) -> list[_Step]:
         key = key_of(node)
         if key in numbers:
             return numbers[key]
-        return add(key, node, tuple(visit(child, context) for child in node.children()), context)
+        return add(key, node, tuple(visit(child, context) for child in children_of(node)), context)
 
     for goal in goals:
         add(goal.key, goal.expr, (visit(goal.expr, goal.context),), goal.context, goal)
@@ -203,7 +203,7 @@ class _Run:
         assert isinstance(step.node, Call)
         step.context.tally.begin()
         inputs = self._inputs(step)
-        invocation = prepare(step.context.find(step.node.function), step.node, inputs.columns, inputs.count)
+        invocation = prepare(step.context.find(step.node.call_function), step.node, inputs.columns, inputs.count)
         line = self._lines[number] = Line(
             self._lines[number].begun if number in self._lines else None, threading.Event()
         )

@@ -33,7 +33,7 @@ class _Refused(ValueError):
 def call_tools(node: ToolCalls, cells: Sequence[Any], *, zone: datetime.tzinfo, run: Run) -> list[Any]:
     """For every cell of calls the results, by tool; a Failure where one of its calls cannot be made or fails."""
     failed: dict[int, Failure] = {}
-    asked: dict[str, list[_Asked]] = {tool.name: [] for tool in node.tools}
+    asked: dict[str, list[_Asked]] = {tool.name: [] for tool in node.call_tools}
     for row, cell in enumerate(cells):
         try:
             wanted = _read(node, cell, zone)
@@ -43,7 +43,7 @@ def call_tools(node: ToolCalls, cells: Sequence[Any], *, zone: datetime.tzinfo, 
         for name, calls in wanted.items():
             asked[name] += [_Asked(row, arguments) for arguments in calls]
     values: list[Any] = [None if cell is None else _unanswered(node, cell) for cell in cells]
-    for tool in node.tools:
+    for tool in node.call_tools:
         for call, result in zip(asked[tool.name], _results(tool, asked[tool.name], run), strict=True):
             if isinstance(result, Failure):
                 failed.setdefault(call.row, _of_tool(tool, result))
@@ -54,7 +54,7 @@ def call_tools(node: ToolCalls, cells: Sequence[Any], *, zone: datetime.tzinfo, 
 
 def _unanswered(node: ToolCalls, cell: Any) -> dict[str, list[Any] | None]:
     calls = cell if isinstance(cell, dict) else {}
-    return {tool.name: None if calls.get(tool.name) is None else [] for tool in node.tools}
+    return {tool.name: None if calls.get(tool.name) is None else [] for tool in node.call_tools}
 
 
 def _read(node: ToolCalls, cell: Any, zone: datetime.tzinfo) -> dict[str, list[Arguments]]:
@@ -67,7 +67,7 @@ def _read(node: ToolCalls, cell: Any, zone: datetime.tzinfo) -> dict[str, list[A
         return {}
     if not isinstance(cell, dict) or not all(isinstance(calls, list | None) for calls in cell.values()):
         raise _Refused("the calls of tools are not of the form {tool: [{parameter: value}, ...]}")
-    tools = {tool.name: tool for tool in node.tools}
+    tools = {tool.name: tool for tool in node.call_tools}
     for name in cell:
         if name not in tools:
             raise _Refused(f"the model called {name!r}, which is none of the tools {', '.join(tools)}")

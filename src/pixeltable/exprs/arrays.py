@@ -37,8 +37,8 @@ class ArrayItem(Expr):
     index: tuple[Index, ...]
 
     @property
-    def type(self) -> ColumnType:
-        source = self.source.type
+    def col_type(self) -> ColumnType:
+        source = self.source.col_type
         assert isinstance(source, ArrayType)
         nullable = source.nullable or any(isinstance(item, int) for item in self.index)
         if source.shape is None:
@@ -59,8 +59,8 @@ class ArrayOf(Expr):
     items: tuple[Expr, ...]
 
     @property
-    def type(self) -> ArrayType:
-        found = _array_type([item.type for item in self.items])
+    def col_type(self) -> ArrayType:
+        found = _array_type([item.col_type for item in self.items])
         return ArrayType(True) if found is None else found  # an argument that took a variable's place may misfit
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ def array_item(source: Expr, key: Any) -> ArrayItem:
     Raises:
         InvalidExpression: an index is neither an int nor a slice of ints, or is one that no value has.
     """
-    kind = source.type
+    kind = source.col_type
     assert isinstance(kind, ArrayType)
     index = _without_ellipsis(source, key if isinstance(key, tuple) else (key,), kind)
     node = ArrayItem(source, tuple(_plain_index(source, item) for item in index))
@@ -161,17 +161,17 @@ def array(values: Any) -> Expr:
         TypeMismatch: the items have no type in common that arrays have, or are arrays of different shapes.
         InvalidExpression: it is no list, or an empty one.
 
-    >>> array([[1, 2], [3, 4]]).type
+    >>> array([[1, 2], [3, 4]]).col_type
     ArrayType(nullable=False, shape=(2, 2), dtype='int64')
     """
     if isinstance(values, np.ndarray):
         return as_expr(values)
     leaves = [*_leaves(values)]
-    node = _array(values, as_floats=any(isinstance(leaf.type, FloatType) for leaf in leaves))
+    node = _array(values, as_floats=any(isinstance(leaf.col_type, FloatType) for leaf in leaves))
     if not all(isinstance(leaf, Literal) for leaf in leaves):
         return node
     try:
-        return Literal(array_value(values, node.type), node.type)
+        return Literal(array_value(values, node.col_type), node.col_type)
     except ValueError as error:
         raise TypeMismatch(f"array(): {error}") from None
 
@@ -196,9 +196,9 @@ def _array(values: Any, *, as_floats: bool) -> ArrayOf:
         _array(value, as_floats=as_floats) if isinstance(value, list | tuple) else _item(value, as_floats=as_floats)
         for value in values
     )
-    found = _array_type([item.type for item in items])
+    found = _array_type([item.col_type for item in items])
     if found is None:
-        kinds = ", ".join(dict.fromkeys(f"`{item.type}`" for item in items))
+        kinds = ", ".join(dict.fromkeys(f"`{item.col_type}`" for item in items))
         raise TypeMismatch(
             f"array(): items of type {kinds} are not of one array",
             hint="Items are numbers, Bool, String or arrays of one shape and dtype; of Json, .astype(pxt.Float).",
@@ -209,9 +209,9 @@ def _array(values: Any, *, as_floats: bool) -> ArrayOf:
 def _item(value: Any, *, as_floats: bool) -> Expr:
     """A single item; an Int among Floats is one too."""
     expr = as_expr(value)
-    if not as_floats or not isinstance(expr.type, IntType):
+    if not as_floats or not isinstance(expr.col_type, IntType):
         return expr
-    kind = FloatType(expr.type.nullable)
+    kind = FloatType(expr.col_type.nullable)
     return Literal(float(expr.value), kind) if isinstance(expr, Literal) else Cast(expr, kind)
 
 

@@ -40,30 +40,30 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Call(Expr):
-    """`function(*args)`, with one argument for every parameter in their order; `result` is the type of this call.
+    """`function(*args)`, with one argument for every parameter in their order; `call_result` is the type of this call.
 
     A row in which an argument is null that its parameter does not accept yields null, without a call.
     """
 
-    function: FunctionSpec
-    args: tuple[Expr, ...]
-    result: ColumnType
+    call_function: FunctionSpec
+    call_args: tuple[Expr, ...]
+    call_result: ColumnType
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         nullable = any(
-            argument.type.nullable and parameter.type is not None and not parameter.type.nullable
-            for argument, parameter in zip(self.args, self.function.parameters, strict=True)
+            argument.col_type.nullable and parameter.type is not None and not parameter.type.nullable
+            for argument, parameter in zip(self.call_args, self.call_function.parameters, strict=True)
         )
-        return self.result.with_nullable(self.result.nullable or nullable)
+        return self.call_result.with_nullable(self.call_result.nullable or nullable)
 
     def __str__(self) -> str:
         shown = [
             f"{parameter.name}={argument}" if parameter.keyword_only else str(argument)
-            for argument, parameter in zip(self.args, self.function.parameters, strict=True)
+            for argument, parameter in zip(self.call_args, self.call_function.parameters, strict=True)
             if not (parameter.has_default and _is_default(argument, parameter))
         ]
-        return f"{self.function.name}({', '.join(shown)})"
+        return f"{self.call_function.name}({', '.join(shown)})"
 
 
 def _is_default(argument: Expr, parameter: Parameter) -> bool:

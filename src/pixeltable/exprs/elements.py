@@ -9,7 +9,7 @@ from typing import Any
 from pixeltable.exceptions import InvalidArgument, InvalidExpression, TypeMismatch
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr, rebuild, record, structure
+from pixeltable.exprs.expr import Expr, all_nodes_in, nodes_in, rebuild, record, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.operators import Cast
 from pixeltable.exprs.properties import CellProperty, Similarity
@@ -34,7 +34,7 @@ class Element(Expr):
     element_type: ColumnType
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return self.element_type
 
     def __str__(self) -> str:
@@ -69,8 +69,8 @@ class JsonMap(Expr):
     outer_exprs: tuple[Expr, ...]
 
     @property
-    def type(self) -> ColumnType:
-        return JsonType(_may_be_null(self.list_expr), JsonItems(json_part(self.element_function.body.type)))
+    def col_type(self) -> ColumnType:
+        return JsonType(_may_be_null(self.list_expr), JsonItems(json_part(self.element_function.body.col_type)))
 
     def __str__(self) -> str:
         return f"map({self.list_expr}, {_lambda_text(self.element_function, self.outer_exprs)})"
@@ -85,7 +85,7 @@ class JsonFilter(Expr):
     outer_exprs: tuple[Expr, ...]
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return JsonType(_may_be_null(self.list_expr), JsonItems(element_type(self.list_expr)))
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class JsonSort(Expr):
     is_ascending: bool
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return JsonType(_may_be_null(self.list_expr), JsonItems(element_type(self.list_expr)))
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ class JsonSort(Expr):
 
 def element_type(source: Expr) -> ColumnType:
     """The type of the elements of a list; anything, where nothing is known of them, or they differ."""
-    schema = source.type.schema if isinstance(source.type, JsonType) else None
+    schema = source.col_type.schema if isinstance(source.col_type, JsonType) else None
     if isinstance(schema, JsonItems):
         return schema.item
     found = common_type(schema.items) if isinstance(schema, JsonTuple) and schema.items else None
@@ -126,7 +126,7 @@ def element_type(source: Expr) -> ColumnType:
 
 def _may_be_null(source: Expr) -> bool:
     """Whether the result may be null: because the list may be, or because there may be something else in its place."""
-    kind = source.type
+    kind = source.col_type
     return kind.nullable or not isinstance(kind, JsonType) or not isinstance(kind.schema, JsonItems | JsonTuple)
 
 
@@ -140,7 +140,7 @@ def map_node(source: Any, fn: Callable[..., Any]) -> JsonMap:
     """
     source = _list(source, role="map()")
     function, outer = _traced(source, fn, role="map()")
-    made = function.body.type
+    made = function.body.col_type
     if not JsonType().accepts(made):
         raise TypeMismatch(
             f"map(): the function makes `{made}` of an element, of which JSON has none",
@@ -153,7 +153,7 @@ def filter_node(source: Any, predicate: Callable[..., Any]) -> JsonFilter:
     """The node for the elements for which a Python function is true; raises as `map_node`."""
     source = _list(source, role="filter()")
     function, outer = _traced(source, predicate, role="filter()")
-    made = function.body.type
+    made = function.body.col_type
     if isinstance(function.body, Literal):
         raise InvalidExpression(
             f"filter(): the predicate is {function.body} for every element",
@@ -170,8 +170,8 @@ def sort_node(source: Any, key: Callable[..., Any] | None, *, ascending: bool) -
     """The node for the elements in the order of a Python function, or in their own; raises as `map_node`."""
     source = _list(source, role="sort()")
     function, outer = _traced(source, key or _itself, role="sort()")
-    if isinstance(function.body.type, ArrayType | BinaryType | MediaType):
-        raise TypeMismatch(f"sort(): the key is of type `{function.body.type}`, whose values have no order")
+    if isinstance(function.body.col_type, ArrayType | BinaryType | MediaType):
+        raise TypeMismatch(f"sort(): the key is of type `{function.body.col_type}`, whose values have no order")
     return JsonSort(source, function, outer, ascending)
 
 
@@ -181,7 +181,7 @@ def _itself(element: Expr) -> Expr:
 
 def _list(source: Any, *, role: str) -> Expr:
     expr = as_expr(source)
-    kind = expr.type
+    kind = expr.col_type
     known = kind.schema if isinstance(kind, JsonType) else None
     if not isinstance(kind, JsonType) or not (known is None or isinstance(known, JsonItems | JsonTuple)):
         raise TypeMismatch(f"{role} takes a Json list, but `{expr}` has type `{kind}`")
@@ -245,11 +245,11 @@ def _lifted(body: Expr, element: Element, *, role: str) -> tuple[ElementFunction
             return node
         if not _is_of_row(node, element):
             return None
-        default = (Variable(f"outer{len(found)}", node.type), node)
+        default = (Variable(f"outer{len(found)}", node.col_type), node)
         return found.setdefault(structure(node), default)[0]
 
     lifted = rebuild(body, change)
-    for node in lifted.walk():
+    for node in nodes_in(lifted):
         if isinstance(node, Aggregate):
             raise InvalidExpression(
                 f"{role}: `{node}` is an aggregate over rows, and an element is no row",
@@ -263,14 +263,14 @@ def _lifted(body: Expr, element: Element, *, role: str) -> tuple[ElementFunction
 
 def _is_of_row(node: Expr, element: Element) -> bool:
     """Whether a part is the same for every element of a row: what chance decides is made for each of them."""
-    if any(inner is element for inner in node.walk()):
+    if any(inner is element for inner in nodes_in(node)):
         return False
-    calls = (inner for inner in node.walk_records() if isinstance(inner, Call))
-    return isinstance(node, Aggregate) or all(call.function.deterministic for call in calls)
+    calls = (inner for inner in all_nodes_in(node) if isinstance(inner, Call))
+    return isinstance(node, Aggregate) or all(call.call_function.deterministic for call in calls)
 
 
 def _lambda_text(function: ElementFunction, outer: Sequence[Expr]) -> str:
-    nodes = [node for expr in outer for node in expr.walk()]
+    nodes = [node for expr in outer for node in nodes_in(expr)]
     used = {node.ref_name for node in nodes if isinstance(node, ColumnRef)}
     used |= {node.variable_name for node in nodes if isinstance(node, Variable)}
     name = next(name for name in chain("xyz", (f"x{number}" for number in count(1))) if name not in used)
@@ -278,7 +278,7 @@ def _lambda_text(function: ElementFunction, outer: Sequence[Expr]) -> str:
 
     def shown(node: Expr) -> Expr | None:
         if isinstance(node, Element):
-            return Variable(name, node.type)
+            return Variable(name, node.col_type)
         return given.get(node.variable_name) if isinstance(node, Variable) else None
 
     body = rebuild(function.body, shown)

@@ -62,7 +62,10 @@ def _reflected(name: str) -> Callable[["Expr", Any], "Expr"]:
 class Expr:
     """A node. Subclasses are frozen dataclasses whose fields are children, types and plain data.
 
-    Nodes are compared with `equals()`: `==` builds a comparison.
+    Nodes are compared by their `structure()`: `==` builds a comparison.
+
+    What users reach by a name on an expression is a method, a property, or, of Json, a key. So the names that are for
+    the inside, fields of nodes included, are such as no Json object has for keys: they begin with a word of ours.
     """
 
     __slots__ = ("_structure",)
@@ -70,18 +73,18 @@ class Expr:
     __array_ufunc__ = None
     """Tells numpy that `np.float64(2) * t.x` is for this class to answer."""
 
-    precedence: ClassVar[int] = 100
+    expr_precedence: ClassVar[int] = 100
     """How tightly the node binds when shown; higher binds tighter, 100 needs no parentheses."""
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         """The type of the values this node yields."""
         raise NotImplementedError
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        kind = self.type.name
+        kind = self.col_type.name
         found = PROPERTIES.get((kind, name)) or PROPERTIES.get(("*", name))
         if found is not None:
             return found(self)
@@ -91,7 +94,7 @@ class Expr:
         if kind == "Json":
             return BUILDERS["field"](self, name)
         known = {n for k, n in (*METHODS, *PROPERTIES) if k in (kind, "*")}
-        raise UnknownMethod(name, expr=str(self), type_name=str(self.type), known=known)
+        raise UnknownMethod(name, expr=str(self), type_name=str(self.col_type), known=known)
 
     def __getitem__(self, key: Any) -> "Expr":
         return BUILDERS["item"](self, key)
@@ -158,36 +161,6 @@ class Expr:
     def __repr__(self) -> str:
         return str(self)
 
-    def equals(self, other: "Expr") -> bool:
-        """Whether both nodes are built alike, down to the leaves."""
-        return bool(structure(self) == structure(other))
-
-    def children(self) -> list["Expr"]:
-        """The nodes directly below this one, in the order they were written."""
-        found: list[Expr] = []
-        for value in field_values(self):
-            if isinstance(value, Expr):
-                found.append(value)
-            elif type(value) is tuple:
-                found += _exprs_in(value)
-        return found
-
-    def walk(self) -> Iterator["Expr"]:
-        """This node and all below it, parents first."""
-        waiting = [self]
-        while waiting:
-            node = waiting.pop()
-            yield node
-            waiting += reversed(node.children())
-
-    def walk_records(self) -> Iterator["Expr"]:
-        """As `walk`, and the nodes in the records they hold."""
-        for node in self.walk():
-            yield node
-            for value in field_values(node):
-                for inner in exprs_in_record(value):
-                    yield from inner.walk_records()
-
 
 class Method(functools.partial[Any]):
     """A method of an expression, to be called.
@@ -226,10 +199,39 @@ class Method(functools.partial[Any]):
     __and__ = __rand__ = __or__ = __ror__ = __bool__ = __len__ = __iter__ = refuse
 
     def _is_of_json(self) -> bool:
-        return bool(self.args[0].type.name == "Json")
+        return bool(self.args[0].col_type.name == "Json")
 
     def _key(self) -> Expr:
         return BUILDERS["item"](self.args[0], self.func.__name__) if self._is_of_json() else self.refuse()
+
+
+def children_of(node: Expr) -> list[Expr]:
+    """The nodes directly below one, in the order they were written."""
+    found: list[Expr] = []
+    for value in field_values(node):
+        if isinstance(value, Expr):
+            found.append(value)
+        elif type(value) is tuple:
+            found += _exprs_in(value)
+    return found
+
+
+def nodes_in(expr: Expr) -> Iterator[Expr]:
+    """The node itself and all below it, parents first."""
+    waiting = [expr]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(children_of(node))
+
+
+def all_nodes_in(expr: Expr) -> Iterator[Expr]:
+    """As `nodes_in`, and the nodes in the records they hold."""
+    for node in nodes_in(expr):
+        yield node
+        for value in field_values(node):
+            for inner in exprs_in_record(value):
+                yield from all_nodes_in(inner)
 
 
 def field_values(node: Any) -> list[Any]:
@@ -268,7 +270,7 @@ def is_record(value: Any) -> bool:
 
 def operand_text(child: Expr, parent: int, *, right: bool = False) -> str:
     """The text of `child` under an operator that binds as tightly as `parent`."""
-    tighter = child.precedence > parent or (child.precedence == parent and not right)
+    tighter = child.expr_precedence > parent or (child.expr_precedence == parent and not right)
     return str(child) if tighter else f"({child})"
 
 

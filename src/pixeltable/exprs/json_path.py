@@ -21,7 +21,7 @@ class JsonPath(Expr):
     json_steps: tuple[str | int | slice, ...]
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         try:
             return _root_type(self.json_root).at(*self.json_steps)
         except InvalidExpression:  # an argument that took the place of a variable may not have an optional key
@@ -33,7 +33,7 @@ class JsonPath(Expr):
 
 def _root_type(source: Expr) -> JsonType:
     """The type of what a path starts from; open for what took the place of a Json variable, such as a text."""
-    return source.type if isinstance(source.type, JsonType) else JsonType(True)
+    return source.col_type if isinstance(source.col_type, JsonType) else JsonType(True)
 
 
 def _show_step(step: str | int | slice) -> str:
@@ -49,10 +49,12 @@ def _field(source: Expr, name: str) -> Expr:
 
 @builder("item")
 def _item(source: Expr, key: Any) -> Expr:
-    if isinstance(source.type, ArrayType):
+    if isinstance(source.col_type, ArrayType):
         return array_item(source, key)
-    if not isinstance(source.type, JsonType):
-        raise TypeMismatch(f"`{source}` has type `{source.type}`, which has no items", hint="Only Json and Array have.")
+    if not isinstance(source.col_type, JsonType):
+        raise TypeMismatch(
+            f"`{source}` has type `{source.col_type}`, which has no items", hint="Only Json and Array have."
+        )
     if isinstance(key, slice):
         return _extend(source, _slice(source, key))
     if isinstance(key, bool) or not isinstance(key, str | int):

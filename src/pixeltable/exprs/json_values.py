@@ -11,31 +11,35 @@ from pixeltable.types.column_type import ColumnType, JsonType
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JsonList(Expr):
-    """A Json list of the values of `items`."""
+    """A Json list of the values of `list_items`."""
 
-    items: tuple[Expr, ...]
+    list_items: tuple[Expr, ...]
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return JsonType()
 
     def __str__(self) -> str:
-        return f"[{', '.join(map(str, self.items))}]"
+        return f"[{', '.join(map(str, self.list_items))}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JsonObject(Expr):
-    """A Json object with the values of `items` under `keys`."""
+    """A Json object with the values of `object_items` under `object_keys`."""
 
-    keys: tuple[str, ...]
-    items: tuple[Expr, ...]
+    object_keys: tuple[str, ...]
+    object_items: tuple[Expr, ...]
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return JsonType()
 
     def __str__(self) -> str:
-        return "{" + ", ".join(f"{key!r}: {item}" for key, item in zip(self.keys, self.items, strict=True)) + "}"
+        return (
+            "{"
+            + ", ".join(f"{key!r}: {item}" for key, item in zip(self.object_keys, self.object_items, strict=True))
+            + "}"
+        )
 
 
 @container(list, tuple)

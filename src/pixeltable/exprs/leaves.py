@@ -19,11 +19,11 @@ class Literal(Expr):
     value_type: ColumnType
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return self.value_type
 
     @property
-    def precedence(self) -> int:  # type: ignore[override]  # by value here, by class elsewhere
+    def expr_precedence(self) -> int:  # type: ignore[override]  # by value here, by class elsewhere
         """A negative number reads like a negation."""
         return 7 if type(self.value) in (int, float) and str(self.value).startswith("-") else 100
 
@@ -46,7 +46,7 @@ class ColumnRef(Expr):
     ref_alias: str | None = field(default=None, metadata=ADDED_LATER)
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return self.ref_type
 
     def __str__(self) -> str:

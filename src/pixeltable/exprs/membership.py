@@ -27,8 +27,8 @@ class IsIn(Expr):
     values: tuple[Literal, ...]
 
     @property
-    def type(self) -> ColumnType:
-        return BoolType(self.operand.type.nullable)
+    def col_type(self) -> ColumnType:
+        return BoolType(self.operand.col_type.nullable)
 
     def __str__(self) -> str:
         return f"{operand_text(self.operand, 99)}.isin([{', '.join(map(str, self.values))}])"
@@ -45,10 +45,10 @@ class IsInList(Expr):
     elements: Expr
 
     @property
-    def type(self) -> ColumnType:
-        kind = self.elements.type
+    def col_type(self) -> ColumnType:
+        kind = self.elements.col_type
         is_list = isinstance(kind, JsonType) and isinstance(kind.schema, JsonItems | JsonTuple)
-        return BoolType(self.operand.type.nullable or kind.nullable or not is_list)
+        return BoolType(self.operand.col_type.nullable or kind.nullable or not is_list)
 
     def __str__(self) -> str:
         return f"{operand_text(self.operand, 99)}.isin({self.elements})"
@@ -56,14 +56,14 @@ class IsInList(Expr):
 
 @builder("isin")
 def _isin(operand: Expr, values: Any) -> Expr:
-    if isinstance(operand.type, ArrayType | MediaType):
+    if isinstance(operand.col_type, ArrayType | MediaType):
         raise TypeMismatch(
-            f"{operand}.isin(): values of type `{operand.type}` cannot be compared", hint="Compare what is in them."
+            f"{operand}.isin(): values of type `{operand.col_type}` cannot be compared", hint="Compare what is in them."
         )
     members_for = None if isinstance(values, Expr) else getattr(values, "_members_for", None)
     if members_for is not None:  # a query
         return members_for(operand)  # type: ignore[no-any-return]
-    if isinstance(values, Expr) and isinstance(values.type, JsonType):
+    if isinstance(values, Expr) and isinstance(values.col_type, JsonType):
         return _in_list(operand, values)
     if isinstance(values, Expr | str) or not hasattr(values, "__iter__"):
         raise TypeMismatch(
@@ -78,25 +78,25 @@ def _isin(operand: Expr, values: Any) -> Expr:
                 f"{operand}.isin() takes plain values, got the expression {literal}",
                 hint=f"Compare with it: ({operand} == {literal}) | ...",
             )
-    if isinstance(operand.type, WRITTEN_AS_TEXT):
+    if isinstance(operand.col_type, WRITTEN_AS_TEXT):
         literals = [same_type(literal, operand, subject=f"{operand}.isin()") for literal in literals]
     return IsIn(operand, tuple(literal for literal in literals if _fits(operand, literal)))  # type: ignore[misc]
 
 
 def _fits(operand: Expr, literal: Expr) -> bool:
     """Values of another type equal nothing in the column, so they can be left out."""
-    kinds = {type(operand.type), type(literal.type)}
-    return isinstance(operand.type, JsonType) or len(kinds) == 1 or kinds <= set(NUMERIC)
+    kinds = {type(operand.col_type), type(literal.col_type)}
+    return isinstance(operand.col_type, JsonType) or len(kinds) == 1 or kinds <= set(NUMERIC)
 
 
 def _in_list(operand: Expr, elements: Expr) -> IsInList:
-    kind = elements.type
+    kind = elements.col_type
     assert isinstance(kind, JsonType)
     if kind.schema is not None and not isinstance(kind.schema, JsonItems | JsonTuple):
         raise TypeMismatch(f"{operand}.isin() takes a Json list, but `{elements}` has type `{kind}`")
-    if not JsonType().accepts(operand.type):
+    if not JsonType().accepts(operand.col_type):
         raise TypeMismatch(
-            f"{operand}.isin({elements}): a Json list has no values of type `{operand.type}`",
+            f"{operand}.isin({elements}): a Json list has no values of type `{operand.col_type}`",
             hint="Compare texts, numbers, Bool or Json.",
         )
     return IsInList(operand, elements)

@@ -27,7 +27,7 @@ def require_numbers(op: str, left: Expr, right: Expr) -> None:
     Raises:
         TypeMismatch: one of them is neither.
     """
-    if isinstance(left.type, _TIMES) or isinstance(right.type, _TIMES):
+    if isinstance(left.col_type, _TIMES) or isinstance(right.col_type, _TIMES):
         raise _times_refused(op, left, right)
     if not (_may_be_number(left) and _may_be_number(right)):
         raise TypeMismatch(
@@ -44,7 +44,7 @@ _ARITHMETIC_HINTS = {
 
 def _times_refused(op: str, left: Expr, right: Expr) -> TypeMismatch:
     types = f"{_text(left)} and {_text(right)}"
-    if op == "-" and isinstance(left.type, _TIMES) and isinstance(right.type, _TIMES):
+    if op == "-" and isinstance(left.col_type, _TIMES) and isinstance(right.col_type, _TIMES):
         return TypeMismatch(
             f"{left} - {right}: no column type holds the difference of {types}",
             hint="Use a.date_diff(b, unit), such as 'microsecond' or 'day'.",
@@ -74,12 +74,12 @@ def require_bools(symbol: str, operands: Sequence[Expr]) -> None:
     Raises:
         TypeMismatch: one of them is no Bool.
     """
-    wrong = next((operand for operand in operands if not isinstance(operand.type, BoolType)), None)
+    wrong = next((operand for operand in operands if not isinstance(operand.col_type, BoolType)), None)
     if wrong is None:
         return
     subject = f" {symbol} ".join(map(str, operands)) if len(operands) > 1 else f"{symbol}{operands[0]}"
     hint = "Put comparisons in parentheses: (a > 1) & ~(b < 2)."
-    if isinstance(wrong.type, JsonType) and not isinstance(wrong, Literal):
+    if isinstance(wrong.col_type, JsonType) and not isinstance(wrong, Literal):
         hint = f"If it always holds a bool: {wrong}.astype(pxt.Bool)."
     types = " and ".join(map(_text, operands))
     raise TypeMismatch(f"{subject}: {symbol} requires Bool operands, got {types}", hint=hint)
@@ -91,12 +91,12 @@ def require_comparable(op: str, left: Expr, right: Expr) -> None:
     Raises:
         TypeMismatch: no value of one can be held against one of the other.
     """
-    kinds = {type(left.type), type(right.type)}
+    kinds = {type(left.col_type), type(right.col_type)}
     whole = kinds & {ArrayType} or any(issubclass(kind, MediaType) for kind in kinds)
     if whole or not (kinds <= set(NUMERIC) or len(kinds) == 1 or _is_json_of_scalars(left, right)):
         raise TypeMismatch(
             f"{left} {op} {right}: cannot compare {_text(left)} with {_text(right)}",
-            hint=_comparison_hint({left.type.name, right.type.name}),
+            hint=_comparison_hint({left.col_type.name, right.col_type.name}),
         )
 
 
@@ -110,12 +110,12 @@ def _comparison_hint(names: set[str]) -> str:
 
 def _is_json_of_scalars(left: Expr, right: Expr) -> bool:
     """Whether one side is Json that may hold a value of the other's type."""
-    sides = [side for side in (left, right) if isinstance(side.type, JsonType)]
+    sides = [side for side in (left, right) if isinstance(side.col_type, JsonType)]
     return bool(sides) and not any(map(_is_container, sides))
 
 
 def _may_be_number(operand: Expr) -> bool:
-    return isinstance(operand.type, (*NUMERIC, JsonType)) and not _is_container(operand)
+    return isinstance(operand.col_type, (*NUMERIC, JsonType)) and not _is_container(operand)
 
 
 def _is_container(operand: Expr) -> bool:
@@ -124,14 +124,14 @@ def _is_container(operand: Expr) -> bool:
         isinstance(operand, Literal) and isinstance(operand.value, list | dict)
     ):
         return True
-    schema = operand.type.schema if isinstance(operand.type, JsonType) else None
+    schema = operand.col_type.schema if isinstance(operand.col_type, JsonType) else None
     return schema is not None and not isinstance(schema, JsonScalar)
 
 
 def _text(operand: Expr) -> str:
     if isinstance(operand, Literal) and operand.value is None:
         return "None"
-    return f"`{_named(operand.type)}`"
+    return f"`{_named(operand.col_type)}`"
 
 
 def _named(column_type: ColumnType) -> str:

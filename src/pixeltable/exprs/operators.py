@@ -49,8 +49,8 @@ class Arithmetic(Expr):
     right: Expr
 
     @property
-    def type(self) -> ColumnType:
-        left, right = self.left.type, self.right.type  # once: each is worked out anew, down to the leaves
+    def col_type(self) -> ColumnType:
+        left, right = self.left.col_type, self.right.col_type  # once: each is worked out anew, down to the leaves
         nullable = left.nullable or right.nullable
         if isinstance(left, JsonType) or isinstance(right, JsonType):
             return JsonType(True)
@@ -65,12 +65,12 @@ class Arithmetic(Expr):
         return IntType(nullable) if ints else FloatType(nullable)
 
     @property
-    def precedence(self) -> int:  # type: ignore[override]  # by operator here, by class elsewhere
+    def expr_precedence(self) -> int:  # type: ignore[override]  # by operator here, by class elsewhere
         return _PRECEDENCE[self.op]
 
     def __str__(self) -> str:
-        left = operand_text(self.left, self.precedence, right=self.op == "**")
-        return f"{left} {self.op} {operand_text(self.right, self.precedence, right=self.op != '**')}"
+        left = operand_text(self.left, self.expr_precedence, right=self.op == "**")
+        return f"{left} {self.op} {operand_text(self.right, self.expr_precedence, right=self.op != '**')}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -79,14 +79,14 @@ class Negate(Expr):
 
     operand: Expr
 
-    precedence = _PRECEDENCE["negate"]
+    expr_precedence = _PRECEDENCE["negate"]
 
     @property
-    def type(self) -> ColumnType:
-        return self.operand.type
+    def col_type(self) -> ColumnType:
+        return self.operand.col_type
 
     def __str__(self) -> str:
-        return f"-{operand_text(self.operand, self.precedence)}"
+        return f"-{operand_text(self.operand, self.expr_precedence)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -96,14 +96,15 @@ class Concat(Expr):
     left: Expr
     right: Expr
 
-    precedence = _PRECEDENCE["+"]
+    expr_precedence = _PRECEDENCE["+"]
 
     @property
-    def type(self) -> ColumnType:
-        return StringType(self.left.type.nullable or self.right.type.nullable)
+    def col_type(self) -> ColumnType:
+        return StringType(self.left.col_type.nullable or self.right.col_type.nullable)
 
     def __str__(self) -> str:
-        return f"{operand_text(self.left, self.precedence)} + {operand_text(self.right, self.precedence, right=True)}"
+        left = operand_text(self.left, self.expr_precedence)
+        return f"{left} + {operand_text(self.right, self.expr_precedence, right=True)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -113,14 +114,15 @@ class Repeat(Expr):
     text: Expr
     times: Expr
 
-    precedence = _PRECEDENCE["*"]
+    expr_precedence = _PRECEDENCE["*"]
 
     @property
-    def type(self) -> ColumnType:
-        return StringType(self.text.type.nullable or self.times.type.nullable)
+    def col_type(self) -> ColumnType:
+        return StringType(self.text.col_type.nullable or self.times.col_type.nullable)
 
     def __str__(self) -> str:
-        return f"{operand_text(self.text, self.precedence)} * {operand_text(self.times, self.precedence, right=True)}"
+        text = operand_text(self.text, self.expr_precedence)
+        return f"{text} * {operand_text(self.times, self.expr_precedence, right=True)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -131,14 +133,14 @@ class Comparison(Expr):
     left: Expr
     right: Expr
 
-    precedence = _PRECEDENCE["compare"]
+    expr_precedence = _PRECEDENCE["compare"]
 
     @property
-    def type(self) -> ColumnType:
-        return BoolType(self.left.type.nullable or self.right.type.nullable)
+    def col_type(self) -> ColumnType:
+        return BoolType(self.left.col_type.nullable or self.right.col_type.nullable)
 
     def __str__(self) -> str:
-        below = self.precedence + 1
+        below = self.expr_precedence + 1
         return f"{operand_text(self.left, below)} {self.op} {operand_text(self.right, below)}"
 
 
@@ -148,14 +150,14 @@ class IsNull(Expr):
 
     operand: Expr
 
-    precedence = _PRECEDENCE["compare"]
+    expr_precedence = _PRECEDENCE["compare"]
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return BoolType()
 
     def __str__(self) -> str:
-        return f"{operand_text(self.operand, self.precedence + 1)} == None"
+        return f"{operand_text(self.operand, self.expr_precedence + 1)} == None"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -164,14 +166,14 @@ class And(Expr):
 
     parts: tuple[Expr, ...]
 
-    precedence = _PRECEDENCE["and"]
+    expr_precedence = _PRECEDENCE["and"]
 
     @property
-    def type(self) -> ColumnType:
-        return BoolType(any(part.type.nullable for part in self.parts))
+    def col_type(self) -> ColumnType:
+        return BoolType(any(part.col_type.nullable for part in self.parts))
 
     def __str__(self) -> str:
-        return " & ".join(f"({part})" if part.precedence < 100 else str(part) for part in self.parts)
+        return " & ".join(f"({part})" if part.expr_precedence < 100 else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -180,14 +182,14 @@ class Or(Expr):
 
     parts: tuple[Expr, ...]
 
-    precedence = _PRECEDENCE["or"]
+    expr_precedence = _PRECEDENCE["or"]
 
     @property
-    def type(self) -> ColumnType:
-        return BoolType(any(part.type.nullable for part in self.parts))
+    def col_type(self) -> ColumnType:
+        return BoolType(any(part.col_type.nullable for part in self.parts))
 
     def __str__(self) -> str:
-        return " | ".join(f"({part})" if part.precedence < 100 else str(part) for part in self.parts)
+        return " | ".join(f"({part})" if part.expr_precedence < 100 else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -196,11 +198,11 @@ class Not(Expr):
 
     operand: Expr
 
-    precedence = _PRECEDENCE["not"]
+    expr_precedence = _PRECEDENCE["not"]
 
     @property
-    def type(self) -> ColumnType:
-        return BoolType(self.operand.type.nullable)
+    def col_type(self) -> ColumnType:
+        return BoolType(self.operand.col_type.nullable)
 
     def __str__(self) -> str:
         if isinstance(self.operand, IsNull):
@@ -212,27 +214,27 @@ class Not(Expr):
 class Cast(Expr):
     """The operand as a value of another type, by the rules of inserting it into a column of that type."""
 
-    operand: Expr
-    target: ColumnType
+    cast_operand: Expr
+    cast_target: ColumnType
 
     @property
-    def type(self) -> ColumnType:
-        return self.target.with_nullable(self.target.nullable or self.operand.type.nullable)
+    def col_type(self) -> ColumnType:
+        return self.cast_target.with_nullable(self.cast_target.nullable or self.cast_operand.col_type.nullable)
 
     def __str__(self) -> str:
-        return f"{operand_text(self.operand, 99)}.astype({self.target})"
+        return f"{operand_text(self.cast_operand, 99)}.astype({self.cast_target})"
 
 
 def is_identity(node: Cast) -> bool:
     """Whether every value of the operand is one of the target as it is."""
-    given, target = node.operand.type, node.target
+    given, target = node.cast_operand.col_type, node.cast_target
     if isinstance(target, JsonType) and target.schema is not None:
         return given.matches(target)  # an accepted one may hold ints where the target has floats
     return type(given) is type(target) and target.accepts(given)
 
 
 def _is_text(*operands: Expr) -> bool:
-    return all(isinstance(operand.type, StringType) for operand in operands)
+    return all(isinstance(operand.col_type, StringType) for operand in operands)
 
 
 def _arithmetic(op: str, left: Expr, right: Expr) -> Expr:
@@ -254,9 +256,9 @@ def _add(left: Any, right: Any) -> Expr:
 @builder("*")
 def _multiply(left: Any, right: Any) -> Expr:
     left, right = as_expr(left), as_expr(right)
-    if _is_text(left) and isinstance(right.type, IntType):
+    if _is_text(left) and isinstance(right.col_type, IntType):
         return Repeat(left, right)
-    if _is_text(right) and isinstance(left.type, IntType):
+    if _is_text(right) and isinstance(left.col_type, IntType):
         return Repeat(right, left)
     return _arithmetic("*", left, right)
 
@@ -294,8 +296,8 @@ def _comparison(op: str, left: Expr, right: Expr) -> Expr:
 
 def same_type(operand: Expr, other: Expr, *, subject: str) -> Expr:
     """A string literal beside a timestamp, date or UUID stands for one: read it as such, now."""
-    if isinstance(operand, Literal) and _is_text(operand) and isinstance(other.type, WRITTEN_AS_TEXT):
-        return convert_literal(operand, other.type, subject=subject)
+    if isinstance(operand, Literal) and _is_text(operand) and isinstance(other.col_type, WRITTEN_AS_TEXT):
+        return convert_literal(operand, other.col_type, subject=subject)
     return operand
 
 
@@ -315,7 +317,7 @@ def convert_literal(operand: Literal, target: ColumnType, *, subject: str = "") 
         (value,) = conform(target.with_nullable(True), [operand.value], zone=datetime.UTC)
     except (CellRejected, ValueError) as error:
         reason = error.reason if isinstance(error, CellRejected) else str(error)
-        kind, wanted = operand.type.with_nullable(False), target.with_nullable(False)
+        kind, wanted = operand.col_type.with_nullable(False), target.with_nullable(False)
         found_in = f"{subject}: " if subject else ""
         raise TypeMismatch(
             f"{found_in}the {kind} {operand} cannot be used as `{wanted}`: {reason}",

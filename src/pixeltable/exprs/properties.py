@@ -19,7 +19,7 @@ class CellProperty(Expr):
     name: str
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return StringType(True)
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class Similarity(Expr):
     index: str | None
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return FloatType(True)
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class VectorScore(Expr):
     vector: Literal | Variable
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return FloatType(True)
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class BaseRow(Expr):
     path: str
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return IntType()
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ class RowHash(Expr):
     seed: int
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return StringType()
 
     def __str__(self) -> str:
@@ -100,7 +100,7 @@ def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **que
     if not isinstance(source, ColumnRef):
         raise InvalidExpression(f"similarity() is a method of a column with an embedding index, not of `{source}`")
     if item is not None:
-        kind = item.type if isinstance(item, Variable) else literal_type(item)
+        kind = item.col_type if isinstance(item, Variable) else literal_type(item)
         query = {**query, "item" if query else _MODALITY_OF.get(type(kind), "string"): item}
     if query.keys() - set(MODALITIES) or len(query) != 1:
         raise InvalidArgument(
@@ -119,8 +119,8 @@ def _similarity(source: Expr, item: Any = None, *, idx: str | None = None, **que
 
 
 def _searchable(query: Variable, modality: str) -> Variable:
-    if query.type.name.lower() != {"vector": "array"}.get(modality, modality):
-        raise InvalidArgument(f"similarity({modality}=...): the parameter `{query}` has type `{query.type}`")
+    if query.col_type.name.lower() != {"vector": "array"}.get(modality, modality):
+        raise InvalidArgument(f"similarity({modality}=...): the parameter `{query}` has type `{query.col_type}`")
     return query
 
 

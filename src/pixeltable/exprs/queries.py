@@ -10,31 +10,31 @@ from pixeltable.types.column_type import BoolType, ColumnType, JsonType
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class QueryCall(Expr):
-    """The rows of a query as a Json list, with `args` for its parameters, in their order.
+    """The rows of a query as a Json list, with `call_args` for its parameters, in their order.
 
-    `query` is a `plan.query.QuerySpec` over the table that was under `table`, with a Variable wherever a parameter
-    stands. Each row is an object of the columns selected, or, if the call is `scalar`, the value of the only one. An
-    argument that is null makes the result null if its parameter accepts none.
+    `call_query` is a `plan.query.QuerySpec` over the table that was under `call_table`, with a Variable wherever a
+    parameter stands. Each row is an object of the columns selected, or, if `call_scalar`, the value of the only one.
+    An argument that is null makes the result null if its parameter accepts none.
     """
 
-    name: str
-    table: str
-    query: Any
-    parameters: tuple[Parameter, ...]
-    args: tuple[Expr, ...]
-    scalar: bool
+    call_name: str
+    call_table: str
+    call_query: Any
+    call_parameters: tuple[Parameter, ...]
+    call_args: tuple[Expr, ...]
+    call_scalar: bool
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return JsonType(
             any(
-                argument.type.nullable and parameter.type is not None and not parameter.type.nullable
-                for argument, parameter in zip(self.args, self.parameters, strict=True)
+                argument.col_type.nullable and parameter.type is not None and not parameter.type.nullable
+                for argument, parameter in zip(self.call_args, self.call_parameters, strict=True)
             )
         )
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.args))})"
+        return f"{self.call_name}({', '.join(map(str, self.call_args))})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -49,8 +49,8 @@ class InQuery(Expr):
     query: Any
 
     @property
-    def type(self) -> ColumnType:
-        return BoolType(self.operand.type.nullable)
+    def col_type(self) -> ColumnType:
+        return BoolType(self.operand.col_type.nullable)
 
     def __str__(self) -> str:
         return f"{self.operand}.isin(query over {self.table})"

@@ -19,11 +19,11 @@ class Shift(Expr):
     operand: Expr
     microseconds: int
 
-    precedence = 5  # that of + and -
+    expr_precedence = 5  # that of + and -
 
     @property
-    def type(self) -> ColumnType:
-        return self.operand.type
+    def col_type(self) -> ColumnType:
+        return self.operand.col_type
 
     @property
     def interval(self) -> datetime.timedelta:
@@ -32,7 +32,7 @@ class Shift(Expr):
 
     def __str__(self) -> str:
         sign = "-" if self.microseconds < 0 else "+"
-        return f"{operand_text(self.operand, self.precedence)} {sign} {abs(self.interval)!r}"
+        return f"{operand_text(self.operand, self.expr_precedence)} {sign} {abs(self.interval)!r}"
 
 
 def shift(operand: Expr, interval: datetime.timedelta, *, sign: int) -> Shift:
@@ -44,13 +44,14 @@ def shift(operand: Expr, interval: datetime.timedelta, *, sign: int) -> Shift:
     """
     exact = datetime.timedelta(interval.days, interval.seconds, interval.microseconds)  # of pandas' too
     op = "+" if sign > 0 else "-"
-    if not isinstance(operand.type, TimestampType | DateType):
+    if not isinstance(operand.col_type, TimestampType | DateType):
         raise TypeMismatch(
-            f"{operand} {op} {exact!r}: a timedelta fits a Timestamp or a Date, but {operand} has type `{operand.type}`"
+            f"{operand} {op} {exact!r}: a timedelta fits a Timestamp or a Date, "
+            f"but {operand} has type `{operand.col_type}`"
         )
-    if isinstance(operand.type, DateType) and exact % _DAY:
+    if isinstance(operand.col_type, DateType) and exact % _DAY:
         raise TypeMismatch(
-            f"{operand} {op} {exact!r}: a `{operand.type}` moves by whole days",
+            f"{operand} {op} {exact!r}: a `{operand.col_type}` moves by whole days",
             hint="Round the timedelta, or use a Timestamp.",
         )
     if abs(exact) > _LONGEST:

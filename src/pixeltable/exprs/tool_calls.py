@@ -19,17 +19,17 @@ class ToolBody:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ToolCalls(Expr):
-    """The results of the calls in `source`: `{tool: [result, ...] | None}`, with a key for each tool.
+    """The results of the calls in `call_source`: `{tool: [result, ...] | None}`, with a key for each tool.
 
-    `source` is Json, `{tool: [{parameter: value}, ...] | None}`; where it is null, so is the result.
+    `call_source` is Json, `{tool: [{parameter: value}, ...] | None}`; where it is null, so is the result.
     """
 
-    source: Expr
-    tools: tuple[ToolBody, ...]
+    call_source: Expr
+    call_tools: tuple[ToolBody, ...]
 
     @property
-    def type(self) -> ColumnType:
-        return JsonType(self.source.type.nullable)
+    def col_type(self) -> ColumnType:
+        return JsonType(self.call_source.col_type.nullable)
 
     def __str__(self) -> str:
-        return f"invoke_tools({', '.join(tool.name for tool in self.tools)}: {self.source})"
+        return f"invoke_tools({', '.join(tool.name for tool in self.call_tools)}: {self.call_source})"

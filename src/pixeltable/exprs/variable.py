@@ -17,7 +17,7 @@ class Variable(Expr):
     variable_type: ColumnType
 
     @property
-    def type(self) -> ColumnType:
+    def col_type(self) -> ColumnType:
         return self.variable_type
 
     def __str__(self) -> str:

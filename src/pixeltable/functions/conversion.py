@@ -15,7 +15,7 @@ def cast(expr: Any, target_type: Any) -> Expr:
         InvalidType: `target_type` is not a type as schemas have them.
 
     >>> import pixeltable as pxt
-    >>> str(cast(3, pxt.Float | None).type)
+    >>> str(cast(3, pxt.Float | None).col_type)
     'Float | None'
     """
     return as_expr(expr).astype(target_type)

@@ -51,7 +51,7 @@ def map(expr: Any, fn: Callable[[Any], Any]) -> Expr:
         InvalidArgument, InvalidExpression: the function cannot be made an expression.
 
     >>> doubled = map([{"price": 2}, {"price": 0.5}], lambda x: x.price * 2)
-    >>> str(doubled.type)
+    >>> str(doubled.col_type)
     'Json[list[Json | None]] | None'
     """
     return map_node(expr, fn)

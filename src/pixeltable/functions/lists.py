@@ -70,7 +70,8 @@ def _keys(bound_args: dict[str, Any]) -> dict[str, ColumnType]:
     schema = item.schema if isinstance(item, JsonType) else None
     if not isinstance(schema, JsonFields):
         raise TypeMismatch(
-            f"list_iterator(): `{expr}` has type `{expr.type.brief()}`, whose elements are no objects with known keys",
+            f"list_iterator(): `{expr}` has type `{expr.col_type.brief()}`, "
+            "whose elements are no objects with known keys",
             hint=f"Give it a name to have its elements in one column: list_iterator(element={expr}).",
         )
     return {
@@ -99,20 +100,20 @@ def _lengths(lists: Mapping[str, Sequence[Any] | None]) -> str:
 def _columns(bound_args: dict[str, Any]) -> dict[str, ColumnType]:
     """A column for each list."""
     given, padded = bound_args["lists"], bound_args["mode"] == "padded"
-    lists = zip(given.keys, given.items, strict=True) if isinstance(given, JsonObject) else given.items()
+    lists = zip(given.object_keys, given.object_items, strict=True) if isinstance(given, JsonObject) else given.items()
     items = {name: _item(as_expr(values)) for name, values in lists}
     return {name: item.with_nullable(item.nullable or padded) for name, item in items.items()}
 
 
 def _item(expr: Expr) -> ColumnType:
     """The type of the elements of a list."""
-    schema = expr.type.schema if isinstance(expr.type, JsonType) else None
+    schema = expr.col_type.schema if isinstance(expr.col_type, JsonType) else None
     if isinstance(schema, JsonItems):
         return schema.item
     parts = schema.items if isinstance(schema, JsonTuple) else _written_parts(expr)
     if parts is None:
         raise TypeMismatch(
-            f"list_iterator(): `{expr}` has type `{expr.type.brief()}`, which does not say what the elements are",
+            f"list_iterator(): `{expr}` has type `{expr.col_type.brief()}`, which does not say what the elements are",
             hint="Declare a column as `pxt.Json[[pxt.Int]]`, with the type of the elements, the result of a udf as "
             "`list[int]`.",
         )
@@ -127,12 +128,12 @@ def _item(expr: Expr) -> ColumnType:
 def _written_parts(expr: Expr) -> Sequence[ColumnType | None] | None:
     """The types of the elements of a list that is written in the program; None for one that is null."""
     if isinstance(expr, JsonList):
-        items: Sequence[Expr] = expr.items
+        items: Sequence[Expr] = expr.list_items
     elif isinstance(expr, Literal) and isinstance(expr.value, list):
         items = [as_expr(value) for value in expr.value]
     else:
         return None
-    return [None if isinstance(item, Literal) and item.value is None else item.type for item in items]
+    return [None if isinstance(item, Literal) and item.value is None else item.col_type for item in items]
 
 
 _of_elements.name = _of_lists.name = "list_iterator"

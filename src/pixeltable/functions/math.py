@@ -307,9 +307,9 @@ def _number(value: Any) -> Any:
 
 @builder("abs")
 def _build_abs(operand: Expr) -> Expr:
-    return _abs_of_json(operand) if isinstance(operand.type, JsonType) else abs(operand)
+    return _abs_of_json(operand) if isinstance(operand.col_type, JsonType) else abs(operand)
 
 
 @builder("round")
 def _build_round(operand: Expr, digits: int | None) -> Expr:
-    return (_round_of_json if isinstance(operand.type, JsonType) else round)(operand, digits)
+    return (_round_of_json if isinstance(operand.col_type, JsonType) else round)(operand, digits)

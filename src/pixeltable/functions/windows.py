@@ -112,7 +112,7 @@ class lead(_Neighbour):
 def _check_neighbour(val: Expr, n: int, default: Any) -> None:
     if n < 0:
         raise InvalidArgument(f"n is a number of rows, so it cannot be {n}", hint="lag looks back, lead ahead.")
-    fit(default, Parameter("default", val.type.with_nullable(True)), function="lag or lead")
+    fit(default, Parameter("default", val.col_type.with_nullable(True)), function="lag or lead")
 
 
 @window_in_sql(row_number)

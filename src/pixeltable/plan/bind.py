@@ -11,8 +11,8 @@ from pixeltable.exceptions import (
     UnknownColumn,
     Unsupported,
 )
-from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.expr import Expr, Method, rebuild
+from pixeltable.exprs.aggregate import aggregates_in, is_window
+from pixeltable.exprs.expr import Expr, Method, nodes_in, rebuild
 from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
 from pixeltable.plan.query import is_past
@@ -66,7 +66,7 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
     """
     hint = "Use it in select() or order_by()."
     for aggregate in aggregates_in(expr):
-        if aggregate.is_window(grouping=False):
+        if is_window(aggregate, grouping=False):
             raise Unsupported(f"{role}: the window `{aggregate}` is not supported here yet", hint=hint)
         if role == "where()":
             hint = "To choose among groups, use having(): t.group_by(...).select(...).having(...)."
@@ -76,7 +76,7 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
 def bind_item(expr: Expr, table: TableRecord, *, role: str) -> Expr:
     """As `bind`, for what may hold aggregates: what a query yields, and what it orders by."""
     known = {source.id for source in table.lineage}
-    refs = (node for node in expr.walk() if isinstance(node, ColumnRef))
+    refs = (node for node in nodes_in(expr) if isinstance(node, ColumnRef))
     foreign = {str(ref) for ref in refs if ref.ref_table not in known or ref.ref_alias is not None}
     if foreign:
         raise ForeignColumn(foreign, table=table.path, role=role)
@@ -144,6 +144,8 @@ def require_bool(expr: object, *, role: str) -> Expr:
     hint = "Such as a comparison: t.n > 1."
     if not isinstance(expr, Expr):
         raise TypeMismatch(f"{role} takes an expression of type `Bool`, got {shown(expr)}", hint=hint)
-    if not isinstance(expr.type, BoolType):
-        raise TypeMismatch(f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.type}`", hint=hint)
+    if not isinstance(expr.col_type, BoolType):
+        raise TypeMismatch(
+            f"{role} takes an expression of type `Bool`, but `{expr}` has type `{expr.col_type}`", hint=hint
+        )
     return expr

@@ -66,9 +66,9 @@ def _text(column: Sql) -> str:
 
 def _kept(key: Expr, sql: Sql) -> list[Sql]:
     """What an index holds of a key."""
-    if isinstance(key.type, StringType):
+    if isinstance(key.col_type, StringType):
         return [_prefix(sql)]
-    if isinstance(key.type, JsonType):
+    if isinstance(key.col_type, JsonType):
         return [_number_of(sql), _prefix(_string_of(sql))]
     return [sql]
 
@@ -126,13 +126,13 @@ def _implied(key: Expr, value: Any, compare: _Compare, scope: Scope) -> list[Sql
     sql = to_sql(key, scope)
     if sql is None:
         return []
-    if isinstance(key.type, JsonType):
+    if isinstance(key.col_type, JsonType):
         return _implied_of_json(sql, value, compare)
-    if isinstance(key.type, StringType) and isinstance(value, str):
+    if isinstance(key.col_type, StringType) and isinstance(value, str):
         return [compare(_prefix(sql), _prefix_of(value))]
-    if isinstance(key.type, FloatType) and type(value) is int and abs(value) <= _EXACT_FLOAT:
+    if isinstance(key.col_type, FloatType) and type(value) is int and abs(value) <= _EXACT_FLOAT:
         return [compare(sql, sa.literal(float(value), sa.Double))]
-    if isinstance(key.type, IntType) and isinstance(value, float) and INT_MIN < value < INT_MAX:
+    if isinstance(key.col_type, IntType) and isinstance(value, float) and INT_MIN < value < INT_MAX:
         rounded = math.ceil(value) if compare is operator.le else math.floor(value)
         return [compare(sql, sa.literal(rounded, sa.BigInteger))]
     return []
@@ -153,7 +153,7 @@ def _implied_by_members(predicate: IsIn, scope: Scope) -> list[Sql]:
     sql = to_sql(predicate.operand, scope) if values and _is_key(predicate.operand, scope.table) else None
     if sql is None:
         return []
-    is_json = isinstance(predicate.operand.type, JsonType)
+    is_json = isinstance(predicate.operand.col_type, JsonType)
     if all(isinstance(value, str) for value in values):
         text = _prefix(_string_of(sql) if is_json else sql)
         return [*([_number_of(sql).is_(None)] if is_json else []), text.in_(map(_prefix_of, values))]
@@ -164,5 +164,5 @@ def _implied_by_members(predicate: IsIn, scope: Scope) -> list[Sql]:
 
 def order_prefix(key: Expr, sql: Sql, table: TableRecord) -> Sql | None:
     """What an index keeps of the first key of an order, where that is less than the key; it orders rows as the key."""
-    is_cut = isinstance(key.type, StringType) and bool(table.btrees) and _is_key(key, table, leading=True)
+    is_cut = isinstance(key.col_type, StringType) and bool(table.btrees) and _is_key(key, table, leading=True)
     return _prefix(sql) if is_cut else None

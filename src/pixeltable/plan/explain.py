@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, FunctionSpec
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, children_of, structure
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.membership import IsIn, IsInList
@@ -83,7 +83,7 @@ def _reasons(plan: QueryPlan, push: Pusher) -> Iterator[str]:
 def _smallest(node: Expr, push: Pusher) -> Iterator[Expr]:
     if push.sql(node) is not None or isinstance(node, Literal):
         return
-    blocked = [child for child in node.children() if push.sql(child) is None and not isinstance(child, Literal)]
+    blocked = [child for child in children_of(node) if push.sql(child) is None and not isinstance(child, Literal)]
     if blocked:
         for child in blocked:
             yield from _smallest(child, push)
@@ -97,26 +97,26 @@ def _why(node: Expr, push: Pusher) -> str:
     if isinstance(node, Call) and by_clock(node) and not push.scope.clocks_agree():
         return "the database has other data of the session's time zone than Python"
     if isinstance(node, Call | Aggregate):
-        return _why_function(node.function)
+        return _why_function(node.call_function)
     if isinstance(node, JsonPath):
         return "keys with a NUL, positions beyond 32 bits and very many steps into lists have no form in SQL"
     if isinstance(node, IsInList):
         return "Json has decimals, which only Python compares with a Float exactly"
-    if isinstance(node, Comparison | IsIn) and any(isinstance(child.type, JsonType) for child in node.children()):
+    if isinstance(node, Comparison | IsIn) and any(isinstance(child.col_type, JsonType) for child in children_of(node)):
         return "SQL compares Json with Json, String, Int and Bool, and for order only where texts are by code point"
     if isinstance(node, Arithmetic):
-        return f"{node.op} of {node.left.type} and {node.right.type} rounds or overflows differently in SQL"
+        return f"{node.op} of {node.left.col_type} and {node.right.col_type} rounds or overflows differently in SQL"
     if isinstance(node, Cast):
         return "conversion follows the rules of insert, which are Python's"
-    if isinstance(node.type, ArrayType | BinaryType) or isinstance(node, ColumnRef):
-        return f"values of type {node.type} are only read in SQL"
+    if isinstance(node.col_type, ArrayType | BinaryType) or isinstance(node, ColumnRef):
+        return f"values of type {node.col_type} are only read in SQL"
     return "SQL would answer differently, or not at all, for some of its values"
 
 
 def _why_order(expr: Expr, push: Pusher) -> str:
-    if isinstance(expr.type, ArrayType | BinaryType):
-        return f"values of type {expr.type} have another one in SQL"
-    if isinstance(expr.type, JsonType) and not push.texts_agree():
+    if isinstance(expr.col_type, ArrayType | BinaryType):
+        return f"values of type {expr.col_type} have another one in SQL"
+    if isinstance(expr.col_type, JsonType) and not push.texts_agree():
         return "the database does not order texts by code point"
     return "Python orders by all keys where it orders by one"
 

@@ -39,11 +39,11 @@ class GroupedSql:
 
         def value_of(node: Expr) -> Expr | None:
             column = self.columns.get(structure(node))
-            if column is None or not isinstance(node.type, IN_SQL):
+            if column is None or not isinstance(node.col_type, IN_SQL):
                 return None
             name = f"v{len(values)}"
-            values[name] = column.collate("C") if isinstance(node.type, StringType) else column
-            return Variable(name, node.type)
+            values[name] = column.collate("C") if isinstance(node.col_type, StringType) else column
+            return Variable(name, node.col_type)
 
         over_groups = rebuild(predicate, value_of)
         clocks_agree, texts_agree = push.scope.clocks_agree, push.scope.texts_agree
@@ -56,7 +56,7 @@ class GroupedSql:
         keys: list[Any] = []
         for item in items:
             column = self.columns.get(structure(item.expr))
-            found = None if column is None else _sort_columns(item.expr.type, column, push)
+            found = None if column is None else _sort_columns(item.expr.col_type, column, push)
             if found is None:
                 return None
             keys += [key.asc() if item.ascending else key.desc() for key in found]
@@ -120,7 +120,7 @@ class _Inputs:
 
 def _shown(key: Expr, column: Sql, row: Sql) -> Sql:
     """What stands for a group: of equal Json values, which may look different, that of its first row."""
-    if not isinstance(key.type, JsonType):
+    if not isinstance(key.col_type, JsonType):
         return column
     # The least of these texts begins with the number of the first row; an aggregate in their order would sort all rows.
     numbered = sa.func.lpad(sa.cast(row, sa.Text), _DIGITS, "0") + sa.cast(column, sa.Text)
@@ -133,19 +133,19 @@ _DIGITS = 19
 
 
 def _key_sql(key: Expr, push: Pusher) -> Sql | None:
-    if not isinstance(key.type, (*IN_SQL, JsonType)):
+    if not isinstance(key.col_type, (*IN_SQL, JsonType)):
         return None
     sql = typed_sql(key, push)
     # -0.0 and 0.0 are equal, and which of them stands for their group has to be the same in every run.
-    return sql + sa.literal(0.0, sa.Double) if sql is not None and isinstance(key.type, FloatType) else sql
+    return sql + sa.literal(0.0, sa.Double) if sql is not None and isinstance(key.col_type, FloatType) else sql
 
 
 def typed_sql(expr: Expr, push: Pusher) -> Sql | None:
     """The expression as a column of its type: a sum of `integer` is not one of `bigint`, and a null has no type."""
     sql = push.sql(expr)
-    if sql is None or isinstance(expr, ColumnRef) or not isinstance(expr.type, IN_SQL):
+    if sql is None or isinstance(expr, ColumnRef) or not isinstance(expr.col_type, IN_SQL):
         return sql
-    return sa.cast(sql, sa_type(expr.type))
+    return sa.cast(sql, sa_type(expr.col_type))
 
 
 def _aggregate_arguments(node: Aggregate, inputs: _Inputs, push: Pusher) -> list[str] | None:
@@ -158,33 +158,33 @@ def _aggregate_arguments(node: Aggregate, inputs: _Inputs, push: Pusher) -> list
     if arguments is None or order is None:
         return None
     numbered = sa.func.row_number().over(order_by=order)
-    found = [inputs.add(numbered) if node.order_by else "row", *map(inputs.add, arguments)]
+    found = [inputs.add(numbered) if node.call_order_by else "row", *map(inputs.add, arguments)]
     return [name for name in found if name is not None]
 
 
 def arguments_sql(node: Aggregate, push: Pusher) -> list[Sql] | None:
     """The arguments of an aggregate, or None if one is in Python, or of a type that its parameter has not."""
     found: list[Sql] = []
-    for argument, parameter in zip(node.args, node.function.parameters, strict=False):
+    for argument, parameter in zip(node.call_args, node.call_function.parameters, strict=False):
         fitting = parameter.type is None or (
-            isinstance(argument.type, IN_SQL) and type(argument.type) is type(parameter.type)
+            isinstance(argument.col_type, IN_SQL) and type(argument.col_type) is type(parameter.type)
         )
         sql = typed_sql(argument, push) if fitting else None
         if sql is None:
             return None
-        found.append(sa.type_coerce(sql, sa_type(argument.type)))
+        found.append(sa.type_coerce(sql, sa_type(argument.col_type)))
     return found
 
 
 def order_sql(node: Aggregate, push: Pusher, *, by_row: bool = True) -> list[Any] | None:
     """The order in which an aggregate sees its rows, those that are equal `by_row`; None if Python has to order."""
     keys: list[Any] = []
-    for key in node.order_by:
-        sql = typed_sql(key, push) if isinstance(key.type, IN_SQL) else None
+    for key in node.call_order_by:
+        sql = typed_sql(key, push) if isinstance(key.col_type, IN_SQL) else None
         if sql is None:
             return None
-        sql = sql.collate("C") if isinstance(key.type, StringType) else sql
-        keys.append(sql.asc() if node.ascending else sql.desc())
+        sql = sql.collate("C") if isinstance(key.col_type, StringType) else sql
+        keys.append(sql.asc() if node.call_ascending else sql.desc())
     return [*keys, *push.scope.row_keys] if by_row or not keys else keys
 
 
@@ -193,16 +193,17 @@ def _aggregate_sql(node: Aggregate, row: Sql, *arguments: Sql) -> Sql | None:
     assert function is not None
     assert function.sql is not None
     typed = [
-        sa.type_coerce(column, sa_type(argument.type)) for column, argument in zip(arguments, node.args, strict=True)
+        sa.type_coerce(column, sa_type(argument.col_type))
+        for column, argument in zip(arguments, node.call_args, strict=True)
     ]
-    found: Sql | None = function.sql(*typed, *(constant.value for constant in node.constants), row=row)
+    found: Sql | None = function.sql(*typed, *(constant.value for constant in node.call_constants), row=row)
     return found
 
 
 def sql_function(node: Aggregate) -> AggregateFunction | None:
     """The function that an aggregate calls; None if it is not there."""
     try:
-        found = registry.find(node.function)
+        found = registry.find(node.call_function)
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates it finds out
     return found if isinstance(found, AggregateFunction) else None

@@ -8,8 +8,8 @@ from typing import Any
 
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidExpression, TypeMismatch, Unsupported
-from pixeltable.exprs.aggregate import Aggregate, aggregates_in
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.aggregate import Aggregate, aggregates_in, is_window
+from pixeltable.exprs.expr import Expr, children_of, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.properties import BaseRow
 from pixeltable.plan.alchemy import Sql, sa
@@ -87,7 +87,7 @@ def is_grouped(spec: QuerySpec) -> bool:
     return (
         bool(spec.group_by)
         or spec.having is not None
-        or any(not aggregate.is_window(grouping=False) for aggregate in found)
+        or any(not is_window(aggregate, grouping=False) for aggregate in found)
     )
 
 
@@ -102,8 +102,8 @@ def bind_key(expr: Expr, table: TableRecord, *, role: str = "group_by()") -> Exp
     Raises:
         TypeMismatch: its values are arrays or media.
     """
-    if isinstance(expr.type, ArrayType | MediaType):
-        raise TypeMismatch(f"{role}: `{expr}` has type `{expr.type}`, by which rows cannot be grouped")
+    if isinstance(expr.col_type, ArrayType | MediaType):
+        raise TypeMismatch(f"{role}: `{expr}` has type `{expr.col_type}`, by which rows cannot be grouped")
     return bind(expr, table, role=role)
 
 
@@ -155,9 +155,9 @@ class _Grouped:
                 hint=f"Add it to group_by(), or aggregate it: pxtf.max({node}), pxtf.make_list({node}).",
             )
         if not isinstance(node, Aggregate):
-            for child in node.children():
+            for child in children_of(node):
                 self._check(role, child)
-        elif node.is_window(grouping=bool(self.spec.group_by)):
+        elif is_window(node, grouping=bool(self.spec.group_by)):
             raise Unsupported(
                 f"{role}: the window `{node}` cannot be used in a query that aggregates rows",
                 hint="Run it in a query of its own.",
@@ -186,7 +186,7 @@ def _columns_of_bases(keys: Sequence[Expr], table: TableRecord, exprs: Sequence[
         if isinstance(node, ColumnRef) and node.ref_table in known:
             found[node.ref_column] = node
         if not isinstance(node, Aggregate):
-            for child in node.children():
+            for child in children_of(node):
                 visit(child)
 
     for expr in exprs if known else ():
@@ -223,7 +223,7 @@ def _plan_groups(spec: QuerySpec, table: TableRecord, *, pushdown: Pushdown | No
 def _plan_in_python(grouped: _Grouped, table: TableRecord, *, pushdown: Pushdown | None) -> QueryPlan:
     """A statement for the rows, with what the keys and aggregates need of them."""
     grouping = grouped.grouping
-    inputs = [*grouping.keys, *(child for aggregate in grouping.aggregates for child in aggregate.children())]
+    inputs = [*grouping.keys, *(child for aggregate in grouping.aggregates for child in children_of(aggregate))]
     rows = plan_query(_rows_of(grouped.spec, inputs), table, pushdown=pushdown)
     spec = grouped.spec
     return replace(

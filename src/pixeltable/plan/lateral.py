@@ -8,7 +8,7 @@ from typing import Any
 
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.expr import Expr, exprs_in_record, structure
+from pixeltable.exprs.expr import Expr, exprs_in_record, nodes_in, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import And, Comparison
 from pixeltable.exprs.variable import Variable
@@ -112,7 +112,7 @@ def _looks_up(spec: QuerySpec) -> bool:
 
 
 def _kind(side: Expr) -> str | None:
-    kinds = {type(node) for node in side.walk()} & {ColumnRef, Variable}
+    kinds = {type(node) for node in nodes_in(side)} & {ColumnRef, Variable}
     return "row" if kinds == {ColumnRef} else "arguments" if kinds == {Variable} else None
 
 

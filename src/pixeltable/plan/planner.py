@@ -10,7 +10,7 @@ from typing import Any
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import Unsupported
 from pixeltable.exprs.aggregate import Aggregate
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, children_of, nodes_in, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, VectorScore
@@ -183,7 +183,7 @@ def _chosen_rows(
     """A statement for the ids of the rows that the sample chooses of those the filter keeps; None if Python has to."""
     push = Pusher(table, pushdown=pushdown)
     conditions, where = split_predicate(predicate, push)
-    keys = [push.sql(key) if isinstance(key.type, IN_SQL) else None for key in sample.stratify_by]
+    keys = [push.sql(key) if isinstance(key.col_type, IN_SQL) else None for key in sample.stratify_by]
     strata = [key for key in keys if key is not None]
     if where is not None or len(strata) < len(keys):
         return None
@@ -247,9 +247,9 @@ def order_keys(ordering: Sequence[OrderItem], spec: QuerySpec, push: Pusher) -> 
     keys: list[Any] = []
     for item in ordering:
         sql = push.sql(item.expr)
-        if sql is None or isinstance(item.expr.type, ArrayType | BinaryType):
+        if sql is None or isinstance(item.expr.col_type, ArrayType | BinaryType):
             return None
-        if isinstance(item.expr.type, JsonType):
+        if isinstance(item.expr.col_type, JsonType):
             if not push.texts_agree():
                 return None
             keys += [key.asc() if item.ascending else key.desc() for key in json_sql.order_keys(sql)]
@@ -299,7 +299,7 @@ def slots_of(exprs: Sequence[Expr], push: Pusher) -> Iterable[Expr]:
         if push.sql(node) is not None:
             found[structure(node)] = node
             return
-        for child in node.children():
+        for child in children_of(node):
             visit(child)
 
     for expr in exprs:
@@ -363,10 +363,10 @@ def plan_rows(
     conditions, rest = split_predicate(where, push)
     refs = {ref.ref_column: ref for ref in columns}
     if rest is not None:
-        refs |= {node.ref_column: node for node in rest.walk() if isinstance(node, ColumnRef)}
+        refs |= {node.ref_column: node for node in nodes_in(rest) if isinstance(node, ColumnRef)}
     stored = tuple(ref for ref in refs.values())
     cells = [slot_sql(ref, push) for ref in stored]
-    walked = () if rest is None else rest.walk()
+    walked = () if rest is None else nodes_in(rest)
     properties = tuple(node for node in walked if isinstance(node, CellProperty | VectorScore))
     scores = [slot_sql(node, push) for node in properties]
     failing = tuple(ref for ref in stored if scope.record(ref).is_computed)

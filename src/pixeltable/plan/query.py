@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal as Choice
 
 from pixeltable.exprs.aggregate import Aggregate
-from pixeltable.exprs.expr import ADDED_LATER, Expr, exprs_in_record, rebuild_record, record
+from pixeltable.exprs.expr import ADDED_LATER, Expr, exprs_in_record, nodes_in, rebuild_record, record
 from pixeltable.exprs.leaves import Literal
 from pixeltable.exprs.variable import Variable
 from pixeltable.types.column_type import ColumnType
@@ -146,8 +146,8 @@ class QuerySpec:
     @property
     def variables(self) -> dict[str, ColumnType]:
         """The names and types of the parameters that are still open."""
-        found = (node for expr in exprs_in_record(self) for node in expr.walk())
-        return {node.variable_name: node.type for node in found if isinstance(node, Variable)}
+        found = (node for expr in exprs_in_record(self) for node in nodes_in(expr))
+        return {node.variable_name: node.col_type for node in found if isinstance(node, Variable)}
 
 
 def with_arguments(spec: QuerySpec, arguments: Mapping[str, Literal]) -> QuerySpec:

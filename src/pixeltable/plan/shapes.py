@@ -12,7 +12,7 @@ from typing import Any
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild, structure
+from pixeltable.exprs.expr import Expr, all_nodes_in, exprs_in_record, nodes_in, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import Comparison
 from pixeltable.exprs.properties import Similarity
@@ -90,7 +90,7 @@ def _shape_of(spec: QuerySpec, table: TableRecord) -> Shape | None:
             return None
         name = f"constant_{len(constants)}"
         constants[name] = node.right.value
-        return Comparison(node.op, node.left, Variable(name, node.right.type))
+        return Comparison(node.op, node.left, Variable(name, node.right.col_type))
 
     where = None if spec.where is None else rebuild(spec.where, without_constants)
     schemas = tuple((source.id, source.schema_version) for source in table.lineage)
@@ -100,9 +100,9 @@ def _shape_of(spec: QuerySpec, table: TableRecord) -> Shape | None:
 
 def _is_free(column: ColumnRef, constant: Literal, has_btrees: bool) -> bool:
     """Whether the plan is the same for all constants of the type; conditions for b-trees are made of strings."""
-    if isinstance(column.type, IntType):
+    if isinstance(column.col_type, IntType):
         return type(constant.value) is int and has_sql(constant)
-    if isinstance(column.type, StringType):
+    if isinstance(column.col_type, StringType):
         return not has_btrees and type(constant.value) is str and has_sql(constant)
     return False
 
@@ -112,9 +112,9 @@ def _is_plain(spec: QuerySpec) -> bool:
     return not any(
         isinstance(node, _OWN_WAYS)
         or (isinstance(node, Literal) and type(node.value) not in _ALIKE)
-        or (isinstance(node, Call) and not node.function.deterministic)
+        or (isinstance(node, Call) and not node.call_function.deterministic)
         for expr in exprs_in_record(spec)
-        for node in expr.walk_records()
+        for node in all_nodes_in(expr)
     )
 
 
@@ -124,6 +124,6 @@ def _planned(shape: Shape, table: TableRecord, pushdown: Pushdown) -> QueryPlan 
     plan = plan_query(shape.spec, table, pushdown=pushdown, variables=variables)
     in_python = [] if plan.where is None else [plan.where]
     in_python += [item.expr for item in plan.order_by]
-    if plan.exact is not None or any(isinstance(node, Variable) for expr in in_python for node in expr.walk()):
+    if plan.exact is not None or any(isinstance(node, Variable) for expr in in_python for node in nodes_in(expr)):
         return None
     return plan

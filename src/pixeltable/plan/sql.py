@@ -95,9 +95,9 @@ def _(node: Literal, scope: Scope) -> Sql | None:
         return sa.null()
     if not has_sql(node):
         return None
-    if isinstance(node.type, TimestampType) and node.value.tzinfo is None:
+    if isinstance(node.col_type, TimestampType) and node.value.tzinfo is None:
         return earlier_on_the_clock(sa.literal(node.value, sa.DateTime())) if scope.clocks_agree() else None
-    return sa.literal(node.value, sa_type(node.type))
+    return sa.literal(node.value, sa_type(node.col_type))
 
 
 @to_sql.register
@@ -107,10 +107,10 @@ def _(node: Variable, scope: Scope) -> Sql | None:
 
 def has_sql(node: Literal) -> bool:
     """Whether SQL has the value: not an int beyond 64 bits, nor text that holds NUL or a lone surrogate."""
-    if not isinstance(node.type, IN_SQL):
+    if not isinstance(node.col_type, IN_SQL):
         return False
     try:
-        conform(node.type, [node.value], zone=datetime.UTC)
+        conform(node.col_type, [node.value], zone=datetime.UTC)
     except CellRejected:
         return False
     return True
@@ -126,7 +126,7 @@ def _(node: ColumnRef, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: Arithmetic, scope: Scope) -> Sql | None:
-    rule = _ARITHMETIC.get((node.op, type(node.left.type), type(node.right.type)))
+    rule = _ARITHMETIC.get((node.op, type(node.left.col_type), type(node.right.col_type)))
     operands = _all((node.left, node.right), scope)
     return None if rule is None or operands is None else rule(*operands)
 
@@ -165,7 +165,7 @@ _ARITHMETIC: dict[tuple[str, type, type], Callable[[Sql, Sql], Sql]] = {
 @to_sql.register
 def _(node: Negate, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
-    return None if operand is None or isinstance(node.operand.type, JsonType) else -operand
+    return None if operand is None or isinstance(node.operand.col_type, JsonType) else -operand
 
 
 @to_sql.register
@@ -179,7 +179,7 @@ def _(node: Shift, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
     if operand is None:
         return None
-    if isinstance(node.type, DateType):
+    if isinstance(node.col_type, DateType):
         return days_later(operand, sa.literal(node.interval.days, sa.Integer))  # type: ignore[no-any-return]
     return _later(operand, node.interval)
 
@@ -206,23 +206,23 @@ _COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {
 @to_sql.register
 def _(node: Cast, scope: Scope) -> Sql | None:
     """Other conversions follow the rules of insert, which are Python's, and may fail in a row."""
-    operand = to_sql(node.operand, scope)
+    operand = to_sql(node.cast_operand, scope)
     if operand is None or is_identity(node):
         return operand
-    to_float = isinstance(node.target, FloatType) and isinstance(node.operand.type, IntType)
+    to_float = isinstance(node.cast_target, FloatType) and isinstance(node.cast_operand.col_type, IntType)
     return sa.cast(operand, sa.Double) if to_float else None
 
 
 @to_sql.register
 def _(node: JsonPath, scope: Scope) -> Sql | None:
-    source = to_sql(node.json_root, scope) if isinstance(node.json_root.type, JsonType) else None
-    return None if source is None else json_sql.path_sql(source, node.json_steps, node.type)
+    source = to_sql(node.json_root, scope) if isinstance(node.json_root.col_type, JsonType) else None
+    return None if source is None else json_sql.path_sql(source, node.json_steps, node.col_type)
 
 
 def _compared_json(node: Comparison, scope: Scope) -> Sql | None:
     flipped = isinstance(node.left, Literal)
     value, other = (node.right, node.left) if flipped else (node.left, node.right)
-    if isinstance(value.type, JsonType) and isinstance(other, Literal) and not isinstance(other.value, list | dict):
+    if isinstance(value.col_type, JsonType) and isinstance(other, Literal) and not isinstance(other.value, list | dict):
         found = to_sql(value, scope)
         return None if found is None else json_sql.compared(node.op, found, other, flipped=flipped)
     left, right = _as_json(node.left, scope), _as_json(node.right, scope)
@@ -235,7 +235,7 @@ def _as_json(operand: Expr, scope: Scope) -> Sql | None:
     """An operand as Json; None for a Float, of which Json has the decimals, and for what is in no Json."""
     if isinstance(operand, Literal):
         return json_sql.literal_jsonb(operand.value)
-    if not isinstance(operand.type, (JsonType, StringType, IntType, BoolType)):
+    if not isinstance(operand.col_type, (JsonType, StringType, IntType, BoolType)):
         return None
     found = to_sql(operand, scope)
     return None if found is None else json_sql.as_jsonb(_typed(found, operand))
@@ -243,7 +243,7 @@ def _as_json(operand: Expr, scope: Scope) -> Sql | None:
 
 @to_sql.register
 def _(node: Comparison, scope: Scope) -> Sql | None:
-    kinds = {type(node.left.type), type(node.right.type)}
+    kinds = {type(node.left.col_type), type(node.right.col_type)}
     if JsonType in kinds:
         return _compared_json(node, scope)
     operands = _all((node.left, node.right), scope)
@@ -262,7 +262,7 @@ def _beside_integers(operand: Expr, sql: Sql) -> Sql:
     A large integer is not exact as a float, and the cast from float to numeric keeps 15 digits: so a float becomes its
     whole part, which is exact as an integer, and a half for any fraction, of which no integer can tell more.
     """
-    if not isinstance(operand.type, FloatType):
+    if not isinstance(operand.col_type, FloatType):
         return sa.cast(sql, sa.Numeric)
     if isinstance(operand, Literal):
         return sa.literal(Decimal(operand.value), sa.Numeric)
@@ -286,7 +286,7 @@ def _without_nan(node: Comparison, left: Sql, right: Sql, compared: Sql) -> Sql:
 def _may_be_nan(operand: Expr) -> bool:
     if isinstance(operand, Literal):
         return bool(operand.value != operand.value)
-    return isinstance(operand.type, FloatType)
+    return isinstance(operand.col_type, FloatType)
 
 
 @to_sql.register
@@ -318,19 +318,19 @@ def _(node: IsIn, scope: Scope) -> Sql | None:
     operand = to_sql(node.operand, scope)
     if operand is not None and not node.values:  # `= ANY` of nothing is false also for null
         return operand != operand
-    if operand is not None and isinstance(node.operand.type, JsonType):
+    if operand is not None and isinstance(node.operand.col_type, JsonType):
         return json_sql.is_any_of(operand, [value.value for value in node.values])
-    if operand is None or not isinstance(node.operand.type, (StringType, IntType, BoolType, DateType, UUIDType)):
+    if operand is None or not isinstance(node.operand.col_type, (StringType, IntType, BoolType, DateType, UUIDType)):
         return None  # floats and timestamps: NaN, and zones that only Python knows
-    if any(type(value.type) is not type(node.operand.type) or not has_sql(value) for value in node.values):
+    if any(type(value.col_type) is not type(node.operand.col_type) or not has_sql(value) for value in node.values):
         return None
-    kind = sa_type(node.operand.type)
+    kind = sa_type(node.operand.col_type)
     return operand == sa.func.any(sa.literal([value.value for value in node.values], sa.ARRAY(kind)))
 
 
 @to_sql.register
 def _(node: IsInList, scope: Scope) -> Sql | None:
-    if not isinstance(node.operand.type, (StringType, IntType, BoolType, JsonType)):
+    if not isinstance(node.operand.col_type, (StringType, IntType, BoolType, JsonType)):
         return None  # a Float, of which Json has the decimals
     operands = _all((node.operand, node.elements), scope)
     return None if operands is None else json_sql.is_element(_typed(operands[0], node.operand), operands[1])
@@ -341,15 +341,17 @@ def _(node: Call, scope: Scope) -> Sql | None:
     rule = _sql_rule(node, scope)
     if rule is None or _takes_json_unchecked(node):
         return None
-    arguments = _all(node.args, scope)
-    found: Sql | None = None if arguments is None else rule(*map(_typed, arguments, node.args))
+    arguments = _all(node.call_args, scope)
+    found: Sql | None = None if arguments is None else rule(*map(_typed, arguments, node.call_args))
     if found is None:
         return None
     # A null argument yields null without a call; SQL functions are strict, but what a rule builds need not be.
     guarded = [
         argument.is_(None)
-        for argument, parameter, expr in zip(arguments or (), node.function.parameters, node.args, strict=True)
-        if expr.type.nullable and parameter.type is not None and not parameter.type.nullable
+        for argument, parameter, expr in zip(
+            arguments or (), node.call_function.parameters, node.call_args, strict=True
+        )
+        if expr.col_type.nullable and parameter.type is not None and not parameter.type.nullable
     ]
     return sa.case((sa.or_(*guarded), sa.null()), else_=found) if guarded else found
 
@@ -379,21 +381,23 @@ def _(node: RowHash, scope: Scope) -> Sql | None:
 
 def _typed(sql: Sql, expr: Expr) -> Sql:
     """With the type that the expression has, by which rules decide: SQLAlchemy's guess may be another."""
-    return sql if isinstance(sql, sa.Null | sa.BindParameter) else sa.type_coerce(sql, sa_type(expr.type))
+    return sql if isinstance(sql, sa.Null | sa.BindParameter) else sa.type_coerce(sql, sa_type(expr.col_type))
 
 
 def _takes_json_unchecked(node: Call) -> bool:
     """Whether an argument is Json where a scalar is wanted: Python looks at what it holds row by row, SQL cannot."""
     return any(
-        isinstance(argument.type, JsonType) and parameter.type is not None and not isinstance(parameter.type, JsonType)
-        for argument, parameter in zip(node.args, node.function.parameters, strict=True)
+        isinstance(argument.col_type, JsonType)
+        and parameter.type is not None
+        and not isinstance(parameter.type, JsonType)
+        for argument, parameter in zip(node.call_args, node.call_function.parameters, strict=True)
         if not isinstance(argument, Literal)
     )
 
 
 def _sql_rule(node: Call, scope: Scope) -> Callable[..., Sql | None] | None:
     try:
-        function = registry.find(node.function)
+        function = registry.find(node.call_function)
     except UnknownFunction:
         return None  # stored by value and not loaded yet, or gone: whoever evaluates the call finds out
     return None if function.sql_by_clock and not scope.clocks_agree() else function.sql
@@ -402,7 +406,7 @@ def _sql_rule(node: Call, scope: Scope) -> Callable[..., Sql | None] | None:
 def by_clock(node: Call) -> bool:
     """Whether the function's SQL goes by what clocks of the session's zone show."""
     try:
-        return registry.find(node.function).sql_by_clock
+        return registry.find(node.call_function).sql_by_clock
     except UnknownFunction:
         return False
 

@@ -58,10 +58,12 @@ class WindowPusher(Pusher):
         function = sql_function(node)
         if function is None or function.window_sql is None:
             return None
-        partition = [typed_sql(key, self) if isinstance(key.type, IN_SQL) else None for key in node.group_by]
+        partition = [typed_sql(key, self) if isinstance(key.col_type, IN_SQL) else None for key in node.call_group_by]
         arguments, order, keys = arguments_sql(node, self), order_sql(node, self), order_sql(node, self, by_row=False)
         if arguments is None or order is None or keys is None or any(key is None for key in partition):
             return None
-        over = _Over([key for key in partition if key is not None], order, keys, node.frame)
-        found: Sql | None = function.window_sql(*arguments, *(literal.value for literal in node.constants), over=over)
+        over = _Over([key for key in partition if key is not None], order, keys, node.call_frame)
+        found: Sql | None = function.window_sql(
+            *arguments, *(literal.value for literal in node.call_constants), over=over
+        )
         return found

@@ -16,6 +16,7 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import Goal, evaluate_goals, run_elsewhere
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import all_nodes_in, nodes_in
 from pixeltable.exprs.queries import QueryCall
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.plan.bind import bind
@@ -112,8 +113,8 @@ def _is_quick(session: Session, goal: Goal, rows: int) -> bool:
     """Whether it is known that so many rows, at least one, take no time: by what the functions took the last time."""
     if not 0 < rows < _MOST_ROWS or run_elsewhere([goal]):
         return False
-    nodes = [*goal.expr.walk_records()]
-    functions = [session.find_function(node.function) for node in goal.expr.walk() if isinstance(node, Call)]
+    nodes = [*all_nodes_in(goal.expr)]
+    functions = [session.find_function(node.call_function) for node in nodes_in(goal.expr) if isinstance(node, Call)]
     if any(isinstance(node, QueryCall | ToolCalls) for node in nodes) or any(f.options.memo for f in functions):
         return False
     if len(functions) < sum(isinstance(node, Call) for node in nodes):

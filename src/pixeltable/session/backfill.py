@@ -20,6 +20,7 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import Goal, evaluate_batches, run_elsewhere
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.call import Call
+from pixeltable.exprs.expr import nodes_in
 from pixeltable.session.compute import cell_failure, column_goal, index_goal
 from pixeltable.session.heads import Head, lock_head, ops_since
 from pixeltable.session.pages import Begun, Page, PageReader, Part, batches_of, joined, target_entries
@@ -182,8 +183,8 @@ def _first_batch(goal: Goal) -> int:
     """Few rows, until it shows how long they take: those of a batch that is interrupted in this thread are lost."""
     if run_elsewhere([goal]):
         return _FIRST_BATCH
-    calls = [node for node in goal.expr.walk() if isinstance(node, Call)]
-    return max([1, *(goal.context.find(call.function).batch_size or 1 for call in calls)])
+    calls = [node for node in nodes_in(goal.expr) if isinstance(node, Call)]
+    return max([1, *(goal.context.find(call.call_function).batch_size or 1 for call in calls)])
 
 
 def _cells(goal: Goal, batch: Batch) -> Column:

@@ -15,7 +15,7 @@ from pixeltable.exceptions import (
     TypeMismatch,
     Unsupported,
 )
-from pixeltable.exprs.expr import Expr, structure
+from pixeltable.exprs.expr import Expr, nodes_in, structure
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.operators import Arithmetic, Cast, Negate
 from pixeltable.exprs.shift import Shift
@@ -134,14 +134,14 @@ def _bound_key(key: Expr, table: TableRecord) -> Expr:
     bound = bind(key, table, role="add_btree_index()")
     refuse_pending(bound, table, role="add_btree_index()")
     is_column = isinstance(bound, ColumnRef)
-    if not isinstance(bound.type, IN_SQL) and (is_column or not isinstance(bound.type, JsonType)):
+    if not isinstance(bound.col_type, IN_SQL) and (is_column or not isinstance(bound.col_type, JsonType)):
         raise TypeMismatch(
-            f"a b-tree index cannot hold `{key}`, which has type `{bound.type}`",
+            f"a b-tree index cannot hold `{key}`, which has type `{bound.col_type}`",
             hint="It holds strings, numbers, times, dates, UUIDs, and what a path into Json leads to.",
         )
     if not referred_columns(bound):
         raise InvalidArgument(f"`{key}` refers to no column, so there is nothing to index")
-    failing = next((node for node in bound.walk() if isinstance(node, _MAY_FAIL)), None)
+    failing = next((node for node in nodes_in(bound) if isinstance(node, _MAY_FAIL)), None)
     if failing is not None:
         raise Unsupported(
             f"`{failing}` fails for some values, and rows with them could not be inserted",

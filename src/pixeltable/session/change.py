@@ -131,8 +131,8 @@ def _value_for(session: Session, table: TableRecord, column: ColumnRecord, value
         return Literal(fitting, column.type)
     expr = bind(expr, table, role=f"the value of {column.name!r}")
     refuse_pending(expr, table, role=f"the value of {column.name!r}")
-    if not column.type.accepts(expr.type) and not isinstance(expr.type, JsonType):
-        raise TypeMismatch(f"`{expr}` has type `{expr.type}`, column {column.name!r} has `{column.type}`")
+    if not column.type.accepts(expr.col_type) and not isinstance(expr.col_type, JsonType):
+        raise TypeMismatch(f"`{expr}` has type `{expr.col_type}`, column {column.name!r} has `{column.type}`")
     return expr
 
 

@@ -8,7 +8,7 @@ from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exceptions import SchemaChanged
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call, FunctionSpec
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, all_nodes_in, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.lazy import psycopg
 from pixeltable.session.known_stamps import KnownStamp
@@ -22,9 +22,9 @@ from pixeltable.udfs.function import Function
 
 def called(expr: Expr, table: TableRecord | None = None) -> Iterator[FunctionSpec]:
     """The functions that an expression calls, also in queries and tools, and by columns of `table` not stored."""
-    for node in expr.walk_records():
+    for node in all_nodes_in(expr):
         if isinstance(node, Call | Aggregate):
-            yield node.function
+            yield node.call_function
         elif table is not None and isinstance(node, ColumnRef):
             source = table.column_by_id(node.ref_column)
             if source is not None and source.heap is None and source.expr is not None:
@@ -82,7 +82,7 @@ def _definitions(column: ColumnRecord, table: TableRecord) -> Iterator[tuple[str
     if column.redefined:
         yield f"{DEFINITION}{column.id}", str(column.redefined)
     assert column.expr is not None
-    for node in column.expr.walk():
+    for node in nodes_in(column.expr):
         source = table.column_by_id(node.ref_column) if isinstance(node, ColumnRef) else None
         if source is not None and source.heap is None and source.expr is not None:
             yield from _definitions(source, table)

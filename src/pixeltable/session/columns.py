@@ -24,7 +24,7 @@ from pixeltable.exceptions import (
 )
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.codec import encode
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
 from pixeltable.plan.bind import bind, refuse_pending
@@ -117,7 +117,7 @@ def _try_at_once(
 def column_of(new: NewColumn, column_id: int, *, version_added: int) -> ColumnRecord:
     """The record of a column to add, which has no place yet."""
     return ColumnRecord(
-        column_id, new.name, new.expr.type, None, new.expr,
+        column_id, new.name, new.expr.col_type, None, new.expr,
         comment=new.comment, custom_metadata=new.custom_metadata, version_added=version_added, policy=new.policy,
     )  # fmt: skip
 
@@ -226,15 +226,15 @@ def check_computed(table: TableRecord, new: NewColumn) -> None:
     bind(new.expr, table, role=f"column {new.name!r}")
     refuse_pending(new.expr, table, role=f"column {new.name!r}")
     refuse_applied(new.expr)
-    if any(isinstance(node, Similarity | CellProperty) for node in new.expr.walk()):
+    if any(isinstance(node, Similarity | CellProperty) for node in nodes_in(new.expr)):
         raise Unsupported(f"column {new.name!r}: similarities and error properties cannot be used in computed columns")
-    if any(isinstance(node, InQuery) for node in new.expr.walk()):
+    if any(isinstance(node, InQuery) for node in nodes_in(new.expr)):
         raise Unsupported(
             f"column {new.name!r}: isin(query) depends on what other rows hold, so it cannot be stored",
             hint="Use it in select() or where(), or look the value up with a @pxt.query.",
         )
-    if isinstance(new.expr.type, MediaType):
-        raise Unsupported(f"column {new.name!r}: {new.expr.type.name} columns are not supported yet")
+    if isinstance(new.expr.col_type, MediaType):
+        raise Unsupported(f"column {new.name!r}: {new.expr.col_type.name} columns are not supported yet")
 
 
 def next_version(connection: Connection, table: TableRecord) -> int:

@@ -126,9 +126,9 @@ def column_goal(table: TableRecord, column: ColumnRecord, context: Context, *, a
 
 def _is_storable(expr: Expr, column: ColumnRecord, context: Context) -> bool:
     """Whether what an expression gives has been checked against the column's type already, as results of calls are."""
-    if not isinstance(expr, Call) or context.find(expr.function).options.keeps_zone:
+    if not isinstance(expr, Call) or context.find(expr.call_function).options.keeps_zone:
         return False
-    return expr.result.with_nullable(True) == column.type.with_nullable(True)
+    return expr.call_result.with_nullable(True) == column.type.with_nullable(True)
 
 
 def _finish(

@@ -11,7 +11,7 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.schedule import Goal, evaluate_batches, evaluate_goals
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.plan.bind import bind
 from pixeltable.session.compute import column_goal, plan_computation
@@ -101,7 +101,7 @@ def _goals(
 
     def need_inputs(expr: Expr, owner: TableRecord, *, role: str) -> None:
         bound = bind(expr, owner, role=role)
-        for ref in {node.ref_column: node for node in bound.walk() if isinstance(node, ColumnRef)}:
+        for ref in {node.ref_column: node for node in nodes_in(bound) if isinstance(node, ColumnRef)}:
             source = table.column_by_id(ref)
             assert source is not None
             need(source)

@@ -123,7 +123,7 @@ def stored_columns(
 
 
 def _stored_column(ref: ColumnRef, values: Sequence[Any], errors: Sequence[Any] | None) -> Column:
-    decode = decoder(ref.type)
+    decode = decoder(ref.col_type)
     cells = list(values) if decode is None else [None if value is None else decode(value) for value in values]
     failed = {
         row: Failure(CellError(error["type"], error["message"], error["attempts"]))

@@ -168,7 +168,7 @@ def _dimensions(column: ColumnRecord, new: NewIndex) -> int:
     """The length of the vectors, from the types: of the column itself, or of what embeds it."""
     if column.heap is None:
         raise Unsupported(f"column {column.name!r} is not stored, so it cannot be indexed")
-    types = [expr.type for expr in new.embeddings.values()] or [column.type]
+    types = [expr.col_type for expr in new.embeddings.values()] or [column.type]
     lengths = set()
     for found in types:
         known = isinstance(found, ArrayType) and found.shape is not None and len(found.shape) == 1 and found.shape[0]

@@ -12,7 +12,7 @@ from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exec.order import ordered, sort_keys
-from pixeltable.exprs.expr import Expr, exprs_in_record, rebuild, rebuild_record, structure
+from pixeltable.exprs.expr import Expr, exprs_in_record, nodes_in, rebuild, rebuild_record, structure
 from pixeltable.exprs.properties import RowHash
 from pixeltable.exprs.queries import InQuery
 from pixeltable.lazy import psycopg
@@ -83,7 +83,7 @@ def explained(session: Session, spec: QuerySpec, name: str) -> str:
 def resolved_spec(session: Session, spec: QuerySpec, relation: Relation) -> QuerySpec:
     """The query over the record of what it reads, with embedded questions."""
     found = resolve_similarities(session, relation.resolve_spec(spec), relation.record)
-    if any(isinstance(node, InQuery) for expr in exprs_in_record(found) for node in expr.walk()):
+    if any(isinstance(node, InQuery) for expr in exprs_in_record(found) for node in nodes_in(expr)):
         found = rebuild_record(found, _member_resolver(session))
     return grouped_if_distinct(found, relation.record)
 
@@ -251,7 +251,7 @@ def scanned(scan: Scan, columns: Sequence[list[Any]], count: int) -> Batch:
     """The `count` rows of a statement as a batch in which its slots are known."""
     batch = Batch(count)
     for slot, values in zip(scan.slots, columns, strict=False):
-        decode = decoder(slot.type)
+        decode = decoder(slot.col_type)
         cells = values if decode is None else [None if value is None else decode(value) for value in values]
         batch.put(slot, Column(cells))
     return batch
@@ -290,7 +290,7 @@ def finished(session: Session, plan: QueryPlan, fetched: Batch) -> Answer:
         batch = batch.take(kept)
     return Answer(
         {name: values_of(session, expr, batch) for name, expr in plan.outputs},
-        {name: expr.type for name, expr in plan.outputs},
+        {name: expr.col_type for name, expr in plan.outputs},
     )
 
 

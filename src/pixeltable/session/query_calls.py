@@ -75,15 +75,15 @@ def _arguments(session: Session, node: QueryCall, given: Sequence[Any]) -> Argum
         RequestError: one is not of its type, or no number of rows.
     """
     checked = []
-    for parameter, value in zip(node.parameters, given, strict=True):
+    for parameter, value in zip(node.call_parameters, given, strict=True):
         assert parameter.type is not None
         if value is None and not parameter.type.nullable:
             return None
         try:
             checked += conform(parameter.type, [value], zone=session.context.zone)
         except CellRejected as error:
-            raise InvalidArgument(f"query {node.name!r}, argument {parameter.name!r}: {error.reason}") from None
-    for variable in (node.query.variable_limit, node.query.variable_offset):
+            raise InvalidArgument(f"query {node.call_name!r}, argument {parameter.name!r}: {error.reason}") from None
+    for variable in (node.call_query.variable_limit, node.call_query.variable_offset):
         if variable is not None:
             _check_number(node, variable, checked[_place(node, variable)])
     return tuple(checked)
@@ -92,29 +92,32 @@ def _arguments(session: Session, node: QueryCall, given: Sequence[Any]) -> Argum
 def _check_number(node: QueryCall, variable: Variable, value: int | None) -> None:
     if value is None or value < 0:
         raise InvalidArgument(
-            f"query {node.name!r}, argument {variable.variable_name!r}: limit() takes a non-negative int, got {value!r}"
+            f"query {node.call_name!r}, argument {variable.variable_name!r}: "
+            f"limit() takes a non-negative int, got {value!r}"
         )
 
 
 def _place(node: QueryCall, variable: Variable) -> int:
-    return [parameter.name for parameter in node.parameters].index(variable.variable_name)
+    return [parameter.name for parameter in node.call_parameters].index(variable.variable_name)
 
 
 def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Sequence[Answer]:
     """The rows for every set of arguments."""
 
     def together(relation: Relation, pushdown: Pushdown | None) -> Sequence[Answer] | None:
-        if len(relation.sources) > 1 or node.query.alias is not None:
+        if len(relation.sources) > 1 or node.call_query.alias is not None:
             return None
         return _in_one_statement(session, node, relation, sets, pushdown=pushdown)
 
     try:
         found = None
         if len(sets) > 1:  # one alone is better planned with its values
-            found = on_current_schema(session, node.query, node.table, together)
+            found = on_current_schema(session, node.call_query, node.call_table, together)
         return [_one_by_one(session, node, arguments) for arguments in sets] if found is None else found
     except NotFoundError as error:
-        gone = InvalidState(f"query {node.name!r} over table {node.table!r} cannot be run any more: {error.message}")
+        gone = InvalidState(
+            f"query {node.call_name!r} over table {node.call_table!r} cannot be run any more: {error.message}"
+        )
         gone.__cause__ = error
         return [gone] * len(sets)
 
@@ -122,11 +125,11 @@ def _answers(session: Session, node: QueryCall, sets: Sequence[Arguments]) -> Se
 def _one_by_one(session: Session, node: QueryCall, arguments: Arguments) -> Answer:
     literals = {
         parameter.name: Literal(value, parameter.type.with_nullable(value is None))
-        for parameter, value in zip(node.parameters, arguments, strict=True)
+        for parameter, value in zip(node.call_parameters, arguments, strict=True)
         if parameter.type is not None
     }
     try:
-        answer = collect(session, with_arguments(node.query, literals), node.table)
+        answer = collect(session, with_arguments(node.call_query, literals), node.call_table)
     except RequestError as error:  # becomes the error of the cells that have these arguments
         return error
     return _rows(node, list(answer.columns), list(answer.columns.values()))
@@ -135,7 +138,7 @@ def _one_by_one(session: Session, node: QueryCall, arguments: Arguments) -> Answ
 def _rows(node: QueryCall, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[Any]:
     """The result as Json: an object for each row, or the only value of it."""
     cells = [[json_form(value) for value in column] for column in columns]
-    if node.scalar:
+    if node.call_scalar:
         return cells[0]
     return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
 
@@ -176,7 +179,7 @@ def _in_one_statement(
 def _resolve(session: Session, node: QueryCall, table: TableRecord, sets: Sequence[Arguments]) -> _Resolved:
     arguments = {
         parameter.name: Argument(parameter.type, column)
-        for parameter, column in zip(node.parameters, zip(*sets, strict=True), strict=True)
+        for parameter, column in zip(node.call_parameters, zip(*sets, strict=True), strict=True)
         if parameter.type is not None
     }
     failed: dict[int, Error] = {}
@@ -193,7 +196,7 @@ def _resolve(session: Session, node: QueryCall, table: TableRecord, sets: Sequen
             vectors[name] = Argument(ArrayType(shape=(index.dimensions,)), found, index.id)
         return VectorScore(inner.source, index.id, index.metric, Variable(name, vectors[name].type))
 
-    spec = resolve_similarities(session, rebuild_record(node.query, resolve), table)
+    spec = resolve_similarities(session, rebuild_record(node.call_query, resolve), table)
     return _Resolved(spec, arguments | vectors, failed)
 
 

@@ -70,10 +70,10 @@ def check_type(column: ColumnRecord, expr: Expr) -> None:
     Raises:
         TypeMismatch: it cannot.
     """
-    fits = column.type.accepts(expr.type) if column.heap is not None else column.type.matches(expr.type)
+    fits = column.type.accepts(expr.col_type) if column.heap is not None else column.type.matches(expr.col_type)
     if not fits:
         raise TypeMismatch(
-            f"column {column.name!r} has type `{column.type}`, and `{expr}` has `{expr.type}`",
+            f"column {column.name!r} has type `{column.type}`, and `{expr}` has `{expr.col_type}`",
             hint=f"Drop it and add it again: t.drop_column({column.name!r}), "
             f"t.add_computed_column({column.name}=...); or convert the expression with .astype().",
         )
@@ -93,7 +93,7 @@ def _discard_jobs(connection: Connection, table: TableRecord, column: ColumnReco
 
 def _redefined(table: TableRecord, column: ColumnRecord, expr: Expr, op: int) -> TableRecord:
     """The table with the definition; null spreads to the types of what depends on the column."""
-    nullable = column.type.nullable or expr.type.nullable
+    nullable = column.type.nullable or expr.col_type.nullable
     table = table.with_column(replace(column, expr=expr, type=column.type.with_nullable(nullable), redefined=op))
     table = replace(table, columns=_in_order_of_definition(table.columns))
     for dependent in table.dependents(frozenset({column.id})):
@@ -101,7 +101,7 @@ def _redefined(table: TableRecord, column: ColumnRecord, expr: Expr, op: int) ->
         known = table.column_by_id(dependent.id)
         assert known is not None
         assert known.expr is not None
-        accepting = known.type.with_nullable(known.type.nullable or known.expr.type.nullable)
+        accepting = known.type.with_nullable(known.type.nullable or known.expr.col_type.nullable)
         table = table.with_column(replace(known, type=accepting))
     return with_present_refs(table)
 

@@ -88,7 +88,7 @@ def _union_relation(session: Session, union: Union) -> UnionRelation:
                 f"({', '.join(name for name, _ in other)})",
                 hint="Choose as many in each with select().",
             )
-    places = zip(*([expr.type for _, expr in branch] for branch in outputs), strict=True)
+    places = zip(*([expr.col_type for _, expr in branch] for branch in outputs), strict=True)
     columns = tuple(
         ColumnRecord(place, name, _type_of(name, types), heap=0)
         for place, (name, types) in enumerate(zip(names, places, strict=True))

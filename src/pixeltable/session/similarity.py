@@ -8,7 +8,7 @@ from pixeltable.catalog.records import IndexRecord, TableRecord
 from pixeltable.exceptions import Error, InvalidArgument, InvalidExpression, UnknownIndex, Unsupported
 from pixeltable.exec.batch import Batch, Column, Failure
 from pixeltable.exec.evaluate import column_of
-from pixeltable.exprs.expr import Expr, rebuild, structure
+from pixeltable.exprs.expr import Expr, nodes_in, rebuild, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.properties import Similarity, VectorScore
 from pixeltable.exprs.variable import Variable
@@ -29,7 +29,7 @@ def resolve_similarities(session: Session, spec: QuerySpec, table: TableRecord) 
     """The query with every similarity replaced by a score against an embedded vector; each query is embedded once."""
     exprs = [*(expr for _, expr in spec.select or ()), *(item.expr for item in spec.order_by), *spec.group_by]
     exprs += [clause for clause in (spec.where, spec.having) if isinstance(clause, Expr)]
-    if not any(isinstance(node, Similarity) for expr in exprs for node in expr.walk()):
+    if not any(isinstance(node, Similarity) for expr in exprs for node in nodes_in(expr)):
         return spec
     vectors: dict[Any, Literal] = {}
 
@@ -123,7 +123,7 @@ def _as_array(value: Any) -> Any:
 
 
 def _embedded(session: Session, template: Expr, node: Similarity, queries: Sequence[Any]) -> list[Any]:
-    source = Variable("query", node.query.type)
+    source = Variable("query", node.query.col_type)
     call = rebuild(template, lambda inner: source if isinstance(inner, ColumnRef) else None)
     batch = Batch(len(queries))
     batch.put(source, Column(list(queries)))

@@ -3,7 +3,7 @@
 from pixeltable.exceptions import Unsupported
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, all_nodes_in
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection
 from pixeltable.udfs import pickles
@@ -16,8 +16,8 @@ def refuse_applied(expr: Expr) -> None:
     Raises:
         Unsupported: it does.
     """
-    for node in expr.walk_records():
-        if isinstance(node, Call) and node.function.path.startswith(APPLIED):
+    for node in all_nodes_in(expr):
+        if isinstance(node, Call) and node.call_function.path.startswith(APPLIED):
             raise Unsupported(
                 f"`{node}` applies a function that is not declared, which only queries can",
                 hint="Declare it with @pxt.udf, and call it.",
@@ -31,9 +31,9 @@ def store_functions(session: Session, connection: Connection, expr: Expr) -> Non
         Unsupported: it calls a function of `apply()`.
     """
     refuse_applied(expr)
-    for node in expr.walk_records():
-        if isinstance(node, Call | Aggregate) and node.function.path.startswith("local:"):
-            stored = pickles.dump(session.find_function(node.function), session.signing_key())
+    for node in all_nodes_in(expr):
+        if isinstance(node, Call | Aggregate) and node.call_function.path.startswith("local:"):
+            stored = pickles.dump(session.find_function(node.call_function), session.signing_key())
             connection.execute(
                 "INSERT INTO pixeltable.functions (path, body, signature) VALUES (%s, %s, %s) "
                 "ON CONFLICT (path) DO UPDATE SET body = excluded.body, signature = excluded.signature",

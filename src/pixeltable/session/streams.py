@@ -110,7 +110,7 @@ def _answers(session: Session, plan: QueryPlan, first: Columns, rest: Iterator[C
 def _computed(session: Session, plan: QueryPlan, pages: Iterable[Columns]) -> Iterator[Answer]:
     """Those that the filter keeps, without those cut off."""
     skip, left = plan.offset or 0, plan.limit
-    types = {name: expr.type for name, expr in plan.outputs}
+    types = {name: expr.col_type for name, expr in plan.outputs}
     for columns in pages:
         batch = scanned(plan.scan, columns, len(columns[0]))
         if plan.where is not None:

@@ -16,7 +16,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ForeignPickle, InvalidState, UnknownFunction
 from pixeltable.exprs.call import FunctionSpec
 from pixeltable.exprs.codec import decode, encode
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session.codes import CodeTarget, called
 from pixeltable.session.session import Session
@@ -115,7 +115,7 @@ def _renewed(session: Session, table: TableRecord, column: ColumnRecord) -> list
 
 def _unstored_sources(table: TableRecord, column: ColumnRecord) -> list[ColumnRecord]:
     assert column.expr is not None
-    refs = {node.ref_column: None for node in column.expr.walk() if isinstance(node, ColumnRef)}
+    refs = {node.ref_column: None for node in nodes_in(column.expr) if isinstance(node, ColumnRef)}
     read = [source for ref in refs if (source := table.column_by_id(ref)) is not None]
     unstored = [source for source in read if source.heap is None and source.expr is not None]
     return unstored + [deeper for source in unstored for deeper in _unstored_sources(table, source)]

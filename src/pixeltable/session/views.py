@@ -273,7 +273,7 @@ def _columns(new: NewView, base: TableRecord, heap: int, ids: Iterator[int]) -> 
         columns += [ColumnRecord(next(ids), name, kind, heap) for name, kind in new.outputs.items()]
     for name, expr in new.items or ():
         stored = not isinstance(expr, ColumnRef)
-        columns.append(ColumnRecord(next(ids), name, expr.type, heap if stored else None, expr))
+        columns.append(ColumnRecord(next(ids), name, expr.col_type, heap if stored else None, expr))
     taken = {column.name for column in base.ready_columns} if new.items is None else set()
     for spec in new.specs:
         if spec.name in taken or any(column.name == spec.name for column in columns):

@@ -153,8 +153,8 @@ class AggregateFunction(Function):
             for inner in aggregates_in(expr):
                 raise InvalidExpression(f"{self.name}(): the argument `{inner}` is itself an aggregate")
         for expr in (*order, *group):
-            if isinstance(expr.type, ArrayType | MediaType):
-                raise TypeMismatch(f"{self.name}(): `{expr}` has type `{expr.type}`, which has no order")
+            if isinstance(expr.col_type, ArrayType | MediaType):
+                raise TypeMismatch(f"{self.name}(): `{expr}` has type `{expr.col_type}`, which has no order")
         count = len(function.arguments)
         constants = tuple(_constant(self.name, p, e) for p, e in zip(function.constants, fitted[count:], strict=True))
         function.check_constants(fitted[:count], constants)
@@ -183,7 +183,7 @@ class AggregateFunction(Function):
 
     def result_type(self, args: Sequence[Expr]) -> ColumnType:
         """The type of a call with these arguments."""
-        return args[0].type.with_nullable(True) if self.yields_argument else self.returns
+        return args[0].col_type.with_nullable(True) if self.yields_argument else self.returns
 
     def _order(self, args: tuple[Any, ...], order_by: Any) -> tuple[tuple[Expr, ...], tuple[Any, ...]]:
         """The order of the rows, and the arguments without it."""
@@ -228,7 +228,7 @@ class AggregateFunction(Function):
             return found
         if isinstance(errors[0] if errors else None, InvalidArgument):
             raise errors[0]
-        given = ", ".join(str(as_expr(value).type) for value in (*args, *kwargs.values()))
+        given = ", ".join(str(as_expr(value).col_type) for value in (*args, *kwargs.values()))
         signatures = "; ".join(function.signature for function in known)
         raise TypeMismatch(
             f"{self.name}({given}): no signature accepts these arguments", hint=f"Signatures: {signatures}"
@@ -285,7 +285,7 @@ class AggregateFunction(Function):
 def _is_exact(function: AggregateFunction, fitted: Sequence[Expr]) -> bool:
     arguments = fitted[: len(function.arguments)]
     return all(
-        parameter.type is None or type(parameter.type) is type(expr.type)
+        parameter.type is None or type(parameter.type) is type(expr.col_type)
         for parameter, expr in zip(function.arguments, arguments, strict=True)
     )
 
@@ -293,7 +293,7 @@ def _is_exact(function: AggregateFunction, fitted: Sequence[Expr]) -> bool:
 def _is_json_made(function: AggregateFunction, fitted: Sequence[Expr]) -> bool:
     """Whether a scalar would be taken as Json: types that are listed leave out those that are not."""
     return any(
-        isinstance(parameter.type, JsonType) and not isinstance(expr.type, JsonType)
+        isinstance(parameter.type, JsonType) and not isinstance(expr.col_type, JsonType)
         for parameter, expr in zip(function.arguments, fitted, strict=False)
     )
 

@@ -52,7 +52,7 @@ def apply(expr: Expr, fn: Callable[[Any], Any], col_type: Any = None) -> Expr:
     body = _function(fn)
     hints = read_hints(body, name=body.__name__)
     taken = type_from_hint(hints.get(_check_parameter(fn)))
-    parameter = Parameter("value", expr.type.with_nullable(False) if taken is None else taken)
+    parameter = Parameter("value", expr.col_type.with_nullable(False) if taken is None else taken)
     function = AppliedFunction(body, signature=Signature((parameter,), _result(hints, col_type), batched=False))
     function.name = "apply" if body.__name__ == "<lambda>" else body.__name__
     return function(expr)

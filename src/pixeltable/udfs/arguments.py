@@ -84,13 +84,13 @@ def fit(value: Any, parameter: Parameter, *, function: str) -> Expr:
     if fitted is None:
         raise TypeMismatch(
             f"{function}(): parameter `{parameter.name}` takes `{wanted}`, but `{_shorten(str(expr))}` has type "
-            f"`{expr.type}`"
+            f"`{expr.col_type}`"
         )
     return fitted
 
 
 def _fit_expr(expr: Expr, wanted: ColumnType) -> Expr | None:
-    return expr if _shows_in_each_row(expr.type, wanted) or wanted.accepts(expr.type) else None
+    return expr if _shows_in_each_row(expr.col_type, wanted) or wanted.accepts(expr.col_type) else None
 
 
 def _shows_in_each_row(given: ColumnType, wanted: ColumnType) -> bool:
@@ -107,11 +107,11 @@ def _shows_in_each_row(given: ColumnType, wanted: ColumnType) -> bool:
 def _fit_literal(literal: Literal, wanted: ColumnType) -> Expr | None:
     if literal.value is None:
         return Literal(None, wanted.with_nullable(True))
-    if wanted.accepts(literal.type):
+    if wanted.accepts(literal.col_type):
         return literal
-    is_text = isinstance(literal.type, StringType) and isinstance(wanted, TimestampType | DateType | UUIDType)
+    is_text = isinstance(literal.col_type, StringType) and isinstance(wanted, TimestampType | DateType | UUIDType)
     is_list = isinstance(literal.value, list | tuple) and isinstance(wanted, ArrayType)
-    is_json = isinstance(wanted, JsonType) and JsonType().accepts(literal.type)
+    is_json = isinstance(wanted, JsonType) and JsonType().accepts(literal.col_type)
     return convert_literal(literal, wanted.with_nullable(False)) if is_text or is_list or is_json else None
 
 

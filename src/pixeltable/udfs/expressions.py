@@ -42,7 +42,7 @@ class ExprFunction(DerivedFunction):
     def __init__(
         self, body: Callable[..., Any], parameters: Sequence[Parameter], template: Expr, **declared: Any
     ) -> None:
-        super().__init__(body, parameters, template.type, **declared)
+        super().__init__(body, parameters, template.col_type, **declared)
         self.template = template
 
     def node(self, args: tuple[Expr, ...]) -> Expr:
@@ -56,8 +56,8 @@ def _substituted(template: Expr, given: dict[str, Expr]) -> Expr:
         if isinstance(node, Variable):
             return given.get(node.variable_name)
         if isinstance(node, Call):  # constants among the arguments may decide its type
-            args = tuple(rebuild(argument, change) for argument in node.args)
-            return Call(node.function, args, find(node.function).result_type(args))
+            args = tuple(rebuild(argument, change) for argument in node.call_args)
+            return Call(node.call_function, args, find(node.call_function).result_type(args))
         return None
 
     return rebuild(template, change)

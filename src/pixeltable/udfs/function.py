@@ -318,8 +318,8 @@ def build_call(
             return call_overload(overload, args, kwargs, constants)
         except (InvalidArgument, InvalidExpression, InvalidType, TypeMismatch):
             continue  # the next one may accept them; other errors, as of a missing model, are not about the signature
-    given = [str(as_expr(value).type) for value in args]
-    given += [f"{name}: {as_expr(value).type}" for name, value in {**(constants or {}), **kwargs}.items()]
+    given = [str(as_expr(value).col_type) for value in args]
+    given += [f"{name}: {as_expr(value).col_type}" for name, value in {**(constants or {}), **kwargs}.items()]
     raise InvalidArgument(
         f"{function.name}({', '.join(given)}): no signature accepts these arguments",
         hint=f"Signatures: {'; '.join(function.signatures)}",
