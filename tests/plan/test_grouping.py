@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 import pixeltable as pxt
 import pixeltable.functions as pxtf
+from pixeltable.plan.grouping import plan_select
+from pixeltable.plan.scope import Pushdown
+from pixeltable.session.current import current_session
+from pixeltable.storage.database import Connection
 from pixeltable.types.conform import INT_MAX, INT_MIN
 from tests.api.refusals import refusal
 from tests.engines import examples
-from tests.plan.groups import groups_in_sql, in_python, in_sql, pushdown, shown, table_of
+from tests.plan.groups import groups_in_sql, in_python, in_sql, pushdown, record_of, shown, spec_of, table_of
 from tests.plan.test_engines_agree import bools, dates, floats, texts, timestamps, uuids
 
 SMALL_INTS = st.none() | st.integers(-3, 3)
@@ -81,6 +85,43 @@ def test_arguments_that_are_expressions(t: pxt.Table) -> None:
 
 def test_expressions_of_aggregates(t: pxt.Table) -> None:
     agree(t.group_by(t.g).select(a=pxtf.sum(t.i) + t.g, b=pxtf.count(t.i) / pxtf.count(1), c={"n": pxtf.max(t.i)}))
+
+
+def scattered(path: str) -> pxt.Table:
+    """Rows whose floats add up to something else in another order, a third of them stored behind the others."""
+    xs = [1e16, 1.0, -1e16, 0.1, 3.0, -0.7]
+    t = table_of(
+        path,
+        {"g": pxt.Int, "x": pxt.Float, "y": pxt.Float | None, "n": pxt.Int},
+        [{"g": n % 7, "x": xs[n * n % 6], "y": None if n % 5 == 0 else xs[n % 5], "n": n} for n in range(1000)],
+    )
+    t.update({"n": -t.n}, where=t.n % 3 == 1)
+    return t
+
+
+def test_floats_are_added_in_the_order_of_rows_wherever_they_are_stored(ns: str) -> None:
+    t = scattered(f"{ns}/t")
+    items = {"a": pxtf.sum(t.x), "b": pxtf.mean(t.y), "c": pxtf.sum(t.n), "d": pxtf.first(t.y)}
+    agree(t.group_by(t.g).select(t.g, **items))
+    agree(t.group_by(t.g, t.n % 2).select(t.g, **items).having(pxtf.sum(t.x) > 0).order_by(pxtf.sum(t.y)).limit(3))
+    for other in (pxtf.last(t.x), pxtf.sum(t.x, order_by=t.n), pxtf.median(t.x), pxtf.count_distinct(t.x)):
+        agree(t.group_by(t.g).select(t.g, **items, e=other))
+    u = t.alias("u")
+    joined = t.join(u, on=t.n == u.n).group_by(u.g).select(u.g, a=pxtf.sum(t.x), b=pxtf.mean(u.y))
+    with pushdown(True):
+        assert shown(list(map(dict, joined.collect()))) == shown(in_python(joined))
+
+
+def test_sums_of_floats_are_taken_from_a_hash(ns: str) -> None:
+    t = scattered(f"{ns}/t")
+    query = t.group_by(t.g).select(t.g, total=pxtf.sum(t.x), n=pxtf.count(t.n))
+    scan = plan_select(spec_of(query), record_of(query), pushdown=Pushdown()).scan
+
+    def shape(connection: Connection) -> list[tuple[str]]:
+        connection.execute("SET LOCAL enable_hashagg = off")
+        return connection.execute(f"EXPLAIN {scan.sql}", scan.parameters).fetchall()
+
+    assert "HashAggregate" in str(current_session().database.read(shape))
 
 
 def test_filter_order_and_limit(t: pxt.Table) -> None:

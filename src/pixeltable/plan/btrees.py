@@ -122,6 +122,12 @@ def _is_key(expr: Expr, table: TableRecord, *, leading: bool = False) -> bool:
     return any(by_ids(key) == sought for index in indexes for key in index.keys[: 1 if leading else None])
 
 
+def leads_an_index(expr: Expr, table: TableRecord) -> bool:
+    """Whether an index in use is in the order of an expression, or nearly."""
+    sought = by_ids(expr)
+    return any(by_ids(index.keys[0]) == sought for index in table.btrees if index.status == "ready")
+
+
 def _implied(key: Expr, value: Any, compare: _Compare, scope: Scope) -> list[Sql]:
     sql = to_sql(key, scope)
     if sql is None:

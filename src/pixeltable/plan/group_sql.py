@@ -80,17 +80,18 @@ def grouped_sql(grouping: Grouping, where: Expr | None, push: Pusher) -> Grouped
     if None in keys or None in aggregates or (where is not None and condition is None):
         return None
     rows = inputs.subquery([] if condition is None else [condition])
-    key_columns: list[Sql] = [rows.c[name] for name in keys if name is not None]
-    values = [
-        _aggregate_sql(node, *(rows.c[name] for name in names or ()))
-        for node, names in zip(grouping.aggregates, aggregates, strict=True)
-    ]
-    if any(value is None for value in values):
+    values = _values(grouping.aggregates, aggregates, rows)
+    if values is None:
         return None
+    by: list[Sql] = []
+    if keys and _sees_rows_in_order(values, rows.c.row):
+        rows = _in_order(rows)
+        values, by = _without_orders(_values(grouping.aggregates, aggregates, rows) or ()), [rows.c.hashed]
+    key_columns: list[Sql] = [rows.c[name] for name in keys if name is not None]
     shown = [_shown(key, column, rows.c.row) for key, column in zip(grouping.keys, key_columns, strict=True)]
-    columns = [*shown, *(value for value in values if value is not None)]
+    columns = [*shown, *values]
     labelled = [column.label(f"s{number}") for number, column in enumerate(columns)]
-    query: sa.Select[Any] = sa.select(*labelled).group_by(*key_columns)
+    query: sa.Select[Any] = sa.select(*labelled).group_by(*key_columns, *by)
     slots = (*grouping.keys, *grouping.aggregates)
     found = {structure(slot): column for slot, column in zip(slots, columns, strict=True)}
     return GroupedSql(query, found, sa.func.min(rows.c.row) if key_columns else None)
@@ -116,6 +117,49 @@ class _Inputs:
         scope = self._push.scope
         query = sa.select(scope.row_number.label("row"), *self._columns)
         return query.select_from(scope.from_clause()).where(*conditions).subquery("rows")
+
+
+def _values(
+    aggregates: Sequence[Aggregate], arguments: Sequence[list[str] | None], rows: sa.Subquery
+) -> list[Sql] | None:
+    """The aggregates over the rows; None if one has no SQL."""
+    values: list[Sql] = []
+    for node, names in zip(aggregates, arguments, strict=True):
+        value = _aggregate_sql(node, *(rows.c[name] for name in names or ()))
+        if value is None:
+            return None
+        values.append(value)
+    return values
+
+
+# Where an aggregate has an ORDER BY, the database sorts all rows by key and order, and cannot group them by a hash. But
+# it feeds them to a hash as they come, so it is enough that they come in the order of their numbers, in which most of
+# them are stored.
+
+
+def _sees_rows_in_order(values: Sequence[Sql], row: Sql) -> bool:
+    """Whether one of the aggregates has an order, and the order of all that have one is that of the rows."""
+    parts = [part for value in values for part in sa.sql.visitors.iterate(value)]
+    orders = [part.order_by for part in parts if isinstance(part, postgresql.aggregate_order_by)]
+    sorting = any(
+        isinstance(part, sa.sql.elements.WithinGroup) or getattr(part, "operator", None) is sa.sql.operators.distinct_op
+        for part in parts
+    )
+    return bool(orders) and not sorting and all(order is row for order in orders)
+
+
+def _in_order(rows: sa.Subquery) -> sa.Subquery:
+    """The rows in their order, with a constant: it has a type that can be hashed, but not sorted, and so can no key
+    that it is part of."""
+    chosen: sa.Select[Any] = sa.select(*rows.c, sa.literal_column("'0'::xid").label("hashed"))
+    return chosen.select_from(rows).order_by(rows.c.row).subquery("in_order")
+
+
+def _without_orders(values: Sequence[Sql]) -> list[Sql]:
+    def target(part: Any, **_: Any) -> Any:
+        return part.target if isinstance(part, postgresql.aggregate_order_by) else None
+
+    return [sa.sql.visitors.replacement_traverse(value, {}, target) for value in values]
 
 
 def _shown(key: Expr, column: Sql, row: Sql) -> Sql:

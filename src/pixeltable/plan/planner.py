@@ -15,7 +15,7 @@ from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
 from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, VectorScore
 from pixeltable.exprs.variable import Variable
-from pixeltable.plan import btrees, json_sql, sampling
+from pixeltable.plan import bounds, btrees, json_sql, sampling
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.joins import JoinedRecord, JoinScope
@@ -139,6 +139,10 @@ def plan_query(
     ordering = tuple(OrderItem(bind(item.expr, table, role="order_by()"), item.ascending) for item in spec.order_by)
     keys = order_keys(ordering, spec, push)
     in_sql = where is None and keys is not None and sample is None
+    if in_sql and keys and _has_few_first(spec, ordering, push.scope):
+        conditions += bounds.bound_of_first(
+            ordering, keys, conditions, (spec.limit or 0) + (spec.offset or 0), push.scope
+        )
     rest = [expr for _, expr in outputs] + ([where] if where is not None else [])
     if keys is None:
         rest += [item.expr for item in ordering]
@@ -170,6 +174,14 @@ def plan_query(
         wanted=spec.limit if by_vector else None,
         sample=sample,
     )
+
+
+def _has_few_first(spec: QuerySpec, ordering: Sequence[OrderItem], scope: Scope) -> bool:
+    """Whether the query is for the first few rows of one table, in an order that this table alone decides."""
+    count = 0 if spec.limit is None or spec.variable_offset is not None else spec.limit + (spec.offset or 0)
+    alone = list(scope.used) == [scope.table.row_heap] and scope.table.row_heap.as_of is None
+    apart = any(not isinstance(value, sa.BindParameter) for value in scope.variables.values())  # for sets of arguments
+    return bool(ordering) and 0 < count <= bounds.MOST_ROWS and alone and not apart
 
 
 def bound_sample(sample: Sample, table: TableRecord) -> Sample:
