@@ -67,7 +67,10 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
     hint = "Use it in select() or order_by()."
     for aggregate in aggregates_in(expr):
         if is_window(aggregate, grouping=False):
-            raise Unsupported(f"{role}: the window `{aggregate}` is not supported here yet", hint=hint)
+            raise Unsupported(
+                f"{role} is about single rows, but the window `{aggregate}` is over others too, so it changes with them",
+                hint="Use it in select() or order_by(). A function declared with @pxt.query can return it.",
+            )
         if role == "where()":
             hint = "To choose among groups, use having(): t.group_by(...).select(...).having(...)."
         raise InvalidExpression(f"{role} is about single rows, but `{aggregate}` is an aggregate", hint=hint)

@@ -41,7 +41,7 @@ def bound_of_first(
         sa.select(within(keys[0].element))
         .select_from(sample)
         .where(*map(within, conditions))
-        .order_by(*map(within, keys))
+        .order_by(*[within(key) for key in keys])
         .limit(1)
         .offset(count - 1)
         .scalar_subquery()

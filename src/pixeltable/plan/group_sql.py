@@ -159,7 +159,8 @@ def _without_orders(values: Sequence[Sql]) -> list[Sql]:
     def target(part: Any, **_: Any) -> Any:
         return part.target if isinstance(part, postgresql.aggregate_order_by) else None
 
-    return [sa.sql.visitors.replacement_traverse(value, {}, target) for value in values]
+    replaced: Any = sa.sql.visitors.replacement_traverse
+    return [replaced(value, {}, target) for value in values]
 
 
 def _shown(key: Expr, column: Sql, row: Sql) -> Sql:

@@ -126,7 +126,7 @@ def column_spec(name: str, spec: Any, *, key: bool, reserved: frozenset[str]) ->
     if given.get("destination") is not None:
         raise Unsupported(f"column {name!r}: 'destination' is not supported yet")
     value = as_expr(given["value"]) if "value" in given else None
-    column_type = type_from_form(given.get("type"), subject=f"column {name!r}") if value is None else value.type
+    column_type = type_from_form(given.get("type"), subject=f"column {name!r}") if value is None else value.col_type
     found = ColumnSpec(
         name=name,
         type=column_type,

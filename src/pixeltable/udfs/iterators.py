@@ -101,7 +101,7 @@ class IteratorFunction(Function):
         """
         items = call_overload(self, args, kwargs)
         assert isinstance(items, Call)
-        given = {parameter.name: arg for parameter, arg in zip(self.parameters, items.args, strict=True)}
+        given = {parameter.name: arg for parameter, arg in zip(self.parameters, items.call_args, strict=True)}
         constants = {name: arg.value for name, arg in given.items() if isinstance(arg, Literal)}
         if self.validation is not None:
             _asked(self.validation, constants, f"{self.name}()", "validate")
