@@ -68,7 +68,7 @@ def refuse_aggregates(expr: Expr, *, role: str) -> None:
     for aggregate in aggregates_in(expr):
         if is_window(aggregate, grouping=False):
             raise Unsupported(
-                f"{role} is about single rows, but the window `{aggregate}` is over others too, so it changes with them",
+                f"{role} is about single rows, but the window `{aggregate}` is over others too, and changes with them",
                 hint="Use it in select() or order_by(). A function declared with @pxt.query can return it.",
             )
         if role == "where()":

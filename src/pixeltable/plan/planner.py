@@ -33,11 +33,15 @@ def _dialect() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A statement; its result has a column for every expression in `slots`, in that order."""
+    """A statement; its result has a column for every expression in `slots`, in that order.
+
+    With `all_rows` it yields every row of what it reads.
+    """
 
     sql: str
     parameters: dict[str, Any]
     slots: tuple[Expr, ...]
+    all_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,8 @@ def plan_query(
     slots = tuple(slots_of(rest, push))
     columns = [slot_sql(slot, push) for slot in slots]
 
+    limited = spec.limit is not None or spec.variable_limit is not None
+
     def statement(*, nearest_only: bool) -> Scan:
         source = _nearest_first(push.scope, ordering) if nearest_only else push.scope.from_clause()
         labelled: list[Sql] = [column.label(f"s{i}") for i, column in enumerate(columns)]
@@ -159,9 +165,9 @@ def plan_query(
         if in_sql:
             query = query.limit(_number(spec.limit, spec.variable_limit, push.scope))
             query = query.offset(_number(spec.offset, spec.variable_offset, push.scope))
-        return compile_scan(query, slots)
+        scan = compile_scan(query, slots)
+        return replace(scan, all_rows=not conditions and not limited)
 
-    limited = spec.limit is not None or spec.variable_limit is not None
     by_vector = in_sql and limited and leads_with_nearest(ordering)
     return QueryPlan(
         scan=statement(nearest_only=by_vector and not isinstance(table, JoinedRecord)),

@@ -29,7 +29,7 @@ from pixeltable.session.transactions import read
 from pixeltable.session.unions import Planned, PlannedBranch, PlannedUnion, branches_of, explain_union, united
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection, snapshot
-from pixeltable.storage.fetching import fetch_columns
+from pixeltable.storage.fetching import fetch_columns, stream_columns
 from pixeltable.types.column_type import ColumnType
 
 Result = TypeVar("Result")
@@ -227,7 +227,8 @@ def _rows(connection: Connection, plan: QueryPlan) -> list[list[Any]]:
 
 def _columns(connection: Connection, scan: Scan) -> list[list[Any]]:
     """The result of a statement by column; one without slots has a column that says how many rows there are."""
-    return fetch_columns(connection, scan.sql, scan.parameters, width=max(1, len(scan.slots)))
+    fetch = stream_columns if scan.all_rows else fetch_columns
+    return fetch(connection, scan.sql, scan.parameters, width=max(1, len(scan.slots)))
 
 
 def validated(session: Session, relation: Relation, work: Callable[[Connection], Result]) -> Result:

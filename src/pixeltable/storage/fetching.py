@@ -3,7 +3,8 @@
 import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,24 @@ def fetch_columns(connection: Connection, sql: str, parameters: Mapping[str, Any
     return columns_of(cursor, width=width, decoders=_DECODERS)
 
 
+def stream_columns(connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int) -> list[list[Any]]:
+    """As `fetch_columns`, of rows that are taken while the database makes the next ones, each on a core of its own.
+
+    The statement is not kept prepared, so this is for those that may yield very many rows.
+    """
+    if not psycopg.capabilities.has_stream_chunked():
+        return fetch_columns(connection, sql, parameters, width=width)
+    cursor = connection.cursor()
+    cursor.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
+    columns: list[list[Any]] = [[] for _ in range(width)]
+    with ExitStack() as at_rest, closing(cursor.stream(sql, parameters, size=_ROWS)) as found:
+        while rows := list(islice(found, _ROWS)):
+            _extend(columns, rows, cursor, _DECODERS)
+            if len(columns[0]) == _MANY:
+                at_rest.enter_context(_rest.taken(True))
+    return columns
+
+
 Decoder = Callable[[Sequence[Any]], list[Any]]
 
 
@@ -35,12 +54,21 @@ def columns_of(
     `decoders` make cells, some hundred at a time, of columns whose type in the database has that number.
     """
     columns: list[list[Any]] = [[] for _ in range(width)]
-    made = [decoders.get(column.type_code) for column in cursor.description or ()]
     with _rest.taken(cursor.rowcount >= _MANY):
         while rows := cursor.fetchmany(_ROWS):
-            for column, values, decode in zip(columns, zip(*rows, strict=True), made, strict=True):
-                column.extend(values if decode is None else decode(values))
+            _extend(columns, rows, cursor, decoders)
     return columns
+
+
+def _extend(
+    columns: Sequence[list[Any]],
+    rows: Sequence[Sequence[Any]],
+    cursor: "psycopg.Cursor[Any]",
+    decoders: Mapping[int, Decoder],
+) -> None:
+    made = [decoders.get(column.type_code) for column in cursor.description or ()]
+    for column, values, decode in zip(columns, zip(*rows, strict=True), made, strict=True):
+        column.extend(values if decode is None else decode(values))
 
 
 def _json_cells(texts: Sequence[str | None]) -> list[Any]:
