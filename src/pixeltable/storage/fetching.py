@@ -35,7 +35,8 @@ def stream_columns(connection: Connection, sql: str, parameters: Mapping[str, An
     cursor = connection.cursor()
     cursor.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
     columns: list[list[Any]] = [[] for _ in range(width)]
-    with ExitStack() as at_rest, closing(cursor.stream(sql, parameters, size=_ROWS)) as found:
+    rows_of: Any = cursor.stream(sql, parameters, size=_ROWS)  # a generator; closed, it ends the statement
+    with ExitStack() as at_rest, closing(rows_of) as found:
         while rows := list(islice(found, _ROWS)):
             _extend(columns, rows, cursor, _DECODERS)
             if len(columns[0]) == _MANY:
