@@ -76,6 +76,7 @@ def test_where_an_index_has_the_order_it_is_used(ns: str) -> None:
     t = pxt.create_table(f"{ns}/t", {"id": pxt.Int, "n": pxt.Int, "k": pxt.Int}, primary_key="id")
     t.add_btree_index(t.n)
     assert [has_bound(t.order_by(key).limit(5)) for key in (t.id, t.n, t.k)] == [False, False, True]
+    assert not has_bound(t.where(t.id == 7).order_by(t.k).limit(5))
 
 
 def test_small_tables_have_samples_without_rows(ns: str) -> None:

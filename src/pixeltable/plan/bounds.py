@@ -30,10 +30,13 @@ def bound_of_first(
 ) -> list[Sql]:
     """A condition that the first `count` rows in the order of `keys` meet, among those that meet `conditions`.
 
-    Both are over the rows of the table alone. No condition where an index has the order.
+    Both are over the rows of the table alone. No condition where an index has the order, or may find the few rows that
+    a filter keeps: a sample of a very large table would take longer.
     """
-    first = ordering[0]
-    if not isinstance(first.expr.col_type, IN_SQL) or _has_index(first.expr, scope.table):
+    first, table = ordering[0], scope.table
+    if not isinstance(first.expr.col_type, IN_SQL) or _has_index(first.expr, table):
+        return []
+    if conditions and (table.btrees or table.primary_key):
         return []
     sample = sa.tablesample(scope.rows, sa.func.system(_SHARE), name="sample")
     within = sa.sql.util.ClauseAdapter(sample).traverse
