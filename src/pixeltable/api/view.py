@@ -297,7 +297,7 @@ def _unstored(iterator: IteratorCall | None) -> list[tuple[str, ColumnType, Expr
     place = sibling("pos", IntType())
     others = [sibling(name, kind) for name, kind in iterator.outputs.items()]
     return [
-        (output.key, output.returns, output.node((*iterator.items.args, place, *others)))
+        (output.key, output.returns, output.node((*iterator.items.call_args, place, *others)))
         for output in iterator.unstored
     ]
 

@@ -157,7 +157,7 @@ def filter_node(source: Any, predicate: Callable[..., Any]) -> JsonFilter:
     if isinstance(function.body, Literal):
         raise InvalidExpression(
             f"filter(): the predicate is {function.body} for every element",
-            hint="A key that expressions have a name for is written x['type'], not x.type.",
+            hint="A key that expressions have a name for is written x['count'], not x.count.",
         )
     if isinstance(made, JsonType) and made.schema is None:
         function = replace(function, body=Cast(function.body, BoolType()))
@@ -210,7 +210,7 @@ def _traced(source: Expr, fn: Any, *, role: str) -> tuple[ElementFunction, tuple
             hint="str() and f-strings see no values. Use + on texts, or pxtf.string.format.",
         )
     if isinstance(returned, ColumnType):
-        hint = "A key that expressions have a name for is written x['type'], not x.type."
+        hint = "A key that expressions have a name for is written x['count'], not x.count."
     try:
         body = as_expr(returned)
     except InvalidExpression as error:

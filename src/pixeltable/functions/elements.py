@@ -4,7 +4,7 @@ Each takes a Python function, often a lambda. It is run once, when the expressio
 element, and must return an expression over it, as a query has them: paths into the element, operators, calls of library
 functions and of those declared with `@pxt.udf`. Other columns of the row may be used too; what does not depend on the
 element is computed once for each row. Elements of a list whose type is known have the type that it says. A key that
-expressions have an attribute or method for is written as in `x['type']`, `x['count']`.
+expressions have a method for is written as in `x['count']`.
 
 The result is null where the list is, and where there is something else than a list, as with `*` in a path. Where
 computing fails for an element, the cell fails.

@@ -87,9 +87,9 @@ def unstored_outputs(view: TableRecord) -> dict[str, ColumnRecord]:
         return {}
     calls = ((column.expr, column) for column in view.columns if column.heap is None)
     return {
-        call.function.name.rpartition(".")[2]: column
+        call.call_function.name.rpartition(".")[2]: column
         for call, column in calls
-        if isinstance(call, Call) and call.function.path.rpartition("#")[0] == explode.function.path
+        if isinstance(call, Call) and call.call_function.path.rpartition("#")[0] == explode.call_function.path
     }
 
 
