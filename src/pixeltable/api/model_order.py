@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pixeltable.api.model_changes import Change
 from pixeltable.api.model_plan import TablePlan
 from pixeltable.catalog.records import BtreeRecord, IndexRecord, TableRecord, referred_columns
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session.tables import ColumnSpec
 
@@ -83,4 +83,6 @@ def blocked(plan: TablePlan, waiting: Collection[str]) -> set[str]:
 def is_over(plan: TablePlan, expr: Expr, names: Collection[str]) -> bool:
     """Whether an expression of a model is over one of these columns of its own."""
     own = plan.definition.record.id
-    return any(isinstance(node, ColumnRef) and node.ref_table == own and node.ref_name in names for node in expr.walk())
+    return any(
+        isinstance(node, ColumnRef) and node.ref_table == own and node.ref_name in names for node in nodes_in(expr)
+    )

@@ -113,7 +113,7 @@ def refuse_pending(expr: Expr, table: TableRecord, *, role: str) -> None:
     Raises:
         InvalidState: it refers to a column that is still being computed.
     """
-    for node in expr.walk():
+    for node in nodes_in(expr):
         column = table.column_by_id(node.ref_column) if isinstance(node, ColumnRef) else None
         if column is not None and column.status != "ready":
             raise InvalidState(
