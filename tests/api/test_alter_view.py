@@ -205,3 +205,53 @@ def test_an_insert_that_was_planned_before_plans_again(ns: str, t: pxt.Table) ->
     GO.set()
     thread.join()
     assert rows(v.select(v.n)) == [(5,), (50,)]
+
+
+def test_what_only_a_query_knows_is_refused(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int, "s": pxt.String | None})
+    t.add_computed_column(c=shout(t.s))
+    v = pxt.create_view(f"{ns}/v", t.where(t.n > 1))
+    p = pxt.create_view(f"{ns}/p", t, iterator=pieces(t.s))
+    for call in (
+        lambda: v.alter_view(where=t.n.isin(t.select(t.n))),
+        lambda: v.alter_view(where=t.c.errortype == None),  # noqa: E711  # builds an expression
+        lambda: p.alter_view(iterator=pieces(t.c.errormsg)),
+        lambda: pxt.create_view(f"{ns}/q", t, iterator=pieces(t.c.errormsg)),
+    ):
+        with pytest.raises(pxt.RequestError, match="known only when a query runs"):
+            call()
+    t.insert(n=2, s="x")
+    assert (v.count(), p.count()) == (1, 1)
+
+
+@pxt.iterator
+def fragile(text: str, bad: str = "") -> Iterator[Piece]:
+    if text == bad:
+        raise ValueError(f"no {text}")
+    yield {"piece": text}
+
+
+def test_an_iterator_that_fails_takes_no_rows_along(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/p", t, iterator=fragile(t.s, "s5"), additional_columns={"note": pxt.String | None})
+    assert (v.count(), len(v.errors())) == (5, 1)
+    v.update({"note": "mine"})
+    before = rows(v)
+    with pytest.raises(pxt.RequestError, match="no s2"):
+        v.alter_view(iterator=fragile(t.s, "s2"))
+    assert rows(v) == before
+    v.alter_view(iterator=fragile(t.s, "s7"))
+    assert (v.count(), len(v.errors()), v.where(v.note == "mine").count()) == (6, 0, 5)
+
+
+def test_an_old_filter_that_fails_is_not_in_the_way(ns: str, t: pxt.Table) -> None:
+    v = pxt.create_view(f"{ns}/p", t.where(is_odd(t.n)), iterator=pieces(t.s))
+    t.insert([{"n": -1, "s": "x"}], on_error="ignore")
+    v.alter_view(iterator=pieces(t.s, size=1))
+    assert v.count() == 6
+    with pytest.raises(pxt.RequestError, match="negative"):
+        v.alter_view(where=is_odd(t.n) & (t.n < 100))
+
+
+def test_columns_of_the_base_seen_through_the_view(v: pxt.View) -> None:
+    v.alter_view(where=v.n > 3)
+    assert rows(v.select(v.n)) == [(4,), (5,)]

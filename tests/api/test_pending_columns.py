@@ -67,4 +67,14 @@ def test_no_cell_is_set_to_it(t: pxt.Table) -> None:
     t.add_column(x=pxt.Int | None)
     with pytest.raises(pxt.RequestError, match=r"'c' of table .* is still being computed"):
         t.update({"x": t.c})
-    assert t.update({"x": 1}, where=(t.c == None) & (t.n == 3)).num_rows == 1  # noqa: E711  # builds an expression
+    for write in (lambda: t.update({"x": 1}, where=t.c == None), lambda: t.delete(where=t.c == None)):  # noqa: E711
+        with pytest.raises(pxt.RequestError, match="where: column 'c' of table"):
+            write()
+
+
+def test_it_stays_where_the_schema_is_reverted(ns: str, t: pxt.Table) -> None:
+    t.add_column(x=pxt.Int | None)
+    with pytest.raises(pxt.RequestError, match="while 'c' is being filled"):
+        t.revert()
+    with pytest.raises(pxt.RequestError, match="still being computed"):
+        pxt.create_table(f"{ns}/copy", source=t.select(t.n, t.c))

@@ -186,3 +186,58 @@ assert v.select(v.word).collect()["word"] == ["to", "be"]
 def test_another_process_yields_them_too(ns: str) -> None:
     for step in ("make", "read"):
         subprocess.run([sys.executable, "-c", PROGRAM, ns, step], check=True, timeout=60)
+
+
+class Odd(TypedDict):
+    a: int
+    b: int
+    half: float
+
+
+@pxt.iterator(unstored_cols=["half"])
+class Odds(pxt.PxtIterator[Odd]):
+    def __init__(self, n: int) -> None:
+        CALLS.append("begin")
+        self.numbers = iter(range(n))
+
+    def __next__(self) -> Odd:
+        number = next(self.numbers)
+        return {"a": number, "b": -number, "half": number}
+
+    def seek(self, pos: int, *, a: int, b: int) -> None:
+        assert (a, b) == (pos, -pos)
+        self.numbers = iter(range(pos, 1000))
+
+    @classmethod
+    def conditional_output_schema(cls, bound_args: dict) -> dict[str, type]:  # noqa: ARG003
+        return SCHEMA
+
+
+SCHEMA: dict[str, type] = {"half": float, "b": int, "a": int}
+
+
+def test_outputs_go_by_the_declaration(ns: str, t: pxt.Table, monkeypatch) -> None:
+    v = pxt.create_view(f"{ns}/o", t, iterator=Odds(t.n))
+    found = rows(v.where(v.n == 2).order_by(v.pos, asc=False).select(v.a, v.half))
+    assert found == [(1, 1.0), (0, 0.0)]
+    assert {type(half) for _, half in found} == {float}
+    with pytest.raises(pxt.RequestError, match="is made by the iterator"):
+        v.drop_column("half")
+    monkeypatch.setitem(SCHEMA, "more", int)
+    with pytest.raises(pxt.RequestError, match="have to be the same"):
+        Odds(t.n)
+
+
+def test_rows_of_one_list_share_an_instance(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/j", {"items": pxt.Json})
+    t.insert(items=[{"a": n} for n in range(50)])
+    v = pxt.create_view(f"{ns}/js", t, iterator=of_json(t.items))
+    CALLS.clear()
+    assert rows(v.select(v.word)) == [(str(n),) for n in range(50)]
+    assert CALLS == ["begin"]
+
+
+@pxt.iterator(unstored_cols=["word"])
+def of_json(items: pxt.Json) -> Iterator[Word]:
+    CALLS.append("begin")
+    yield from ({"word": str(item["a"]), "length": 1} for item in items)

@@ -136,3 +136,41 @@ def test_a_view_has_what_the_iterator_yields(t: pxt.Table, v: pxt.Table, changes
         assert [row[:3] for row in found] == [(pos, word, f"{pos}{word}") for pos, word in enumerate(words)]
         assert {row[3] for row in found if row[3] and " " not in row[3]} <= set(words)
         assert all(note is None or note[0] == word or note == "first d" for _, word, _, note in found)
+
+
+class Thing(TypedDict):
+    thing: pxt.Json
+    size: float | None
+
+
+@pxt.iterator
+def things(items: pxt.Json) -> Iterator[Thing]:
+    yield from ({"thing": item, "size": item.get("size")} for item in items)
+
+
+def test_objects_are_compared_by_value(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"items": pxt.Json})
+    t.insert(items=[{"name": "ink", "id": 1, "a": {"yy": 1, "x": [1, 2.5]}}, {"name": "nib", "id": 2, "size": 1}])
+    v = pxt.create_view(f"{ns}/v", t, iterator=things(t.items), additional_columns={"note": pxt.String | None})
+    v.update({"note": v.thing.name.astype(pxt.String)})
+    t.update({"items": [{"id": 2, "name": "nib", "size": 1}, {"a": {"x": [1, 2.5], "yy": 1}, "id": 1, "name": "ink"}]})
+    assert rows(v.select(v.pos, v.note)) == [(0, "nib"), (1, "ink")]
+
+
+def test_a_cell_that_failed_is_not_one_that_is_null(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"items": pxt.Json})
+    t.insert([{"items": [{"size": "bad"}, {"size": None}]}], on_error="ignore")
+    v = pxt.create_view(f"{ns}/v", t, iterator=things(t.items.map(lambda item: {"size": item["size"], "same": 1})))
+    assert rows(v.select(v.pos, v["size"], v["size"].errortype)) == [(0, None, "TypeError"), (1, None, None)]
+    t.update({"items": [{"size": None}, {"size": "bad"}]})
+    assert rows(v.select(v.pos, v["size"], v["size"].errortype)) == [(0, None, None), (1, None, "TypeError")]
+
+
+def test_an_update_of_a_row_that_no_view_has(ns: str, t: pxt.Table) -> None:
+    f = pxt.create_view(f"{ns}/f", t.where(t.n > 2), additional_columns={"loud": shout(t.text)})
+    g = pxt.create_view(f"{ns}/g", f, iterator=words(f.loud))
+    t.update({"text": "x y"}, where=t.n == 1)
+    assert g.count() == 0
+    t.insert(n=3, text="x y")
+    t.update({"text": "z"}, where=t.n > 1)
+    assert rows(g.select(g.word)) == [("z!",)]

@@ -13,13 +13,13 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import InvalidArgument, InvalidState, TypeMismatch, Unsupported
 from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.call import Call
-from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.expr import Expr, exprs_in_record
 from pixeltable.exprs.json_path import JsonPath
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr, as_key, shown
 from pixeltable.exprs.properties import BaseRow, CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.variable import Variable
-from pixeltable.plan.bind import bind_item, bind_predicate
+from pixeltable.plan.bind import bind_item, bind_predicate, refuse_pending
 from pixeltable.plan.grouping import bind_having, bind_key, check_groups, is_grouped
 from pixeltable.plan.joins import Source
 from pixeltable.plan.planner import select_outputs
@@ -362,3 +362,14 @@ def _step_name(step: str | int | slice) -> str:
     if isinstance(step, str):
         return "_star" if step == WILDCARD else f"_{step}"
     return str(abs(step))
+
+
+def check_complete(query: Query, *, role: str) -> None:
+    """Check that what is to be kept of the rows of a query is of columns that are there.
+
+    Raises:
+        InvalidState: it reads one that is still being computed.
+    """
+    record = query._relation.record  # noqa: SLF001  # of this module
+    for expr in exprs_in_record(query._spec):  # noqa: SLF001
+        refuse_pending(expr, record, role=role)

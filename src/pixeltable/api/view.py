@@ -30,7 +30,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.siblings import sibling
 from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
 from pixeltable.session.tasks import CreateView
-from pixeltable.session.view_alteration import NewDefinition, alter_view, unstored_outputs
+from pixeltable.session.view_alteration import NewDefinition, alter_view
 from pixeltable.types.column_type import ColumnType, IntType
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.iterators import IteratorCall
@@ -61,7 +61,8 @@ class View(Table):
             iterator: a call of an iterator that has the same outputs: the same one with other arguments, or mended.
 
         Raises:
-            RequestError: the filter or the iterator does not fit, or failed in a row; nothing changed.
+            RequestError: the filter or the iterator does not fit, or failed: the new filter in a row, the new iterator
+                in one of which the view has rows; nothing changed.
             ConcurrencyError: others wrote again and again.
         """
         record = self._newest_record
@@ -87,7 +88,7 @@ def _check_outputs(view: TableRecord, iterator: object) -> None:
     assert view.view is not None
     columns = {key: view.column_by_id(column) for column, key in view.view.outputs[1:]}
     has = {key: column.type for key, column in columns.items() if column is not None}
-    has |= {key: column.type for key, column in unstored_outputs(view).items()}
+    has |= {key: column.type for key, column in view.unstored_outputs.items()}
     yields = dict(iterator.outputs) | {output.key: output.returns for output in iterator.unstored}
     if view.is_exploded and has != yields:
         wanted, given = (", ".join(f"{key}: {kind}" for key, kind in found.items()) for found in (has, yields))

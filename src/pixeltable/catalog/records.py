@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pixeltable.exceptions import InvalidState, UnknownColumn, UnknownIndex, Unsupported
+from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.leaves import Literal as LiteralExpr
@@ -200,6 +201,19 @@ class TableRecord:
         return tuple(
             c for c in self.ready_columns if c.id == place or (c.id in near and c.is_computed and c.heap is not None)
         )
+
+    @property
+    def unstored_outputs(self) -> dict[str, ColumnRecord]:
+        """Of an exploded view, the columns that its iterator yields again when they are read, by the keys of items."""
+        explode = None if self.view is None else self.view.explode
+        if not isinstance(explode, Call):
+            return {}
+        calls = ((column.expr, column) for column in self.columns if column.heap is None)
+        return {
+            call.call_function.name.rpartition(".")[2]: column
+            for call, column in calls
+            if isinstance(call, Call) and call.call_function.path.rpartition("#")[0] == explode.call_function.path
+        }
 
     @property
     def used_heaps(self) -> set[int]:

@@ -67,7 +67,7 @@ def rows_by_key(keys: Sequence[Values], count: int) -> list[Rows]:
     if not keys:
         return [range(count)]
     groups: dict[Any, list[int]] = {}
-    columns = [cells if set(map(type, cells)) <= _PLAIN else list(map(_hashable, cells)) for cells in keys]
+    columns = [cells if set(map(type, cells)) <= _PLAIN else list(map(hashable, cells)) for cells in keys]
     for row, key in enumerate(zip(*columns, strict=True)):
         groups.setdefault(key, []).append(row)
     return list(groups.values())
@@ -77,7 +77,7 @@ _PLAIN = frozenset({str, int, datetime.date, type(None)})
 """Types whose values are equal, and have the same hash, just if they are of one group."""
 
 
-def _hashable(value: Any) -> Any:
+def hashable(value: Any) -> Any:
     """A value that is equal for values of one group; true and 1 are of two, 1 and 1.0 of one."""
     kind = type(value)
     if kind is bool:
@@ -85,9 +85,9 @@ def _hashable(value: Any) -> Any:
     if kind is datetime.datetime:
         return at_fixed_offset(value)
     if kind is list:
-        return (list, *map(_hashable, value))
+        return (list, *map(hashable, value))
     if kind is dict:
-        return (dict, frozenset((key, _hashable(item)) for key, item in value.items()))
+        return (dict, frozenset((key, hashable(item)) for key, item in value.items()))
     return ("NaN",) if value != value else value
 
 

@@ -15,6 +15,7 @@ from pixeltable.exprs.aggregate import aggregates_in, is_window
 from pixeltable.exprs.expr import Expr, Method, nodes_in, rebuild
 from pixeltable.exprs.leaves import ColumnRef, shown
 from pixeltable.exprs.properties import CellProperty, Similarity, VectorScore
+from pixeltable.exprs.queries import InQuery
 from pixeltable.plan.query import is_past
 from pixeltable.types.column_type import BoolType
 
@@ -120,6 +121,17 @@ def refuse_pending(expr: Expr, table: TableRecord, *, role: str) -> None:
                 f"{role}: column {column.name!r} of table {table.path!r} is still being computed",
                 hint="Wait until it is there: pxt.jobs() says how far it is.",
             )
+
+
+def refuse_queried(expr: Expr, *, role: str) -> None:
+    """Check that an expression is of a row alone, and its cells: what only a query can answer is not to be kept.
+
+    Raises:
+        Unsupported: it holds a similarity, an error property, or `isin(query)`.
+    """
+    for node in nodes_in(expr):
+        if isinstance(node, Similarity | CellProperty | InQuery):
+            raise Unsupported(f"{role}: `{node}` is known only when a query runs", hint="Use it in a query.")
 
 
 def _is_foreign(ref: ColumnRef, table: TableRecord) -> bool:

@@ -100,7 +100,9 @@ def resolved_filter(session: Session, table: TableRecord, where: Any) -> Expr | 
     """The filter of a call, checked and bound, its similarities and `isin(query)` resolved."""
     if where is None:
         return None
-    return resolve_members(session, resolve_similarity(session, bind_predicate(where, table), table))
+    bound = bind_predicate(where, table)
+    refuse_pending(bound, table, role="where")  # what is written for good would be decided by nulls
+    return resolve_members(session, resolve_similarity(session, bound, table))
 
 
 def _setting(session: Session, table: TableRecord, values: Any) -> dict[ColumnRecord, Expr]:

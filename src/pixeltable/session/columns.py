@@ -443,7 +443,8 @@ def without_column(table: TableRecord, column: ColumnRecord) -> TableRecord:
         Unsupported: it is one of the base of the view.
     """
     table.check_own(column)
-    if table.view is not None and table.view.makes(column.id):
+    of_items = {made.id for made in table.unstored_outputs.values()}
+    if table.view is not None and (table.view.makes(column.id) or column.id in of_items):
         raise ConstraintViolation(f"column {column.name!r} is made by the iterator of the view and cannot be dropped")
     users = [
         other.name for other in table.columns if other.expr is not None and column.id in referred_columns(other.expr)

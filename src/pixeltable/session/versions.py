@@ -110,6 +110,8 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
             if job.status == "aborted":
                 drop_reverted(connection, table, job, op)
         _forget_version(connection, table)
+        if kind == "schema":
+            _refuse_filling(connection, table)
         restored = _recorded_schema(connection, table) if kind == "schema" else table
         _check_bases(connection, table, restored, at)
         drop_gone(connection, table, restored)
@@ -125,6 +127,16 @@ def revert(session: Session, table_id: int, name: str, *, only: int | None = Non
         _drop_unknown(connection, table, restored)
 
     session.change_schema(work)
+
+
+def _refuse_filling(connection: Connection, table: TableRecord) -> None:
+    """Refuse to take back a change of schema under a column or an index that is being filled."""
+    running = [job.target for job in jobs.jobs_of(connection, table.id) if job.status == "running"]
+    if running:
+        raise InvalidState(
+            f"table {table.path!r} cannot be reverted while {', '.join(map(repr, running))} is being filled",
+            hint="Wait until it is done, or drop it.",
+        )
 
 
 def _refuse_kept(connection: Connection, catalog: Catalog, tables: Sequence[TableRecord]) -> None:

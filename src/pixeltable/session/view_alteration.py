@@ -11,10 +11,9 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import Unsupported
 from pixeltable.exec.pace import Pace
 from pixeltable.exec.tally import Tally
-from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef, by_ids
-from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, settled
+from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, refuse_queried, settled
 from pixeltable.session.change import retrying
 from pixeltable.session.found_rows import matching_rows
 from pixeltable.session.heads import Head, lock_lineage, read_head
@@ -53,20 +52,21 @@ class NewDefinition:
         base = view.base
         assert base is not None
         assert view.view is not None
-        if self.where is not None:
-            bind_predicate(self.where, base)
-        if self.explode is not None:
-            bind(self.explode, base, role="iterator")
-        where, explode = (None if expr is None else settled(expr, base) for expr in (self.where, self.explode))
+        where, explode = (None if expr is None else settled(expr, view) for expr in (self.where, self.explode))
+        if where is not None:
+            bind_predicate(where, base)
+        if explode is not None:
+            bind(explode, base, role="iterator")
         for expr in (where, explode):
             if expr is not None:
+                refuse_queried(expr, role=f"view {view.path!r}")
                 refuse_pending(expr, base, role=f"view {view.path!r}")
         columns = (self._renewed(view, column) for column in view.columns)
         return replace(view, view=replace(view.view, where=where, explode=explode), columns=tuple(columns))
 
     def _renewed(self, view: TableRecord, column: ColumnRecord) -> ColumnRecord:
         """The column as it is, or as the new iterator computes it."""
-        key = next((key for key, of_key in unstored_outputs(view).items() if of_key.id == column.id), None)
+        key = next((key for key, of_key in view.unstored_outputs.items() if of_key.id == column.id), None)
         if key is None or key not in self.unstored:
             return column
         assert view.view is not None
@@ -78,19 +78,6 @@ class NewDefinition:
             return None if made is None else view.ref(made)
 
         return replace(column, expr=settled(rebuild(self.unstored[key], known), view))
-
-
-def unstored_outputs(view: TableRecord) -> dict[str, ColumnRecord]:
-    """The columns that are outputs of a view's iterator and not stored, by the keys of the items."""
-    explode = None if view.view is None else view.view.explode
-    if not isinstance(explode, Call):
-        return {}
-    calls = ((column.expr, column) for column in view.columns if column.heap is None)
-    return {
-        call.call_function.name.rpartition(".")[2]: column
-        for call, column in calls
-        if isinstance(call, Call) and call.call_function.path.rpartition("#")[0] == explode.call_function.path
-    }
 
 
 def alter_view(session: Session, table_id: int, name: str, new: NewDefinition, *, tally: Tally) -> UpdateStatus:
@@ -111,7 +98,7 @@ def alter_view(session: Session, table_id: int, name: str, new: NewDefinition, *
         if not changed:
             return receipt(tally, start)
         heads = session.database.read(lambda c: [read_head(c, table) for table in view.live_lineage])
-        changes = _changes(session, altered, "iterator" in changed, tally)
+        changes = _changes(session, altered, changed, tally)
         title = f"Altered: {' and '.join(changed)}"
 
         def write() -> list[Counts]:
@@ -141,8 +128,12 @@ def _is_same(old: Expr | None, new: Expr | None) -> bool:
     return old is new is None or (old is not None and new is not None and bool(by_ids(old) == by_ids(new)))
 
 
-def _changes(session: Session, view: TableRecord, lists_change: bool, tally: Tally) -> list[ViewChange]:
-    """What becomes of the view, and of those over it, page by page of its base."""
+def _changes(session: Session, view: TableRecord, changed: Sequence[str], tally: Tally) -> list[ViewChange]:
+    """What becomes of the view, and of those over it, page by page of its base.
+
+    Raises:
+        InvalidExpression: the new filter failed in a row, or the new iterator in one of which the view has rows.
+    """
     base = view.base
     assert base is not None
     wanted = inputs_of(view) | (inputs_of_views(session.catalog, view) & {column.id for column in base.known_columns})
@@ -153,19 +144,27 @@ def _changes(session: Session, view: TableRecord, lists_change: bool, tally: Tal
     pace.begin()
     while (found := matching_rows(session, base, refs, after=after, limit=pace.size)).rows:
         tally.check()
-        if lists_change:
-            remaking.call_again(found.rows, found.batch, (column.id for column in unstored_outputs(view).values()))
+        if "iterator" in changed:
+            remaking.call_again(found.rows, found.batch, (column.id for column in view.unstored_outputs.values()))
         else:
             remaking.filter_again(found.rows, found.batch)
-        if remaking.filter_failure is not None:
-            assert view.view is not None
-            assert view.view.where is not None
-            hint = "Nothing changed. Mend the function, or have another condition before it leave such rows out."
-            raise failed_definition(view, view.view.where, remaking.filter_failure, hint=hint)
+        _refuse_failures(view, remaking, changed)
         pace.done(len(found.rows))
         tally.advance(len(found.rows))
         after = found.last
     return remaking.changes()
+
+
+def _refuse_failures(view: TableRecord, remaking: Remaking, changed: Sequence[str]) -> None:
+    assert view.view is not None
+    found = {
+        "filter": (view.view.where, remaking.filter_failure),
+        "iterator": (view.view.explode, remaking.list_failure),
+    }
+    for expr, failure in (found[what] for what in changed):
+        if expr is not None and failure is not None:
+            hint = "Nothing changed. Mend the function, or have the filter leave such rows out."
+            raise failed_definition(view, expr, failure, hint=hint)
 
 
 def _write(
@@ -182,7 +181,7 @@ def _write(
     if [read_head(connection, table) for table in altered.live_lineage] != list(heads):
         raise RowsChanged
     lock_views(connection, changes)
-    exprs = [altered.view.where, altered.view.explode, *(c.expr for c in unstored_outputs(altered).values())]
+    exprs = [altered.view.where, altered.view.explode, *(c.expr for c in altered.unstored_outputs.values())]
     for expr in exprs:
         if expr is not None:
             store_functions(session, connection, expr)

@@ -116,6 +116,11 @@ class Remaking:
         """How the filter failed first, if it did."""
         return self._work.filter_failure
 
+    @property
+    def list_failure(self) -> Failure | None:
+        """How the iterator failed first, for a row of the base of which the view had rows, if it did."""
+        return self._work.list_failure
+
     def changes(self) -> list[ViewChange]:
         """What becomes of the view, and of those over it."""
         return [work.change() for work in (self._work, *self._others)]
@@ -145,6 +150,8 @@ class _ViewWork:
     lacking: list[int] = field(default_factory=list)
     errors: int = 0
     filter_failure: Failure | None = None
+    list_failure: Failure | None = None
+    """How the iterator failed first for a row of the base of which the view had rows."""
     base: RowsAfter = field(default_factory=RowsAfter)
     """The part that is looked at."""
 
@@ -155,12 +162,12 @@ class _ViewWork:
         """Do what the next part of the change of the base asks for; what it is for the rows of the view."""
         self.base = base
         assert self.view.view is not None
-        if self._is_touched(self.view.view.explode):
-            state = self.call_again(base)
-        elif base.rows:
-            state = self.filter_again(base) if self._is_touched(self.view.view.where) else self._follow_rows()
-        else:
+        if not base.rows:
             state = RowsAfter(touched=base.touched)
+        elif self._is_touched(self.view.view.explode):
+            state = self.call_again(base)
+        else:
+            state = self.filter_again(base) if self._is_touched(self.view.view.where) else self._follow_rows()
         for number, batch in enumerate(base.come, start=self.before):
             self._enter(self.derivation.rows_of(batch), number, state)
         self.before += len(base.come)
@@ -216,8 +223,11 @@ class _ViewWork:
         self.filter_failure = self.filter_failure or next(iter(among.failures), None)
         made = self.derivation.items_of(among)
         members = self._members(base.touched | {self._place.id})
-        self.lacking += self._absent(members)
+        absent = self._absent(members)
+        self.lacking += absent
         self.tried += base.rows
+        lost = (failure for place, failure in made.failures.items() if base.rows[place] not in absent)
+        self.list_failure = self.list_failure or next(lost, None)
         match = matched(self.derivation, members, made, self._places_in_base(members))
         self.left += [members.rows[place] for place in match.gone]
         state = self._keep_moved(members, match, made)

@@ -4,8 +4,9 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pixeltable.exec.aggregate import hashable
+from pixeltable.exec.batch import Batch, Column
 from pixeltable.session.found_rows import FoundRows
-from pixeltable.session.rows import texts_of
 from pixeltable.session.view_rows import Derivation, ViewRows
 
 
@@ -25,21 +26,14 @@ def matched(derivation: Derivation, members: FoundRows, made: ViewRows, parents:
     the first that is the same and is no other row.
     """
     place, *others = [derivation.view.ref(column) for column in derivation.outputs]
-    names = derivation.outputs[1:]
     stored, listed = members.batch, made.batch
 
-    def contents(batch_of: FoundRows | ViewRows) -> list[tuple[object, ...]]:
-        columns = [batch_of.batch.get(ref) for ref in others]
-        texts = [texts_of(name, column.values) for name, column in zip(names, columns, strict=True) if column]
-        failed = [column.failures for column in columns if column]
-        pieces = (
-            [None if row in failures else text for row, text in enumerate(found)]
-            for found, failures in zip(texts, failed, strict=True)
-        )
-        return list(zip(*pieces, strict=True)) if others else [()] * batch_of.batch.count
+    def contents(batch: Batch) -> list[tuple[object, ...]]:
+        columns = [column for ref in others if (column := batch.get(ref)) is not None]
+        return list(zip(*map(_comparable, columns), strict=True)) if columns else [()] * batch.count
 
-    was = [(parent, *content) for parent, content in zip(parents, contents(members), strict=True)]
-    now = [(parent, *content) for parent, content in zip(made.parents, contents(made), strict=True)]
+    was = [(parent, *content) for parent, content in zip(parents, contents(stored), strict=True)]
+    now = [(parent, *content) for parent, content in zip(made.parents, contents(listed), strict=True)]
     before, after = stored.get(place), listed.get(place)
     assert before is not None
     assert after is not None
@@ -59,3 +53,11 @@ def matched(derivation: Derivation, members: FoundRows, made: ViewRows, parents:
     taken = set(kept.values())
     gone = [row for row in range(len(was)) if row not in kept]
     return Match(sorted(kept.items()), gone, [item for item in range(len(now)) if item not in taken])
+
+
+def _comparable(column: Column) -> list[object]:
+    """For each cell what is equal if it is the same, or failed in the same way."""
+    cells: list[object] = list(map(hashable, column.values))
+    for row, failure in column.failures.items():
+        cells[row] = (failure.error.type, failure.error.message)
+    return cells

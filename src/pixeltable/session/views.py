@@ -18,7 +18,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.properties import BaseRow
 from pixeltable.ids import Path
-from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, settled
+from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, refuse_queried, settled
 from pixeltable.plan.query import Moment, QuerySpec
 from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
@@ -193,6 +193,7 @@ def _record(
         base=base,
     )  # fmt: skip
     for expr in view.definitions:
+        refuse_queried(expr, role=f"view {view.path!r}")
         refuse_pending(bind(expr, view, role=f"view {view.path!r}"), view, role=f"view {view.path!r}")
         store_functions(session, connection, expr)
     return view

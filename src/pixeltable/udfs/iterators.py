@@ -106,7 +106,13 @@ class IteratorFunction(Function):
         if self.validation is not None:
             _asked(self.validation, constants, f"{self.name}()", "validate")
         outputs = self._outputs_for({**given, **constants})
-        stored = {key: kind for key, kind in outputs.items() if key not in self.unstored}
+        if self.unstored and outputs.keys() != (self.outputs or {}).keys():
+            raise InvalidArgument(
+                f"{self.name}(): its outputs are {', '.join(outputs)} by conditional_output_schema, and "
+                f"{', '.join(self.outputs or {})} by its declaration",
+                hint="With unstored_cols they have to be the same.",
+            )
+        stored = {key: outputs[key] for key in self.outputs or outputs if key in outputs and key not in self.unstored}
         return IteratorCall(items, stored, tuple(f for f in self.overloads if isinstance(f, UnstoredOutput)))
 
     def _outputs_for(self, given: dict[str, Any]) -> Outputs:

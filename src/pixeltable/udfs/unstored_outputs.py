@@ -1,6 +1,8 @@
 """Outputs of an iterator that are not stored: whenever they are read, the iterator yields their items again."""
 
+import datetime
 import functools
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -49,7 +51,7 @@ class UnstoredOutput(Function):
         ]
         run = _reading(iterator, self.key, tuple(stored))
         signature = Signature(tuple(parameters), iterator.outputs[self.key].with_nullable(True), True)
-        options = FunctionOptions(display_name=f"{iterator.name}.{self.key}", keeps_zone=True)
+        options = FunctionOptions(display_name=f"{iterator.name}.{self.key}")
         super().__init__(run, batch_size=_TOGETHER, options=options, signature=signature)
 
     @functools.cached_property
@@ -125,7 +127,10 @@ class _Place:
                 made.close()
 
 
+_COMPARED = (str, int, float, bytes, list, dict, datetime.date, datetime.timedelta, uuid.UUID, type(None))
+
+
 def _are_same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
-    """Whether arguments are surely the same; what is not compared quickly counts as another one."""
+    """Whether arguments are surely the same; what is not compared quickly, as arrays are not, counts as another one."""
     pairs = zip(a, b, strict=True)
-    return all(x is y or (type(x) is type(y) and isinstance(x, str | int | float | bytes) and x == y) for x, y in pairs)
+    return all(x is y or (type(x) is type(y) and isinstance(x, _COMPARED) and x == y) for x, y in pairs)
