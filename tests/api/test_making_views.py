@@ -100,6 +100,17 @@ def test_a_view_made_while_others_write_begins_when_it_is_complete(
     assert v.count() == (11 if reaches_view else 10)
 
 
+def test_a_base_is_not_reverted_while_a_view_is_made(ns: str, t: pxt.Table, monkeypatch) -> None:
+    def revert() -> None:
+        t.delete(where=t.n == 5)
+        with pytest.raises(pxt.RequestError, match=r"while its view .* is being made"):
+            t.revert()
+
+    write_before_first_page(monkeypatch, revert)
+    v = pxt.create_view(f"{ns}/v", t)
+    assert v.count() == t.count() == 599
+
+
 def test_what_fails_in_the_making_is_counted(ns: str, t: pxt.Table) -> None:
     parts = pxt.create_view(f"{ns}/parts", t, iterator=words(t.text))
     halves = pxt.create_view(f"{ns}/halves", t, additional_columns={"half": half(t.n)})

@@ -56,7 +56,7 @@ def batch_update(
                 f"batch_update() of {table.path!r} is not supported: it is a view", hint="Use update(), or its base."
             )
         given = checked_rows(session, table, rows)
-        found = read(session, lambda connection: given.find(connection, table))
+        found = read(session, lambda connection: given.find(connection, table), table.lineage)
         absent = [place for place in range(len(rows)) if place not in found]
         if absent and if_not_exists == "error":
             raise UnknownRow(given.key_text(absent[0]), table=table.path)
@@ -198,14 +198,14 @@ def _write(session: Session, table: TableRecord, groups: Sequence[_Group], conte
     views = view_changes(session, table, [group.after for group in groups], context)
 
     def once(connection: Connection) -> Committed:
-        with refusals_explained(table, session.catalog.views_of(table.id)):
-            return change_rows(connection, table.target, changes, counts, token=token, added=entries, views=views)
+        try:
+            with refusals_explained(table, session.catalog.views_of(table.id)):
+                return change_rows(connection, table.target, changes, counts, token=token, added=entries, views=views)
+        except DuplicateKey:
+            raise RowsChanged from None  # another writer added it since the keys were looked up
 
     grown = [(table, counts.inserts + counts.updates), *growth(session.catalog, views)]
-    try:
-        return list(commit(session, Write(table, once, token, grown)).views)
-    except DuplicateKey:
-        raise RowsChanged from None  # another writer added it since the keys were looked up
+    return list(commit(session, Write(table, once, token, grown)).views)
 
 
 def _status(

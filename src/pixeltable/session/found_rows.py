@@ -48,7 +48,9 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     width = start + len(plan.columns) + len(plan.failing) + len(plan.properties)
     try:
         columns = read(
-            session, lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width)
+            session,
+            lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width),
+            over=table.lineage,
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         raise SchemaChanged(table.path) from None

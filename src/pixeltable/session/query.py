@@ -237,7 +237,8 @@ def validated(session: Session, relation: Relation, work: Callable[[Connection],
     def run(connection: Connection) -> tuple[Result, int]:
         return work(connection), read_epoch(connection)  # the epoch last: it can only be newer than the rows
 
-    rows, epoch = read(session, run)
+    over = [record for source in relation.sources for record in source.record.lineage]
+    rows, epoch = read(session, run, over)
     if epoch != session.catalog.epoch and not relation.is_current(session.refresh()):
         raise _Stale
     return rows

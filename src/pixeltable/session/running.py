@@ -1,5 +1,6 @@
 """The transaction of the user's that is open, if one is."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +11,31 @@ from pixeltable.exceptions import Unsupported
 if TYPE_CHECKING:
     from pixeltable.session.transactions import Transaction
 
-running: ContextVar[Optional["Transaction"]] = ContextVar("pixeltable_transaction", default=None)
+_running: ContextVar[Optional["Transaction"]] = ContextVar("pixeltable_transaction", default=None)
+
+
+def running() -> Optional["Transaction"]:
+    """The transaction that is open in this context; a forked child has none of its parent's."""
+    found = _running.get()
+    return found if found is not None and found.pid == os.getpid() else None
+
+
+@contextmanager
+def as_running(block: Optional["Transaction"]) -> Iterator[None]:
+    """Have a transaction, or none, be the one that is open."""
+    token = _running.set(block)
+    try:
+        yield
+    finally:
+        if _running.get() is block:  # else a generator was left in one context and went on in another
+            _running.reset(token)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """What is done in the block is no part of the transaction."""
+    with as_running(None):
+        yield
 
 
 def refuse_in_transaction(what: str) -> None:
@@ -19,18 +44,8 @@ def refuse_in_transaction(what: str) -> None:
     Raises:
         Unsupported: one is.
     """
-    if running.get() is not None:
+    if running() is not None:
         raise Unsupported(
             f"{what} cannot be part of a transaction",
             hint="In its block rows are inserted, updated, deleted and recomputed; do the rest before or after.",
         )
-
-
-@contextmanager
-def outside() -> Iterator[None]:
-    """What is done in the block is no part of it."""
-    token = running.set(None)
-    try:
-        yield
-    finally:
-        running.reset(token)

@@ -58,7 +58,7 @@ class RowStream:
         Raises:
             RequestError: a cell failed, or the query cannot be run.
         """
-        if self._spec.union is not None or running.get() is not None:
+        if self._spec.union is not None or running() is not None:
             yield collect(self._session, self._spec, self._name)
             return
         relation = relation_of(self._session, self._spec, self._name)

@@ -18,7 +18,6 @@ from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
 from pixeltable.session.tags import refuse_tagged
 from pixeltable.session.target_jobs import drop_reverted
-from pixeltable.session.transactions import read
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import drop_heap
 from pixeltable.storage.writes import undo_operation
@@ -44,8 +43,7 @@ def list_versions(
 ) -> list[Version]:
     """The versions of a table, none after `upto`, newest first."""
     session.refresh().table(table_id, name=name)
-    rows = read(
-        session,
+    rows = session.database.read(
         lambda connection: connection.execute(
             "SELECT version, at, kind, inserts, updates, deletes, errors, schema_change, note "
             "FROM pixeltable.versions WHERE table_id = %(table)s AND version <= coalesce(%(upto)s::bigint, version) "
@@ -59,8 +57,7 @@ def list_versions(
 def current_version(session: Session, table_id: int, name: str) -> int:
     """The number of the newest version."""
     session.refresh().table(table_id, name=name)
-    row = read(
-        session,
+    row = session.database.read(
         lambda connection: connection.execute(
             "SELECT version FROM pixeltable.heads WHERE table_id = %s", (table_id,)
         ).fetchone(),
@@ -177,6 +174,11 @@ def _check_views(
             f"the last operation on view {table.path!r} was one on its base", hint=f"Revert {bases[found[0]].path!r}."
         )
     for view in views:
+        if view.view is not None and view.view.status == "filling":  # what it has got so far has no version to go by
+            raise InvalidState(
+                f"table {table.path!r} cannot be reverted while its view {view.path!r} is being made",
+                hint="Wait until it is done; if the process that makes it died, call create_view() again.",
+            )
         newest, changed_at = _newest(connection, view)
         row = connection.execute(
             "SELECT bool_or(v.op = %s), min(v.at) FILTER (WHERE v.version >= h.oldest) > %s "

@@ -1,6 +1,6 @@
 """The numbers that writes take, of operations and of rows; a write that is done again may take the same ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -31,6 +31,7 @@ class _Again:
 
     numbers: Numbers
     newer: dict[int, int] | None
+    known: "Known | None"
     ops_taken: int = 0
     rows_taken: int = 0
 
@@ -54,13 +55,37 @@ class _Again:
 _again: ContextVar[_Again | None] = ContextVar("pixeltable_numbers", default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How things were when somebody began to decide what to write: the newest operation on each heap, by their ids, and
+    which rows there were: those `below` one. What `own` operations wrote since is known as well.
+    """
+
+    ops: Mapping[int, int]
+    below: int
+    own: frozenset[int]
+
+    def has(self, heap: int, rows: Sequence[int], ops: Sequence[int]) -> bool:
+        """Whether these entries of rows are no others' that came since; of rows that came since, they may be."""
+        limit = self.ops.get(heap)
+        pairs = zip(rows, ops, strict=True)
+        return limit is None or all(op <= limit or op in self.own or row >= self.below for row, op in pairs)
+
+
+class ChangedSince(Exception):
+    """Internal signal: others changed what is to be written, since it was looked at."""
+
+
 @contextmanager
-def repeatable(numbers: Numbers, *, newer: dict[int, int] | None = None) -> Iterator[None]:
+def repeatable(
+    numbers: Numbers, *, newer: dict[int, int] | None = None, known: "Known | None" = None
+) -> Iterator[None]:
     """Have what is written in the block take these numbers, and note those that it takes beyond them.
 
-    With `newer` its operations are new ones, and what was read of the older ones stands for them.
+    With `newer` its operations are new ones, and what was read of the older ones stands for them. Entries that are
+    younger than what is `known` are refused: others wrote them since.
     """
-    token = _again.set(_Again(numbers, newer))
+    token = _again.set(_Again(numbers, newer, known))
     try:
         yield
     finally:
@@ -89,6 +114,17 @@ def ops_now(ops: Sequence[int]) -> list[int]:
     again = _again.get()
     newer = {} if again is None or again.newer is None else again.newer
     return [newer.get(op, op) for op in ops]
+
+
+def check_known(heap: int, rows: Sequence[int], ops: Sequence[int]) -> None:
+    """Check that entries of a heap, which these operations wrote, are not others' that came since.
+
+    Raises:
+        ChangedSince: one is.
+    """
+    again = _again.get()
+    if again is not None and again.known is not None and not again.known.has(heap, rows, ops):
+        raise ChangedSince
 
 
 def _taken_op(connection: Connection) -> int:

@@ -2,6 +2,7 @@
 
 import pickle
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -17,6 +18,7 @@ class Spool:
 
     def __init__(self, memory_bytes: int) -> None:
         self._room_bytes = memory_bytes
+        self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> "Spool":
@@ -42,10 +44,11 @@ class Spool:
             InvalidState: there is no room for the file.
         """
         try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="pixeltable-")  # noqa: SIM115  # closed by __exit__
-            start = self._file.seek(0, 2)
-            pickle.dump(value, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+            with self._lock:
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(prefix="pixeltable-")  # noqa: SIM115  # closed by __exit__
+                start = self._file.seek(0, 2)
+                pickle.dump(value, self._file, protocol=pickle.HIGHEST_PROTOCOL)
         except OSError as error:
             raise InvalidState(
                 f"what waits to be written does not fit into memory, nor into a temporary file: {error}",
@@ -55,5 +58,6 @@ class Spool:
 
     def _load(self, start: int) -> Any:
         assert self._file is not None
-        self._file.seek(start)
-        return pickle.load(self._file)  # nobody else can have written to it: it has no name
+        with self._lock:
+            self._file.seek(start)
+            return pickle.load(self._file)  # nobody else can have written to it: it has no name

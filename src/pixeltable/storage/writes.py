@@ -13,7 +13,7 @@ from pixeltable.lazy import psycopg
 from pixeltable.storage.cells import Texts, array_text, copy_column, numbers_text
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import BASE_ROW, Heap, without_history
-from pixeltable.storage.numbers import ROW_BLOCK_BITS, is_repeatable, new_rows, next_op, ops_now
+from pixeltable.storage.numbers import ROW_BLOCK_BITS, check_known, is_repeatable, new_rows, next_op, ops_now
 
 _COPY_FROM = 200
 """From this many rows COPY is quicker than one INSERT with arrays."""
@@ -450,6 +450,7 @@ def expect_unchanged(connection: Connection, seen: Seen) -> None:
     absent = [row for row, op in zip(seen.rows, seen.ops, strict=True) if op is None]
     if present:
         rows, ops = zip(*present, strict=True)
+        check_known(seen.heap.id, rows, ops)
         connection.execute(
             "SELECT pixeltable.expect((SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS u(row, op_in) "
             f"JOIN {seen.heap.current} USING (row, op_in)), %s)",
