@@ -254,7 +254,7 @@ READING = {
 
 
 def test_each_method_of_a_table_is_known_to_read_or_to_change() -> None:
-    public = {name for kind in pxt.Table.__mro__ for name in vars(kind) if not name.startswith("_")}
+    public = {name for kind in pxt.View.__mro__ for name in vars(kind) if not name.startswith("_")}
     assert public == READING | set(CHANGING)
 
 

@@ -121,6 +121,8 @@ def _fetched(connection: Connection, *, statement: Statement, values: Sequence[A
             if (error.sqlstate or "").startswith(_LIMITS):
                 raise _failure(error, statement) from None
             raise
+        except psycopg.errors.ReadOnlySqlTransaction as error:  # what the rules let through, if they ever do
+            raise _failure(error, statement) from None
         described = cursor.description or []
         if not described:
             raise RefusedSql("a SELECT of no columns")
