@@ -364,7 +364,7 @@ def _step_name(step: str | int | slice) -> str:
     return str(abs(step))
 
 
-def check_complete(query: Query, *, role: str) -> None:
+def refuse_pending_columns(query: Query, *, role: str) -> None:
     """Check that what is to be kept of the rows of a query is of columns that are there.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pixeltable.api.frames import Source, is_arrow, is_pandas, source_of_arrow, source_of_pandas
-from pixeltable.api.query import Query, check_complete
+from pixeltable.api.query import Query, refuse_pending_columns
 from pixeltable.api.query_start import QueryStart
 from pixeltable.api.results import ResultSet
 from pixeltable.api.stand_in import table_of
@@ -49,7 +49,7 @@ def read_source(source: Any, *, call: str) -> Source:
     if isinstance(source, QueryStart):
         source = source._query()  # noqa: SLF001  # a friend
     if isinstance(source, Query):
-        check_complete(source, role=f"{call}()")
+        refuse_pending_columns(source, role=f"{call}()")
         source = source.collect()
     if isinstance(source, ResultSet):
         return _of_result(source)

@@ -20,7 +20,7 @@ from pixeltable.exceptions import DatabaseUnavailable, InvalidState, SchemaChang
 from pixeltable.lazy import psycopg
 from pixeltable.session.running import as_running, running
 from pixeltable.session.session import Session
-from pixeltable.session.upkeep import with_room
+from pixeltable.session.upkeep import with_room, with_room_if_needed
 from pixeltable.storage.database import Connection
 from pixeltable.storage.numbers import ROW_BLOCK_BITS, ChangedSince, Known, Numbers, repeatable
 from pixeltable.storage.writes import Committed, RowsChanged, recall_write
@@ -228,7 +228,7 @@ class Transaction:
             return self._session.database.read(tried)
 
         try:
-            return with_room(self._session, grown, trial, is_last=False)
+            return with_room_if_needed(self._session, grown, trial)
         except DatabaseUnavailable as error:
             if isinstance(error.__cause__, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
                 raise TransactionConflict(writes[-1].table.path if writes else "") from error

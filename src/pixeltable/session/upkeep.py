@@ -33,23 +33,30 @@ def space_of(index: IndexRecord) -> vectors.VectorSpace:
     return vectors.VectorSpace(index.metric, index.precision, index.dimensions)
 
 
-def with_room(
-    session: Session, written: Sequence[tuple[TableRecord, int]], write: Callable[[], Result], *, is_last: bool = True
-) -> Result:
-    """A write of so many rows into tables, with partitions for their vectors; unless it is the last, it is undone."""
+def with_room(session: Session, written: Sequence[tuple[TableRecord, int]], write: Callable[[], Result]) -> Result:
+    """A write of so many rows into tables, with partitions for their vectors."""
     large = [(target, rows) for target, rows in written if rows >= BULK]
-    _make_room_in(session, large)
+    make_room_in(session, large)
     try:
-        return write()
-    except psycopg.errors.CheckViolation:  # no partition for the next entry: once in PARTITION_ENTRIES rows
-        _make_room_in(session, written)
-        return write()
+        return with_room_if_needed(session, written, write)
     finally:
-        for target, _ in large if is_last else ():
+        for target, _ in large:
             look_after(session, target)
 
 
-def _make_room_in(session: Session, written: Sequence[tuple[TableRecord, int]]) -> None:
+def with_room_if_needed(
+    session: Session, written: Sequence[tuple[TableRecord, int]], write: Callable[[], Result]
+) -> Result:
+    """As `with_room`, for what is small, or is undone: partitions come when the database finds that one is lacking."""
+    try:
+        return write()
+    except psycopg.errors.CheckViolation:  # no partition for the next entry: once in PARTITION_ENTRIES rows
+        make_room_in(session, written)
+        return write()
+
+
+def make_room_in(session: Session, written: Sequence[tuple[TableRecord, int]]) -> None:
+    """Partitions for the vectors of so many more rows of tables."""
     for table, count in written:
         if table.indexes and count:
             make_room(session, table, count)

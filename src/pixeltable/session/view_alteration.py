@@ -87,7 +87,7 @@ def alter_view(session: Session, table_id: int, name: str, new: NewDefinition, *
 
     Raises:
         Unsupported: an iterator is to come, or to go.
-        CellFailure, InvalidExpression: the filter failed in a row; nothing changed.
+        InvalidExpression: see `_changes`; nothing changed.
         TooManyConflicts: others wrote again and again.
     """
     start = time.perf_counter()
