@@ -42,6 +42,7 @@ EXTRA = (
     Case("udf_async", "udf", 10_000, ("--kind", "async")),
     Case("query", "query", 100_000),
     Case("lookup_btree", "lookup_btree", 100_000),
+    Case("large_values", "large_values", 100_000_000),
     Case("load_files", "load_files", 100_000),
     Case("mutate", "mutate", 10_000),
     Case("indexed_update", "indexed_update", 20_000),

@@ -199,3 +199,16 @@ def test_a_computed_vector_can_be_indexed(t: pxt.Table) -> None:
     t.add_embedding_index("e", metric="ip")
     query = np.array([0, 1], dtype=np.float32)
     assert t.order_by(t.e.similarity(vector=query), asc=False).limit(1).collect()["s"] == ["b"]
+
+
+@pytest.mark.parametrize("count", [1, 300], ids=["a few", "many"])
+def test_numbers_beyond_the_precision_fail_alone(ns: str, count: int) -> None:
+    t = pxt.create_table(f"{ns}/v", {"n": pxt.Int, "v": pxt.Array[(2,), pxt.Float]})
+    t.add_embedding_index("v", metric="l2", idx_name="half")
+    rows = [{"n": n, "v": [n, 65_519.0]} for n in range(count)]
+    status = t.insert([*rows, {"n": -1, "v": [1.0, 65_520.0]}], on_error="ignore")
+    assert status.num_excs == 1
+    found = t.select(t.n, score=t.v.similarity(vector=[0.0, 65_504.0])).collect()
+    assert [row["score"] is None for row in found] == [row["n"] < 0 for row in found]
+    t.drop_embedding_index(idx_name="half")
+    assert t.add_embedding_index("v", metric="l2", precision="fp32").num_excs == 0

@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -12,18 +13,29 @@ import pixeltable as pxt
 from pixeltable.session.current import current_session
 from pixeltable.storage.database import Connection
 from pixeltable.storage.fetching import fetch_columns, stream_columns
+from pixeltable.types.column_type import BinaryType
 
 Fetch = Callable[..., list[list[Any]]]
 
 CELLS: list[Sequence[Any]] = [
     [1, 1.5, "a, b", True, [], {}, {"k": [None, {"é": "\U0001f600"}]}],
     [2**63, -(2**70), 1, 12345678901234567890123, "1234567890123456789012345"],
+    [0.1, 0.0012345678901234567, 1e-30, 0.1, 2**64],
+    [0.0012345678901234567, 2.5e-40],
     ["],[", '"', "\\", "\n", "null", ""],
     [],
 ]
 
 
-@pytest.fixture(params=[fetch_columns, stream_columns], ids=["at once", "streamed"])
+WAYS = {
+    "at once": fetch_columns,
+    "streamed": stream_columns,
+    "at once in binary": partial(fetch_columns, types=[BinaryType()]),
+    "streamed in binary": partial(stream_columns, types=[BinaryType()]),
+}
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
 def fetch(request: pytest.FixtureRequest, session_settings: object) -> Fetch:  # noqa: ARG001  # needs a session
     found: Fetch = request.param
     return found
@@ -35,7 +47,7 @@ def fetched(fetch: Fetch, sql: str, *cells: Any) -> list[Any]:
     return column
 
 
-@pytest.mark.parametrize("cells", CELLS, ids=["kinds", "long numbers", "marks", "none"])
+@pytest.mark.parametrize("cells", CELLS, ids=["kinds", "long numbers", "both", "long fractions", "marks", "none"])
 def test_json_is_what_was_stored(fetch: Fetch, cells: Sequence[Any]) -> None:
     texts = [None, *map(json.dumps, cells), None, "null"]
     assert fetched(fetch, "SELECT unnest(%(cells)s::text[])::jsonb", *texts) == [None, *cells, None, None]

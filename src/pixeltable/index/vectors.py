@@ -20,6 +20,9 @@ LOCK_SPACE = 1_885_958_260
 _OPERATORS = {"cosine": "cosine_ops", "ip": "ip_ops", "l2": "l2_ops"}
 _PRECISIONS = {"fp16": ("halfvec", 4000), "fp32": ("vector", 2000)}
 
+BEYOND = {"fp16": 65_520.0, "fp32": 3.4028235e38}
+"""From these numbers on there is none in that precision, or none that is certain to be."""
+
 
 @dataclass(frozen=True, slots=True)
 class VectorSpace:

@@ -28,7 +28,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.target_jobs import Filled
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Entries, copy_entries
+from pixeltable.storage.writes import Entries, columns_as_arrays, copy_entries
 
 _FIRST_BATCH = 64
 _LOOK_S = 0.05
@@ -238,7 +238,7 @@ def _append(session: Session, job: JobRecord, name: str, parts: Sequence[Part], 
     if left_out:
         rows = [rows[place] for place in kept]
         errors = None if entries.errors is None else [entries.errors[i] for i in kept]
-        entries = replace(entries, texts=tuple([texts[i] for i in kept] for texts in entries.texts), errors=errors)
+        entries = replace(entries, cells=tuple([cells[i] for i in kept] for cells in entries.cells), errors=errors)
 
     def write(connection: Connection, table: TableRecord) -> bool:
         with connection.transaction():
@@ -277,21 +277,17 @@ def _append_checked(
     since = ops_since(connection, table, page.head)
     if since is None:
         return
-    columns = [*entries.texts, *([entries.errors] if entries.errors is not None else [])]
-    names = [*entries.columns, *(["errors"] if entries.errors is not None else [])]
-    types = [entries.heap.column(name).sql_type for name in entries.columns] + ["jsonb"]
+    names, casts, arrays, columns = columns_as_arrays(entries, "u")
     sources = ["row", *(f"u{i}" for i in range(len(columns)))]
-    arrays = ["%s::bigint[]", *(["%s::text[]"] * len(columns))]
     joins = " ".join(
         f"{'' if heap == table.row_heap else 'LEFT '}JOIN {heap.current} h{i} ON h{i}.row = u.row"
         for i, heap in enumerate(page.inputs)
     )
     # A plain column that was added later has no entry as long as it is null.
     unchanged = "".join(f" AND (h{i}.row IS NULL OR h{i}.op_in <> ALL(%s))" for i in range(len(page.inputs)))
-    casts = "".join(f", u.u{i}::{types[i]}" for i in range(len(columns)))
     statement = (
-        f"INSERT INTO {entries.heap.current} (row, op_in{''.join(f', {name}' for name in names)}) "
-        f"SELECT u.row, %s{casts} FROM unnest({', '.join(arrays)}) AS u({', '.join(sources)}) "
+        f"INSERT INTO {entries.heap.current} (row, op_in{names}) "
+        f"SELECT u.row, %s{casts} FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({', '.join(sources)}) "
         f"{joins} WHERE NOT EXISTS (SELECT 1 FROM {entries.heap.current} e WHERE e.row = u.row){unchanged}"
     )
     connection.execute(statement, [job.op, rows, *columns, *([since] * len(page.inputs))])

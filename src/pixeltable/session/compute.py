@@ -12,6 +12,7 @@ from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import Goal
 from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, structure
+from pixeltable.index.vectors import BEYOND
 from pixeltable.lazy import np
 from pixeltable.plan.bind import bind
 from pixeltable.session.codes import called
@@ -188,9 +189,15 @@ def _vector_expr(table: TableRecord, index: IndexRecord) -> Expr:
 def _checked_vectors(index: IndexRecord, computed: Column, batch: Batch) -> Column:  # noqa: ARG001  # as goals call it
     values, failures = list(computed.values), dict(computed.failures)
     for row, vector in enumerate(values):
-        if vector is not None and not is_vector(vector, index.dimensions):
+        if vector is None:
+            continue
+        if not is_vector(vector, index.dimensions):
             fact = f"expected a vector of {index.dimensions} finite numbers, got shape {np.shape(vector)}"
-            values[row], failures[row] = None, failure_of(ValueError(fact))
+        elif float(np.abs(vector).max()) >= (most := BEYOND[index.precision]):
+            fact = f"precision={index.precision!r} holds numbers below {most:.5g}, got {np.abs(vector).max():.5g}"
+        else:
+            continue
+        values[row], failures[row] = None, failure_of(ValueError(fact))
     return Column(values, failures)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord
 from pixeltable.exec.batch import Batch, Column, Failure
-from pixeltable.session.rows import texts_of
-from pixeltable.storage.cells import Texts, vector_texts
+from pixeltable.session.rows import cells_to_store
+from pixeltable.storage.cells import Texts
 from pixeltable.storage.heaps import Heap
 from pixeltable.storage.writes import Entries
 from pixeltable.types.cell_error import storable_text
@@ -43,15 +43,15 @@ def heap_entries(
         return None
     cells = [cells_of(batch, table, column) for column in members]
     pairs = zip(members, cells, strict=True)
-    texts = [texts_of(column, found.values, first=batch.first) for column, found in pairs]
+    stored = [cells_to_store(column, found.values, first=batch.first) for column, found in pairs]
     names = tuple(column.db_name for column in members)
-    return Entries(heap, names, tuple(texts), error_texts(names, cells, batch.count))
+    return Entries(heap, names, tuple(stored), error_texts(names, cells, batch.count))
 
 
 def vector_entries(table: TableRecord, index: IndexRecord, vectors: Column) -> Entries:
     """The vectors of an index as entries of its heap."""
     errors = error_texts(["vector"], [vectors], len(vectors.values))
-    return Entries(table.heap(index.id), ("vector",), (vector_texts(vectors.values),), errors)
+    return Entries(table.heap(index.id), ("vector",), (vectors.values,), errors)
 
 
 def error_texts(names: Sequence[str], columns: Sequence[Column], count: int) -> Texts | None:

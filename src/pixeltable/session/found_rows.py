@@ -46,10 +46,11 @@ def read_rows(session: Session, table: TableRecord, plan: RowPlan) -> FoundRows:
     """
     start = 1 + len(plan.heaps) + len(plan.keys) + plan.bases
     width = start + len(plan.columns) + len(plan.failing) + len(plan.properties)
+    types = [ref.col_type for ref in plan.columns]
     try:
         columns = read(
             session,
-            lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width),
+            lambda connection: fetch_columns(connection, plan.scan.sql, plan.scan.parameters, width=width, types=types),
             over=table.lineage,
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):

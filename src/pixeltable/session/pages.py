@@ -16,7 +16,7 @@ from pixeltable.session.entries import error_texts, vector_entries
 from pixeltable.session.found_rows import stored_columns
 from pixeltable.session.heads import Head, read_head
 from pixeltable.session.session import Session
-from pixeltable.storage.cells import cell_texts
+from pixeltable.storage.cells import stored_cells
 from pixeltable.storage.database import Connection, snapshot
 from pixeltable.storage.fetching import fetch_columns
 from pixeltable.storage.heaps import Heap
@@ -112,7 +112,8 @@ class PageReader:
             width = 1 + len(plan.columns) + len(plan.failing)
             with snapshot(connection):
                 head = read_head(connection, table)
-                return head, fetch_columns(connection, plan.scan.sql, parameters, width=width)
+                types = [ref.col_type for ref in plan.columns]
+                return head, fetch_columns(connection, plan.scan.sql, parameters, width=width, types=types)
 
         try:
             head, (rows, *columns) = self._session.database.read(read)
@@ -176,7 +177,7 @@ def target_entries(table: TableRecord, job: JobRecord, cells: Column) -> Entries
     """Cells of a job's target as they are written."""
     if job.column is not None:
         names = (job.column.db_name,)
-        texts = cell_texts(job.column.type, cells.values)
-        return Entries(job.heap, names, (texts,), error_texts(names, [cells], len(cells.values)))
+        stored = stored_cells(job.column.type, cells.values)
+        return Entries(job.heap, names, (stored,), error_texts(names, [cells], len(cells.values)))
     assert job.index is not None
     return vector_entries(table, job.index, cells)

@@ -29,7 +29,7 @@ from pixeltable.session.transactions import read
 from pixeltable.session.unions import Planned, PlannedBranch, PlannedUnion, branches_of, explain_union, united
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection, snapshot
-from pixeltable.storage.fetching import fetch_columns, stream_columns
+from pixeltable.storage.fetching import fetch_columns, has_bytes, stream_columns
 from pixeltable.types.column_type import ColumnType
 
 Result = TypeVar("Result")
@@ -228,7 +228,8 @@ def _rows(connection: Connection, plan: QueryPlan) -> list[list[Any]]:
 def _columns(connection: Connection, scan: Scan) -> list[list[Any]]:
     """The result of a statement by column; one without slots has a column that says how many rows there are."""
     fetch = stream_columns if scan.all_rows else fetch_columns
-    return fetch(connection, scan.sql, scan.parameters, width=max(1, len(scan.slots)))
+    types = [slot.col_type for slot in scan.slots]
+    return fetch(connection, scan.sql, scan.parameters, width=max(1, len(scan.slots)), types=types)
 
 
 def validated(session: Session, relation: Relation, work: Callable[[Connection], Result]) -> Result:
@@ -246,7 +247,9 @@ def validated(session: Session, relation: Relation, work: Callable[[Connection],
 
 def execute(connection: Connection, scan: Scan) -> list[tuple[Any, ...]]:
     """The rows of a statement."""
-    return connection.execute(scan.sql, scan.parameters).fetchall()
+    return connection.execute(
+        scan.sql, scan.parameters, binary=has_bytes(slot.col_type for slot in scan.slots)
+    ).fetchall()
 
 
 def scanned(scan: Scan, columns: Sequence[list[Any]], count: int) -> Batch:

@@ -240,11 +240,11 @@ def _merged(heap: Heap, batches: Sequence[Sequence[Entries]]) -> Entries | None:
     found = [entry for entries in batches for entry in entries if entry.heap == heap]
     if len(found) < len(batches) or not found:
         return None
-    texts = tuple([text for entry in found for text in entry.texts[i]] for i in range(len(found[0].columns)))
+    cells = tuple([cell for entry in found for cell in entry.cells[i]] for i in range(len(found[0].columns)))
     errors = None
     if any(entry.errors is not None for entry in found):
-        errors = [text for entry in found for text in entry.errors or [None] * len(entry.texts[0])]
-    return Entries(heap, found[0].columns, texts, errors)
+        errors = [text for entry in found for text in entry.errors or [None] * len(entry.cells[0])]
+    return Entries(heap, found[0].columns, cells, errors)
 
 
 def _targets(table: TableRecord, selection: Selection) -> _Targets:

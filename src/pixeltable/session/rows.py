@@ -7,7 +7,7 @@ from typing import Any
 from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import DuplicateKey, InvalidArgument, MissingValue, TypeMismatch, UnknownColumn, Unsupported
 from pixeltable.session.session import Session
-from pixeltable.storage.cells import Texts, cell_texts
+from pixeltable.storage.cells import Cells, Texts, cell_texts, stored_cells
 from pixeltable.types.conform import CellRejected, conform
 
 Row = Mapping[str, Any]
@@ -133,14 +133,26 @@ def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any])
         raise rejected(column, error) from None
 
 
-def texts_of(column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> Texts:
-    """The values as text for the database; `first` is the number of the first row, for messages.
+def texts_of(column: ColumnRecord, values: Sequence[Any]) -> Texts:
+    """The values as text for the database.
 
     Raises:
         TypeMismatch: naming the row and the column.
     """
     try:
         return cell_texts(column.type, values)
+    except CellRejected as error:
+        raise rejected(column, error) from None
+
+
+def cells_to_store(column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> Cells:
+    """The values as they are written; `first` is the number of the first row, for messages.
+
+    Raises:
+        TypeMismatch: naming the row and the column.
+    """
+    try:
+        return stored_cells(column.type, values)
     except CellRejected as error:
         raise rejected(column, error, first=first) from None
 

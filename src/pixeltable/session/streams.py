@@ -23,6 +23,7 @@ from pixeltable.session.relations import Relation, relation_of
 from pixeltable.session.running import running
 from pixeltable.session.session import Session
 from pixeltable.storage.database import Connection, snapshot
+from pixeltable.storage.fetching import has_bytes
 from pixeltable.storage.spool import Spool
 
 _PAGE_ROWS = 2000
@@ -188,7 +189,7 @@ class _Reading:
     def _read_pages(self, connection: Connection, plan: QueryPlan) -> None:
         scan, size_bytes = plan.scan, 0
         with psycopg.ServerCursor(connection, "pixeltable_rows") as cursor:
-            cursor.execute(scan.sql, scan.parameters)
+            cursor.execute(scan.sql, scan.parameters, binary=has_bytes(slot.col_type for slot in scan.slots))
             while not self._stopped.is_set() and (rows := cursor.fetchmany(_PAGE_ROWS)):
                 columns = [list(column) for column in zip(*rows, strict=True)]
                 size_bytes = size_bytes or len(repr(rows[:10])) * _PAGE_ROWS // 10

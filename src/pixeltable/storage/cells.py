@@ -29,6 +29,22 @@ from pixeltable.types.conform import json_texts
 Texts = list[str | None]
 """A column of cells as text; None is null."""
 
+Cells = list[Any]
+"""A column of cells as they are written: text, bytes of what is stored as such, arrays of vectors; None is null."""
+
+
+def stored_cells(column_type: ColumnType, values: Sequence[Any]) -> Cells:
+    """The values of a column as they are written.
+
+    Raises:
+        CellRejected: a Json value has no JSON form.
+    """
+    if isinstance(column_type, BinaryType):
+        return list(values)
+    if isinstance(column_type, ArrayType):  # `in` would compare arrays element by element
+        return [None if value is None else array_bytes(value) for value in values]
+    return cell_texts(column_type, values)
+
 
 @singledispatch
 def cell_texts(column_type: ColumnType, values: Sequence[Any]) -> Texts:
@@ -75,7 +91,6 @@ def _(column_type: JsonType, values: Sequence[Any]) -> Texts:
 
 @cell_texts.register
 def _(column_type: ArrayType, values: Sequence[Any]) -> Texts:
-    # `in` would compare arrays element by element.
     return [None if value is None else f"\\x{array_bytes(value).hex()}" for value in values]
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from pixeltable.exceptions import DatabaseRefused, DatabaseUnavailable, Error, InvalidData, InvalidState
 from pixeltable.lazy import psycopg
+from pixeltable.types.json_text import DIGITS_ALIKE
 
 Result = TypeVar("Result")
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the server did not come back in time.
             InvalidState: the server has no room left; nothing was written.
+            InvalidData: a value is too large; nothing was written.
         """
 
         def once(lost: bool) -> Result:
@@ -182,6 +184,11 @@ class Database:
                 raise InvalidState(
                     f"the database's disk is full: {error.diag.message_primary}",
                     hint="Free some space; nothing was written.",
+                ) from error
+            except psycopg.errors.ProgramLimitExceeded as error:
+                raise InvalidData(
+                    f"a value is larger than the database can hold: {error.diag.message_primary}",
+                    hint="Keep it in a file, and its path in the table; nothing was written.",
                 ) from error
             except psycopg.OperationalError as error:
                 if deadline is None:  # counted from the loss: the work before it may have been long
@@ -253,11 +260,15 @@ def loaded_json(data: str | bytes) -> Any:
 
 def has_long_number(text: bytes) -> bool:
     """Whether JSON may hold an integer beyond 64 bits, of which orjson would make a float."""
-    return _LONG in text.translate(_DIGITS_ALIKE)  # a pattern takes ten times as long
+    alike = text.translate(DIGITS_ALIKE)  # a pattern takes ten times as long
+    at = alike.find(_LONG)
+    while at > 0 and alike[at - 1] == _POINT:  # digits of a fraction
+        at = alike.find(_LONG, at + len(_LONG))
+    return at >= 0
 
 
 _LONG = b"0" * 19
-_DIGITS_ALIKE = bytes(ord("0") if chr(code).isdecimal() and code < 128 else code for code in range(256))
+_POINT = ord(".")
 
 
 def _is_lost(error: "psycopg.OperationalError") -> bool:

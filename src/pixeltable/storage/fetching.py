@@ -2,38 +2,45 @@
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import cache
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pixeltable.lazy import psycopg
 from pixeltable.storage.database import Connection, has_long_number, loaded_json
+from pixeltable.types.column_type import ArrayType, BinaryType, ColumnType
+
+if TYPE_CHECKING:
+    from psycopg.abc import Buffer
 
 _ROWS = 500
 _MANY = 10_000
 
 
-def fetch_columns(connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int) -> list[list[Any]]:
-    """The result of a statement, a list for each of its `width` columns."""
-    cursor = connection.cursor()
-    cursor.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
+def fetch_columns(
+    connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int, types: Collection[ColumnType] = ()
+) -> list[list[Any]]:
+    """The result of a statement, a list for each of its `width` columns; `types` are what it has columns of."""
+    cursor = _cursor(connection, types)
     cursor.execute(sql, parameters)
     return columns_of(cursor, width=width, decoders=_DECODERS)
 
 
-def stream_columns(connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int) -> list[list[Any]]:
+def stream_columns(
+    connection: Connection, sql: str, parameters: Mapping[str, Any], *, width: int, types: Collection[ColumnType] = ()
+) -> list[list[Any]]:
     """As `fetch_columns`, of rows that are taken while the database makes the next ones, each on a core of its own.
 
     The statement is not kept prepared, so this is for those that may yield very many rows.
     """
     if not psycopg.capabilities.has_stream_chunked():
-        return fetch_columns(connection, sql, parameters, width=width)
-    cursor = connection.cursor()
-    cursor.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
+        return fetch_columns(connection, sql, parameters, width=width, types=types)
+    cursor = _cursor(connection, types)
     columns: list[list[Any]] = [[] for _ in range(width)]
     rows_of: Any = cursor.stream(sql, parameters, size=_ROWS)  # a generator; closed, it ends the statement
     with ExitStack() as at_rest, closing(rows_of) as found:
@@ -42,6 +49,32 @@ def stream_columns(connection: Connection, sql: str, parameters: Mapping[str, An
             if len(columns[0]) == _MANY:
                 at_rest.enter_context(_rest.taken(True))
     return columns
+
+
+def has_bytes(types: Iterable[ColumnType]) -> bool:
+    """Whether results of such types are better had in the binary format: as text, bytes are twice as long."""
+    return any(isinstance(column_type, ArrayType | BinaryType) for column_type in types)
+
+
+def _cursor(connection: Connection, types: Iterable[ColumnType]) -> "psycopg.Cursor[Any]":
+    """A cursor that leaves Json as text, to be parsed for many rows at once."""
+    in_binary = has_bytes(types)
+    cursor = connection.cursor(binary=in_binary)
+    cursor.adapters.register_loader("jsonb", _json_loader() if in_binary else psycopg.types.string.TextLoader)
+    return cursor
+
+
+@cache
+def _json_loader() -> type["psycopg.adapt.Loader"]:
+    class JsonText(psycopg.adapt.Loader):
+        """Json as text; in the binary format a byte with the version of that format is before it."""
+
+        format = psycopg.pq.Format.BINARY
+
+        def load(self, data: "Buffer") -> str:
+            return bytes(data[1:]).decode()
+
+    return JsonText
 
 
 Decoder = Callable[[Sequence[Any]], list[Any]]

@@ -19,6 +19,8 @@ from pixeltable.types.column_type import (
     UUIDType,
 )
 
+BYTES = "bytea"
+
 _SQL_TYPES: dict[type[ColumnType], str] = {
     StringType: "text",
     IntType: "bigint",
@@ -28,14 +30,19 @@ _SQL_TYPES: dict[type[ColumnType], str] = {
     DateType: "date",
     UUIDType: "uuid",
     JsonType: "jsonb",
-    ArrayType: "bytea",
-    BinaryType: "bytea",
+    ArrayType: BYTES,
+    BinaryType: BYTES,
 }
 
 
 def sql_type(column_type: ColumnType) -> str:
     """The PostgreSQL type of a cell; media are stored as their URL."""
     return "text" if isinstance(column_type, MediaType) else _SQL_TYPES[type(column_type)]
+
+
+def holds_vectors(sql_type: str) -> bool:
+    """Whether cells of a PostgreSQL type are vectors of an index."""
+    return sql_type.startswith(("halfvec", "vector"))
 
 
 BASE_ROW = "base_row"

@@ -6,13 +6,11 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from pixeltable.storage.binary_rows import HEADER, TRAILER
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
 from pixeltable.types.column_type import ColumnType, FloatType, IntType
 
-# Source: PostgreSQL's documentation of COPY, "Binary Format".
-_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-_TRAILER = struct.pack(">h", -1)
 _RECORD = struct.Struct(">hiqiqiq")
 """The number of fields, then each with its length: the row, the operation, the cell."""
 
@@ -34,7 +32,7 @@ def pack(column_type: ColumnType, rows: Sequence[int], op: int, values: Sequence
         data = numbers.tobytes()
         for byte in range(8):
             records[start + byte :: _RECORD.size] = data[byte::8]
-    return b"".join((_HEADER, records, _TRAILER))
+    return b"".join((HEADER, records, TRAILER))
 
 
 def copy_packed(connection: Connection, heap: Heap, column: str, packed: bytes) -> None:

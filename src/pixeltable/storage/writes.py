@@ -4,22 +4,23 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from pixeltable.exceptions import SchemaChanged, TooManyConflicts
 from pixeltable.lazy import psycopg
-from pixeltable.storage.cells import Texts, array_text, copy_column, numbers_text
+from pixeltable.storage import binary_rows
+from pixeltable.storage.cells import Cells, Texts, array_text, copy_column, numbers_text, vector_texts
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import BASE_ROW, Heap, without_history
+from pixeltable.storage.heaps import BASE_ROW, BYTES, Heap, holds_vectors, without_history
 from pixeltable.storage.numbers import ROW_BLOCK_BITS, check_known, is_repeatable, new_rows, next_op, ops_now
 
 _COPY_FROM = 200
 """From this many rows COPY is quicker than one INSERT with arrays."""
 
-_LARGE_TEXT = 2**20
-"""From this many characters in a cell too: an array of such would be in memory several times."""
+_LARGE_BYTES = 2**19
+"""With cells of this size in all too: an array of them would be in memory several times."""
 
 _COPY_CHUNK = 10_000
 _PIECES_AHEAD = 1
@@ -58,11 +59,11 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Cells to write into a heap: a column of texts for each of `columns`, and of errors if there are any."""
+    """Cells to write into a heap: a column of them for each of `columns`, and of errors if there are any."""
 
     heap: Heap
     columns: tuple[str, ...]
-    texts: tuple[Texts, ...]
+    cells: tuple[Cells, ...]
     errors: Texts | None = None
 
 
@@ -161,7 +162,7 @@ def insert_rows(
 
 
 def _is_large(entry: Entries) -> bool:
-    return any(len(text) > _LARGE_TEXT for texts in entry.texts for text in texts if text is not None)
+    return sum(len(cell) for cells in entry.cells for cell in cells if cell is not None) > _LARGE_BYTES
 
 
 def _insert_few(
@@ -172,7 +173,7 @@ def _insert_few(
     steps: list[str] = []
     parameters: list[object] = []
     for number, entry in enumerate(entries):
-        names, casts, arrays, values = _columns_as_arrays(entry)
+        names, casts, arrays, values = columns_as_arrays(entry, "u")
         if arrays:
             source = (
                 f"unnest({', '.join(arrays)}) WITH ORDINALITY AS u({', '.join(f'u{i}' for i in range(len(arrays)))}, n)"
@@ -196,16 +197,25 @@ def _insert_few(
     return Committed(op, version, range(first, first + count))
 
 
-def _columns_as_arrays(entry: Entries) -> tuple[str, str, list[str], list[object]]:
-    """For an INSERT from unnest(): column names, their casts, the array placeholders and the arrays."""
-    names = "".join(f", {name}" for name in entry.columns)
-    casts = "".join(f", u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
-    arrays = ["%s::text[]"] * len(entry.columns)
-    values: list[object] = [array_text(texts) for texts in entry.texts]
+def columns_as_arrays(entry: Entries, source: str) -> tuple[str, str, list[str], list[object]]:
+    """For an INSERT from unnest() AS `source`: column names, their casts, the array placeholders and the arrays."""
+    columns = [(name, entry.heap.column(name).sql_type) for name in entry.columns]
+    cells = list(entry.cells)
     if entry.errors is not None:
-        names, casts = f"{names}, errors", f"{casts}, u{len(arrays)}::jsonb"
-        arrays, values = [*arrays, "%s::text[]"], [*values, array_text(entry.errors)]
-    return names, casts, arrays, values
+        columns.append(("errors", "jsonb"))
+        cells.append(entry.errors)
+    names = "".join(f", {name}" for name, _ in columns)
+    casts = "".join(f", {source}.u{i}::{sql_type}" for i, (_, sql_type) in enumerate(columns))
+    pairs = [_as_array(sql_type, column) for (_, sql_type), column in zip(columns, cells, strict=True)]
+    return names, casts, [placeholder for placeholder, _ in pairs], [array for _, array in pairs]
+
+
+def _as_array(sql_type: str, cells: Cells) -> tuple[str, object]:
+    if holds_vectors(sql_type):
+        cells = vector_texts(cells)
+    elif sql_type == BYTES and any(cell is not None for cell in cells):
+        return "%b::bytea[]", cells
+    return "%s::text[]", array_text(cells)
 
 
 def _insert_many(
@@ -317,7 +327,7 @@ def _with_base_rows(piece: Piece, rows: Sequence[int]) -> Piece:
     def entries(heap: Heap) -> Entries | None:
         found = piece.entries(heap)
         assert found is not None
-        return replace(found, columns=(BASE_ROW, *found.columns), texts=(list(map(str, rows)), *found.texts))
+        return replace(found, columns=(BASE_ROW, *found.columns), cells=(list(map(str, rows)), *found.cells))
 
     return replace(piece, entries=entries)
 
@@ -327,57 +337,73 @@ def _copy_pieces(connection: Connection, heap: Heap, pieces: Sequence[Piece], ro
     with_errors = any(piece.failed for piece in pieces)
     starts = accumulate((piece.count for piece in pieces), initial=0)
 
-    def make(piece: Piece, start: int) -> tuple[Entries, list[str]] | None:
+    def make(piece: Piece, start: int) -> tuple[Entries, list[str | bytes]] | None:
         entry = piece.entries(heap)
         if entry is None:
             return None
-        return entry, list(_lines(entry, rows[start : start + piece.count], op, with_errors=with_errors))
+        return entry, list(_parts(entry, rows[start : start + piece.count], op, with_errors=with_errors))
 
     with ThreadPoolExecutor(1, thread_name_prefix="pixeltable-copy") as maker, ExitStack() as copying:
-        copy = None
-        upcoming: deque[Future[tuple[Entries, list[str]] | None]] = deque()
+        write = None
+        upcoming: deque[Future[tuple[Entries, list[str | bytes]] | None]] = deque()
         for piece, start in zip(pieces, starts, strict=False):
             upcoming.append(maker.submit(make, piece, start))
             if len(upcoming) > _PIECES_AHEAD:
-                copy = _copy_made(connection, upcoming.popleft().result(), copy, copying, with_errors=with_errors)
+                write = _copy_made(connection, upcoming.popleft().result(), write, copying, with_errors=with_errors)
         while upcoming:
-            copy = _copy_made(connection, upcoming.popleft().result(), copy, copying, with_errors=with_errors)
+            write = _copy_made(connection, upcoming.popleft().result(), write, copying, with_errors=with_errors)
+
+
+_Write = Callable[[str | bytes], None]
 
 
 def _copy_made(
     connection: Connection,
-    made: tuple[Entries, list[str]] | None,
-    copy: "psycopg.Copy | None",
+    made: tuple[Entries, list[str | bytes]] | None,
+    write: _Write | None,
     copying: ExitStack,
     *,
     with_errors: bool,
-) -> "psycopg.Copy | None":
+) -> _Write | None:
     if made is not None:
-        entry, lines = made
-        copy = copy or copying.enter_context(_copy_into(connection, entry, with_errors=with_errors))
-        for text in lines:
-            copy.write(text)
-    return copy
+        entry, parts = made
+        write = write or copying.enter_context(_copy_into(connection, entry, with_errors=with_errors))
+        for part in parts:
+            write(part)
+    return write
 
 
 def copy_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """Append entries by COPY, the quickest way in."""
     with_errors = entry.errors is not None
-    with _copy_into(connection, entry, with_errors=with_errors) as copy:
-        for text in _lines(entry, rows, op, with_errors=with_errors):
-            copy.write(text)
+    with _copy_into(connection, entry, with_errors=with_errors) as write:
+        for part in _parts(entry, rows, op, with_errors=with_errors):
+            write(part)
 
 
-def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> "AbstractContextManager[psycopg.Copy]":
+@contextmanager
+def _copy_into(connection: Connection, entry: Entries, *, with_errors: bool) -> Iterator[_Write]:
+    """What writes the parts that `_parts` makes of such entries."""
     names = ", ".join(("row", "op_in", *entry.columns, *(("errors",) if with_errors else ())))
-    return connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN")
+    in_binary = binary_rows.suits(entry.heap, entry.columns)
+    how = " (FORMAT binary)" if in_binary else ""
+    with connection.cursor().copy(f"COPY {entry.heap.current} ({names}) FROM STDIN{how}") as copy:
+        if in_binary:
+            copy.write(binary_rows.HEADER)
+        yield copy.write
+        if in_binary:
+            copy.write(binary_rows.TRAILER)
 
 
-def _lines(entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> Iterator[str]:
-    """Entries as COPY reads them, some thousand lines in a text."""
-    columns = entry.texts
+def _parts(entry: Entries, rows: Sequence[int], op: int, *, with_errors: bool) -> Iterator[str | bytes]:
+    """Entries as COPY reads them, in parts of some thousand lines, or about a megabyte."""
+    columns = entry.cells
     if with_errors:
         columns = (*columns, entry.errors if entry.errors is not None else [None] * len(rows))
+    if binary_rows.suits(entry.heap, entry.columns):
+        types = [entry.heap.column(name).sql_type for name in entry.columns] + ["jsonb"] * with_errors
+        yield from binary_rows.binary_rows(rows, op, columns, types)
+        return
     for start in range(0, len(rows), _COPY_CHUNK):
         yield _copy_lines(rows, op, columns, slice(start, start + _COPY_CHUNK))
 
@@ -470,7 +496,7 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
         _insert_entries(connection, entry, rows, op)
         return
     _keep_history(connection, entry.heap, rows, op)
-    _, _, arrays, values = _columns_as_arrays(entry)
+    _, _, arrays, values = columns_as_arrays(entry, "u")
     names = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
     sets = "".join(f", {name} = u.u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
     replaced = ", ".join(f"'{name}'" for name in entry.columns)
@@ -487,7 +513,7 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
 
 def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """Entries for those of `rows` that have none."""
-    names, casts, arrays, values = _columns_as_arrays(entry)
+    names, casts, arrays, values = columns_as_arrays(entry, "u")
     sources = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
     connection.execute(
         f"INSERT INTO {entry.heap.current} (row, op_in{names}) SELECT u.row, %s{casts} "

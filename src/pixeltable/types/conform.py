@@ -32,6 +32,9 @@ from pixeltable.types.json_text import column_texts, is_plain_column, json_text,
 from pixeltable.types.literals import plain
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+MOST_BYTES, MOST_JSON_BYTES = 1_000_000_000, 268_435_455
+"""Sizes of a cell; PostgreSQL has a little more for the first. Source: its "Limits"; JENTRY_OFFLENMASK."""
+
 _NONE = type(None)
 
 
@@ -106,8 +109,10 @@ def check_text(values: Sequence[str | None]) -> None:
     """Reject what PostgreSQL cannot store: NUL, and surrogates that are no character."""
     try:
         joined = "".join(filter(None, values))
-        joined.encode()
+        size_bytes = len(joined.encode())
         if "\0" not in joined:
+            if size_bytes > MOST_BYTES:
+                _check_sizes([None if value is None else len(value.encode()) for value in values], MOST_BYTES)
             return
     except UnicodeEncodeError:
         pass  # which one it is, is found below
@@ -246,7 +251,22 @@ def _to_uuid(value: Any) -> uuid.UUID:
 
 @_conform.register
 def _(column_type: BinaryType, values: list[Any], kinds: set[type], zone: datetime.tzinfo) -> list[Any]:
-    return _each(values, _to_bytes, "bytes") if kinds - {bytes} else values
+    if kinds - {bytes}:
+        values = _each(values, _to_bytes, "bytes")
+    _check_sizes([None if value is None else len(value) for value in values], MOST_BYTES)
+    return values
+
+
+def _check_sizes(sizes_bytes: Sequence[int | None], most: int) -> None:
+    for index, size_bytes in enumerate(sizes_bytes):
+        if size_bytes is not None:
+            _check_size(index, size_bytes, most)
+
+
+def _check_size(index: int, size_bytes: int, most: int) -> None:
+    if size_bytes > most:
+        fact = f"has {size_bytes:,} bytes, and a cell of its type holds {most:,}"
+        raise CellRejected(index, f"{fact}; keep it in a file, and its path here")
 
 
 def _to_bytes(value: Any) -> bytes:
@@ -294,9 +314,13 @@ def json_texts(values: Sequence[Any]) -> list[str | None]:
     Raises:
         CellRejected: a value holds what JSON cannot (a set, a datetime, NaN, a NUL character, a key that is no string).
     """
-    quick = column_texts(list(values))
-    if quick is not None:
-        return quick
+    texts = column_texts(list(values)) or _json_texts_one_by_one(values)
+    if sum(map(len, filter(None, texts))) > MOST_JSON_BYTES:
+        _check_sizes([None if text is None else len(text.encode()) for text in texts], MOST_JSON_BYTES)
+    return texts
+
+
+def _json_texts_one_by_one(values: Sequence[Any]) -> list[str | None]:
     texts: list[str | None] = []
     append = texts.append
     for value in values:
@@ -324,6 +348,7 @@ def _to_array(column_type: ArrayType, value: Any, index: int) -> "np.ndarray":
         raise CellRejected(index, f"expected an array of dtype {column_type.dtype}, got dtype {value.dtype}")
     if column_type.shape is not None and not fits(value.shape, column_type.shape):
         raise CellRejected(index, f"expected an array of shape {column_type.shape}, got shape {value.shape}")
+    _check_size(index, value.nbytes, MOST_BYTES)
     return value
 
 

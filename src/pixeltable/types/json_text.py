@@ -69,8 +69,10 @@ def _is_plain_part(values: list[Any]) -> bool:
         kinds = set(map(type, level))
         if not kinds <= _PLAIN:
             return False
-        if float in kinds and not all(map(math.isfinite, (value for value in level if type(value) is float))):
-            return False
+        if float in kinds:
+            numbers = level if len(kinds) == 1 else [value for value in level if type(value) is float]
+            if not all(map(math.isfinite, numbers)):
+                return False
         texts = [value for value in level if type(value) is str] if str in kinds else []
         dicts = [value for value in level if type(value) is dict] if dict in kinds else []
         lists = [value for value in level if type(value) is list] if list in kinds else []
@@ -96,14 +98,22 @@ def _are_storable(texts: Collection[str]) -> bool:
 def column_texts(values: list[Any]) -> list[str | None] | None:
     """As `json_text`, for all values at once, which are plain; None is null. None if one needs a closer look."""
     try:
-        texts = [None if value is None else orjson.dumps(value).decode() for value in values]
+        texts = [None if value is None else orjson.dumps(value) for value in values]
     except (TypeError, ValueError, RecursionError):
         return None
-    return None if _NEEDS_A_LOOK.search("".join(filter(None, texts))) else texts
+    if _needs_a_look(b"".join(filter(None, texts))):
+        return None
+    return [None if text is None else text.decode() for text in texts]
 
 
-_NEEDS_A_LOOK = re.compile(r"\\u0000|[0-9]e\+?[0-9]")
-"""A NUL character, or a large number with an exponent; or a text that looks like one of them."""
+def _needs_a_look(text: bytes) -> bool:
+    """Whether there is a NUL character in JSON, or a large number with an exponent; or what looks like one of them."""
+    alike = text.translate(DIGITS_ALIKE)  # a pattern takes ten times as long
+    return b"\\u0000" in text or b"0e0" in alike or b"0e+0" in alike
+
+
+DIGITS_ALIKE = bytes(ord("0") if chr(code).isdecimal() and code < 128 else code for code in range(256))
+"""For `bytes.translate`: each digit of ASCII becomes a zero."""
 
 
 def _is_plain(value: Any) -> bool:
