@@ -22,6 +22,7 @@ from pixeltable.plan.joins import JoinedRecord, JoinScope
 from pixeltable.plan.query import Grouping, How, OrderItem, QuerySpec, Sample
 from pixeltable.plan.scope import Pushdown, Scope
 from pixeltable.plan.sql import IN_SQL, to_sql, vector_distance
+from pixeltable.storage.cells import numbers_text
 from pixeltable.storage.heaps import BASE_ROW, Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 
@@ -332,7 +333,7 @@ def slot_sql(slot: Expr, push: Pusher) -> Sql:
     return sql
 
 
-def compile_scan(query: sa.Select[Any], slots: tuple[Expr, ...]) -> Scan:
+def compile_scan(query: sa.ClauseElement, slots: tuple[Expr, ...]) -> Scan:
     """The text and the parameters of a statement."""
     compiled = query.compile(dialect=_dialect())
     return Scan(str(compiled), compiled.params, slots)
@@ -395,7 +396,7 @@ def plan_rows(
         conditions.append(scope.rows.c.row > after)
     for column, chosen in (("row", rows), (BASE_ROW, base_rows)):
         if chosen is not None:
-            wanted = sa.literal(list(chosen), postgresql.ARRAY(sa.BigInteger))
+            wanted = sa.cast(sa.literal(numbers_text(chosen), sa.Text), postgresql.ARRAY(sa.BigInteger))
             conditions.append(scope.rows.c[column] == sa.func.any(wanted))
     ops = [clause.c.op_in for clause in scope.used.values()]
     keys = tuple(heap for heap in scope.used if scope.row_of(heap) is not scope.rows.c.row)

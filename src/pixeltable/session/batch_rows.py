@@ -9,6 +9,7 @@ from pixeltable.exceptions import InvalidArgument, MissingValue, TypeMismatch, U
 from pixeltable.exprs.expr import Expr
 from pixeltable.session.rows import Row, as_rows, rejected, texts_of
 from pixeltable.session.session import Session
+from pixeltable.storage.cells import array_text, numbers_text
 from pixeltable.storage.database import Connection
 from pixeltable.types.conform import CellRejected, conform
 
@@ -40,11 +41,11 @@ class BatchRows:
             found = connection.execute(
                 f"SELECT u.n - 1, h.row FROM unnest(%s::bigint[]) WITH ORDINALITY AS u(row, n) "
                 f"JOIN {table.row_heap.current} h ON h.row = u.row",
-                (wanted,),
+                (numbers_text(wanted),),
             )
             return dict(found.fetchall())
         names = [f"k{i}" for i in range(len(self.key))]
-        texts = [texts_of(column, [key[place] for key in self.keys]) for place, column in enumerate(self.key)]
+        columns = [texts_of(column, [key[place] for key in self.keys]) for place, column in enumerate(self.key)]
         same = " AND ".join(
             f"h.{column.db_name} = u.{name}::{table.row_heap.column(column.db_name).sql_type}"
             for name, column in zip(names, self.key, strict=True)
@@ -52,7 +53,7 @@ class BatchRows:
         found = connection.execute(
             f"SELECT u.n - 1, h.row FROM unnest({', '.join(['%s::text[]'] * len(names))}) "
             f"WITH ORDINALITY AS u({', '.join(names)}, n) JOIN {table.row_heap.current} h ON {same}",
-            texts,
+            [array_text(texts) for texts in columns],
         )
         return dict(found.fetchall())
 

@@ -23,6 +23,7 @@ from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
+from pixeltable.session.sql_changes import set_in_sql
 from pixeltable.session.transactions import Write, commit, read
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
 from pixeltable.storage.changes import change_rows
@@ -56,6 +57,10 @@ def batch_update(
                 f"batch_update() of {table.path!r} is not supported: it is a view", hint="Use update(), or its base."
             )
         given = checked_rows(session, table, rows)
+        count = None if return_rows else set_in_sql(session, table, given, cascade=cascade)
+        if count is not None:
+            names = [f"{table.name}.{column.name}" for column in table.columns if column.id in given.cells]
+            return receipt(tally, start, RowCountStats(upd_rows=count), updated_cols=names)
         found = read(session, lambda connection: given.find(connection, table), table.lineage)
         absent = [place for place in range(len(rows)) if place not in found]
         if absent and if_not_exists == "error":

@@ -25,6 +25,7 @@ from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.rows import rejected
 from pixeltable.session.session import Session
 from pixeltable.session.similarity import resolve_similarity
+from pixeltable.session.sql_changes import deleted_in_sql, updated_in_sql
 from pixeltable.session.transactions import Write, commit
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes, views_alone
 from pixeltable.storage.changes import ViewChange, change_rows
@@ -151,6 +152,13 @@ def _update(
 ) -> UpdateStatus:
     changed = frozenset(column.id for column in setting)
     dependents = [column for column in table.dependents(changed) if column.heap is not None] if cascade else []
+    visible = [column for column in dependents if column.status == "ready"]
+    names = [f"{table.name}.{column.name}" for column in [*setting, *visible]]
+    if not return_rows:
+        count = updated_in_sql(session, table, setting, dependents, where=predicate)
+        if count is not None:
+            stats = RowCountStats(upd_rows=count, computed_values=count * len(visible))
+            return receipt(tally, start, stats, updated_cols=names if count else [])
     touched = changed | {column.id for column in dependents}
     indexes = [index for index in table.indexes if index.column in touched]
     inputs = _inputs(table, setting, dependents) | inputs_of_views(session.catalog, table)
@@ -177,11 +185,10 @@ def _update(
     after = RowsAfter(found.rows, batch, touched)
     views = view_changes(session, table, [after], session.context.counting(tally))
     done = write_change(session, table, change, Counts(updates=len(found.rows), errors=failed, stamp=stamp), views)
-    visible = [column for column in dependents if column.status == "ready"]
     stats = RowCountStats(upd_rows=len(found.rows), num_excs=failed, computed_values=len(found.rows) * len(visible))
     return receipt(
         tally, start, stats, cascade=cascaded(done.views),
-        updated_cols=[f"{table.name}.{column.name}" for column in [*setting, *visible]],
+        updated_cols=names,
         cols_with_excs=[f"{table.name}.{column.name}" for column in visible if failures(batch, table, column)],
         rows=_row_dicts(table, batch) if return_rows else None,
     )  # fmt: skip
@@ -252,6 +259,10 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
                 f"{table.path!r} is a view: its rows go with those of its base", hint="Delete them there."
             )
         predicate = resolved_filter(session, table, where)
+        count = deleted_in_sql(session, table, where=predicate)
+        if count is not None:
+            stats = RowCountStats(del_rows=count)
+            return UpdateStatus(row_count_stats=stats, seconds=time.perf_counter() - start)
         found = matching_rows(session, table, [], where=predicate)
         done: Sequence[Counts] = ()
         if found.rows:

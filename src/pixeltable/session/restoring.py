@@ -63,8 +63,9 @@ def restore(session: Session, table_id: int, name: str, moment: Moment, *, tally
                 )
 
         done, cascade = with_room(session, growth(session.catalog, views.changes), write)
-        if done.inserts + done.updates >= BULK:
-            look_after(session, session.table(table_id, name))
+        written = done.inserts + done.updates
+        if written >= BULK:
+            look_after(session, session.table(table_id, name), written=written)
         stats = RowCountStats(ins_rows=done.inserts, upd_rows=done.updates, del_rows=done.deletes)
         return receipt(tally, start, stats, cascade=cascaded(cascade))
 

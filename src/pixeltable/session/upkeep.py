@@ -24,6 +24,8 @@ BULK = 10_000
 For fewer rows room is made when the database finds that there is none, and its own upkeep takes the statistics.
 """
 
+_MANY_OF_ALL = 0.2
+
 _PAUSE_S = 0.3
 """What a program does next after a bulk write shall not have to share the server with this."""
 
@@ -40,8 +42,8 @@ def with_room(session: Session, written: Sequence[tuple[TableRecord, int]], writ
     try:
         return with_room_if_needed(session, written, write)
     finally:
-        for target, _ in large:
-            look_after(session, target)
+        for target, rows in large:
+            look_after(session, target, written=rows)
 
 
 def with_room_if_needed(
@@ -71,7 +73,7 @@ def make_room(session: Session, table: TableRecord, count: int) -> None:
                 vectors.make_room(connection, table.heap(index.id), count)
 
     session.database.read(extend)
-    look_after(session, table)
+    _in_background(partial(seal_full_partitions, session, table), f"table {table.path!r}")
 
 
 def seal_full_partitions(session: Session, table: TableRecord) -> None:
@@ -90,8 +92,8 @@ def seal_full_partitions(session: Session, table: TableRecord) -> None:
         session.database.release(connection)
 
 
-def look_after(session: Session, table: TableRecord) -> None:
-    """Take statistics and build missing HNSW indexes while the caller goes on.
+def look_after(session: Session, table: TableRecord, *, written: int) -> None:
+    """Take statistics, if so many rows change them, and build missing HNSW indexes, while the caller goes on.
 
     Without statistics the first joins after a load can be a hundred times slower. What a dying process leaves undone,
     the database's own upkeep or a later write does.
@@ -99,7 +101,7 @@ def look_after(session: Session, table: TableRecord) -> None:
 
     def work() -> None:
         for heap in table.heaps:
-            session.database.read(partial(_analyse, heap))
+            session.database.read(partial(_analyse_if_changed, heap, written))
         if table.indexes:
             seal_full_partitions(session, table)
 
@@ -121,6 +123,13 @@ def _in_background(work: Callable[[], None], subject: str) -> None:
             log.warning("%s could not be looked after: %s", subject, error)
 
     threading.Thread(target=run, name="pixeltable-upkeep", daemon=True).start()
+
+
+def _analyse_if_changed(heap: Heap, written: int, connection: Connection) -> None:
+    """Take statistics, unless these rows are few beside those of the last ones: the database counts them."""
+    found = connection.execute("SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", (heap.current,)).fetchone()
+    if found is not None and written > _MANY_OF_ALL * found[0]:  # -1 where there are none yet
+        _analyse(heap, connection)
 
 
 def _analyse(heap: Heap, connection: Connection) -> None:

@@ -104,7 +104,7 @@ def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally)
             raise
         stats = session.change_schema(lambda connection, catalog: _finish(connection, catalog, job.view_id, new))
     view = session.table(job.view_id, str(new.path))
-    look_after(session, view)
+    look_after(session, view, written=stats.ins_rows)
     return view, receipt(tally, start, stats)
 
 

@@ -78,7 +78,7 @@ def change_rows(
     with translated(target), connection.transaction():
         written = {entry.heap for change in changes for entry in change.entries}
         written |= {heap for change in changes for heap in change.closed}
-        _lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
+        lock_for_change(connection, target, sorted(written, key=lambda heap: heap.id))
         lock_views(connection, views)
         op = next_op(connection)
         for change in changes:
@@ -96,7 +96,7 @@ def lock_views(connection: Connection, views: Sequence[ViewChange]) -> None:
     for change in views:
         with translated(change.view.target):
             failures = () if change.view.failures is None else (change.view.failures,)
-            _lock_for_change(connection, change.view.target, (*change.view.heaps, *failures))
+            lock_for_change(connection, change.view.target, (*change.view.heaps, *failures))
 
 
 def bring_along(
@@ -135,7 +135,7 @@ def change_views(
     """
     with translated(views[0].view.target), connection.transaction():
         for base in bases:
-            _lock_for_change(connection, base, ())
+            lock_for_change(connection, base, ())
         lock_views(connection, views)
         for entries in seen:
             expect_unchanged(connection, entries)
@@ -202,7 +202,7 @@ def _enter(
     return insert_into_views(connection, [replace(view, parent=None)], [[entering.part]], [bases], op)[0]
 
 
-def _lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:
+def lock_for_change(connection: Connection, target: Target, heaps: Sequence[Heap]) -> None:
     """Hold the table's head, and have a place for the entries that will be closed."""
     row = connection.execute(
         f"SELECT pixeltable.lock_head(%s, %s), {no_history_sql(heaps)}", (target.table_id, target.schema_version)

@@ -440,10 +440,15 @@ def apply_change(connection: Connection, change: Change, op: int) -> None:
     Raises:
         psycopg.Error: an entry in `seen` is not there any more; see `translated`.
     """
+    written = {entry.heap: entry for entry in change.entries}
+    checked: dict[Heap, Seen] = {}
     for seen in change.seen:
-        expect_unchanged(connection, seen)
+        if seen.heap in written and _are_all_there(seen, change.rows):
+            checked[seen.heap] = seen
+        else:
+            expect_unchanged(connection, seen)
     for entry in change.entries:
-        _replace_entries(connection, entry, change.rows, op)
+        _replace_entries(connection, entry, change.rows, op, checked.get(entry.heap))
     for heap in change.closed:
         close_entries(connection, heap, change.rows, op)
 
@@ -470,6 +475,11 @@ class translated:
             raise RowsChanged from None
 
 
+def _are_all_there(seen: Seen, rows: Sequence[int]) -> bool:
+    """Whether each of the rows had an entry when it was read, in which case the statement that replaces them checks."""
+    return not seen.heap.vectors and seen.rows is rows and None not in seen.ops
+
+
 def expect_unchanged(connection: Connection, seen: Seen) -> None:
     """Check that entries are still there, and others still are not; see `translated`."""
     present = [(row, op) for row, op in zip(seen.rows, seen.ops, strict=True) if op is not None]
@@ -489,26 +499,38 @@ def expect_unchanged(connection: Connection, seen: Seen) -> None:
         )
 
 
-def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
-    """The cells of `rows` in some columns of a heap; cells of its other columns stay as they are."""
+def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int, seen: Seen | None) -> None:
+    """The cells of `rows` in some columns of a heap; cells of its other columns stay as they are.
+
+    If all entries were `seen`, they have to be there still.
+    """
     if entry.heap.vectors:
         close_entries(connection, entry.heap, rows, op)
         _insert_entries(connection, entry, rows, op)
         return
     _keep_history(connection, entry.heap, rows, op)
     _, _, arrays, values = columns_as_arrays(entry, "u")
-    names = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
+    names = [f"u{i}" for i in range(len(arrays))]
+    keys, ids = ["row"], [numbers_text(rows)]
+    if seen is not None:
+        ops = [op for op in seen.ops if op is not None]  # none is
+        check_known(seen.heap.id, seen.rows, ops)
+        keys, ids = ["row", "op_in"], [*ids, numbers_text(ops_now(ops))]
     sets = "".join(f", {name} = u.u{i}::{entry.heap.column(name).sql_type}" for i, name in enumerate(entry.columns))
     replaced = ", ".join(f"'{name}'" for name in entry.columns)
     kept = f"(coalesce(c.errors, '{{}}') - ARRAY[{replaced}])"
     new = f" || coalesce(u.u{len(entry.columns)}::jsonb, '{{}}')" if entry.errors is not None else ""
     changed = connection.execute(
         f"UPDATE {entry.heap.current} c SET op_in = %s{sets}, errors = nullif({kept}{new}, '{{}}') "
-        f"FROM unnest({', '.join(('%s::bigint[]', *arrays))}) AS u({names}) WHERE c.row = u.row",
-        (op, numbers_text(rows), *values),
+        f"FROM unnest({', '.join((*['%s::bigint[]'] * len(keys), *arrays))}) AS u({', '.join((*keys, *names))}) "
+        f"WHERE {' AND '.join(f'c.{key} = u.{key}' for key in keys)}",
+        (op, *ids, *values),
     ).rowcount
-    if changed < len(rows):  # entries a backfill has not written yet
-        _insert_entries(connection, entry, rows, op)
+    if changed == len(rows):
+        return
+    if seen is not None:
+        raise RowsChanged
+    _insert_entries(connection, entry, rows, op)  # those that a backfill has not written yet
 
 
 def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
@@ -560,6 +582,16 @@ def recall_write(connection: Connection, table_id: int, token: uuid.UUID) -> Com
         (table_id, token),
     ).fetchone()
     return Committed(*found) if found else None
+
+
+def recall_counts(connection: Connection, table_id: int, token: uuid.UUID) -> Counts | None:
+    """What a write with that token did, None if it did not commit; see `recall_write`."""
+    found = connection.execute(
+        "SELECT inserts, updates, deletes FROM "
+        "(SELECT * FROM pixeltable.versions WHERE table_id = %s ORDER BY version DESC LIMIT 10000) v WHERE token = %s",
+        (table_id, token),
+    ).fetchone()
+    return Counts(*found) if found else None
 
 
 def too_many_conflicts(target: Target, tries: int) -> TooManyConflicts:
