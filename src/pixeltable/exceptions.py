@@ -19,7 +19,7 @@
 The leaves hold the wording; call sites pass facts.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -347,6 +347,26 @@ class RepeatedValue(ConstraintViolation):
             f"index {index!r} of table {table!r} is unique, and {key} already exists",
             hint="Change that row, or drop the index.",
         )
+
+
+class MergeConflict(ConstraintViolation):
+    """`conflicts` has a dict for each row: `key`, what became of it in the `branch` and the `base`, `columns`."""
+
+    def __init__(self, base: str, conflicts: Sequence[Mapping[str, Any]]) -> None:
+        self.conflicts = list(conflicts)
+        shown = "; ".join(map(_conflict_in_words, self.conflicts[:10]))
+        rest = f"; and {len(self.conflicts) - 10} more" if len(self.conflicts) > 10 else ""
+        super().__init__(
+            f"{len(self.conflicts)} rows were changed both in the branch and in {base!r}: {shown}{rest}",
+            hint="Pass on_conflict='branch' or 'base', or change one of the two; nothing was merged.",
+        )
+
+
+def _conflict_in_words(conflict: Mapping[str, Any]) -> str:
+    key = ", ".join(f"{name}={value!r}" for name, value in conflict["key"].items())
+    if conflict["branch"] == conflict["base"]:
+        return f"{key} ({conflict['branch']} in both: {', '.join(conflict['columns'])})"
+    return f"{key} ({conflict['branch']} in the branch, {conflict['base']} in the base)"
 
 
 class Unsupported(_Coded, RequestError):

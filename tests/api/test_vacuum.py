@@ -97,11 +97,11 @@ def test_by_time(t: pxt.Table) -> None:
 
 def test_tags_and_snapshots_keep_their_versions(ns: str, t: pxt.Table) -> None:
     t.tag("v1", version=2)
-    with pytest.raises(pxt.RequestError, match=r"version 2 .* tag 'v1' needs it"):
+    with pytest.raises(pxt.RequestError, match=r"version 2 .* it is what tag 'v1' names"):
         t.vacuum(keep_versions=1)
     t.drop_tag("v1")
     snap = pxt.create_snapshot(f"{ns}/snap", t.at(version=3))
-    with pytest.raises(pxt.RequestError, match=r"version 3 .* snapshot '.*/snap' needs it"):
+    with pytest.raises(pxt.RequestError, match=r"version 3 .* it is what snapshot '.*/snap' shows"):
         t.vacuum(keep_versions=3)
     t.vacuum(keep_versions=4)
     assert rows(snap.select(snap.n)) == [(10,), (11,), (12,), (13,)]

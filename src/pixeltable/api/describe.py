@@ -17,8 +17,10 @@ _BTREE_HEADERS = ["B-tree Index", "Key", "Unique"]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is shown of a table beside its record: where its base is, and by ids of columns and indexes, which cannot be
-    computed and why, and which share of their rows is computed of those that are not ready.
+    """What is shown of a table beside its record.
+
+    Where its base is, or what it is a branch of; by ids of columns and indexes which cannot be computed and why, and
+    which share of their rows is computed of those that are not ready.
     """
 
     base_path: str | None
@@ -32,7 +34,7 @@ _ALIGN: list[Align] = ["right", "right", "left", "left"]
 def _title(table: TableRecord, known: Known) -> str:
     """What it is, and of a view what it is made of."""
     if table.view is None:
-        return f"table {table.path!r}"
+        return f"table {table.path!r}" + ("" if known.base_path is None else f", a branch of {known.base_path!r}")
     where = "" if table.view.where is None else f" where {table.view.where}"
     where += "" if table.view.sample is None else f", {table.view.sample},"
     made = "" if table.view.explode is None else f" through {table.view.explode}"
@@ -114,7 +116,9 @@ def describe_html(table: TableRecord, known: Known) -> str:
     return "\n".join(parts)
 
 
-def table_metadata(table: TableRecord, base_path: str | None, newest: Version) -> dict[str, Any]:
+def table_metadata(
+    table: TableRecord, base_path: str | None, branch_path: str | None, newest: Version
+) -> dict[str, Any]:
     """What `Table.get_metadata()` answers."""
     return {
         "id": uuid.UUID(int=table.id),
@@ -136,6 +140,7 @@ def table_metadata(table: TableRecord, base_path: str | None, newest: Version) -
         "media_validation": table.media_validation,
         "primary_key": [column.name for column in table.primary_key] or None,
         "base": base_path,
+        "branch_of": branch_path,
         "view_filter": None if table.view is None or table.view.where is None else str(table.view.where),
         "view_sample": None if table.view is None else table.view.sample,
         "iterator_call": None if table.view is None or table.view.explode is None else str(table.view.explode),

@@ -10,7 +10,7 @@ CHANGING = (
     "insert", "compute", "update", "recompute_columns", "delete", "add_computed_column", "drop_column", "revert",
     "add_embedding_index", "add_btree_index", "drop_index", "drop_embedding_index", "stale", "restore", "annotate",
     "add_column", "add_columns", "alter_column", "alter_computed_column", "batch_update", "rename_column",
-    "vacuum", "forget", "alter_view",
+    "vacuum", "forget", "alter_view", "merge",
 )  # fmt: skip
 """The methods of a table that change it, or are about computing it."""
 

@@ -11,6 +11,7 @@ from pixeltable.api.receipts import announce
 from pixeltable.api.recomputation import recompute_columns
 from pixeltable.api.row import RowBatch
 from pixeltable.api.sources import is_tabular, rows_of
+from pixeltable.api.table_branches import HANDLES, TableBranches
 from pixeltable.api.table_columns import TableColumns
 from pixeltable.api.table_function import table_function
 from pixeltable.api.table_indexes import TableIndexes
@@ -39,7 +40,7 @@ from pixeltable.udfs.decorator import CONVERTERS
 from pixeltable.udfs.function import Function
 
 
-class Table(TableColumns, TableIndexes, TableReports, TableVersions):
+class Table(TableColumns, TableIndexes, TableReports, TableVersions, TableBranches):
     """A table in the catalog. Handles are cheap, can be shared between threads, and survive changes of the schema.
 
     `t.name` and `t['name']` are the column as an expression.
@@ -282,3 +283,6 @@ InsertableTable = Table
 
 RESERVED_NAMES = PLANNED_METHODS | reserved_names(Table)
 """Names no column can have."""
+
+
+HANDLES.append(Table)

@@ -32,7 +32,10 @@ class TableReports(QueryStart):
     def get_metadata(self) -> dict[str, Any]:
         """Name, columns, indexes, version and the like, as a dict."""
         record = self._newest_record
-        return table_metadata(record, self._session.catalog.base_path(record), self._versions(limit=1)[0])
+        catalog = self._session.catalog
+        return table_metadata(
+            record, catalog.base_path(record), catalog.branch_path(record), self._versions(limit=1)[0]
+        )
 
     def describe(self) -> None:
         """Print the columns and indexes; of those that cannot be computed any more, why."""
@@ -48,7 +51,8 @@ class TableReports(QueryStart):
 
     def _known_of(self, record: TableRecord) -> Known:
         session = self._session
-        return Known(session.catalog.base_path(record), problems(session, record), shares_computed(session, record))
+        base = session.catalog.base_path(record) or session.catalog.branch_path(record)
+        return Known(base, problems(session, record), shares_computed(session, record))
 
     @extension
     def errors(self, column: str | ColumnRef | None = None) -> ResultSet:

@@ -14,6 +14,7 @@ from pixeltable.exceptions import InvalidArgument
 from pixeltable.ids import check_tag
 from pixeltable.plan.query import Moment
 from pixeltable.session import past, tags, versions
+from pixeltable.session.branch_forks import not_merged_since
 from pixeltable.session.diffs import difference
 from pixeltable.session.forgetting import forget
 from pixeltable.session.restoring import restore
@@ -96,8 +97,10 @@ class TableVersions(QueryStart):
         tags.drop_tag(self._session, self._id, self._path, check_tag(name), if_not_exists=choice)
 
     @extension
-    def diff(self, a: int | str, b: int | str | None = None) -> Diff:
+    def diff(self, a: int | str | None = None, b: int | str | None = None) -> Diff:
         """What became of version `a` until version `b`, numbers or tags; None: until now.
+
+        Of a branch `a` may be left out: what was done in it since it began, or since the last merge.
 
         A row for each row that differs: `change` ('inserted', 'deleted' or 'updated'), its primary key (`_rowid` if
         there is none), and `columns`, the names of those that have another value. Stored columns that both versions
@@ -105,12 +108,20 @@ class TableVersions(QueryStart):
 
         Raises:
             NotFoundError: there is no such version.
+            RequestError: `a` is left out, and this is no branch.
         """
-        before = self._moment_of(a)
+        before = self._began() if a is None else self._moment_of(a)
         now = self._moment or past.newest_moment(self._session, self._id, self._path)
         after = now if b is None else self._moment_of(b)
         found = difference(self._session, self._id, self._path, before, after)
         return Diff(found.rows.columns, found.rows.types, found.schema_changes)
+
+    def _began(self) -> Moment:
+        """Of a branch, the version since which it has not been merged."""
+        record = self._newest_record
+        if record.branch is None:
+            raise InvalidArgument("diff() takes the version to compare with", hint="Write t.diff(3).")
+        return not_merged_since(self._session, record, record.branch)
 
     @extension
     def restore(self, version: int | str) -> UpdateStatus:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pixeltable.catalog.records import BtreeRecord, ColumnRecord, IndexRecord, TableRecord, ViewRecord
+from pixeltable.catalog.records import (
+    BranchRecord,
+    BtreeRecord,
+    ColumnRecord,
+    Fork,
+    IndexRecord,
+    TableRecord,
+    ViewRecord,
+)
 from pixeltable.exceptions import InvalidArgument, InvalidState
 from pixeltable.exprs import codec
 from pixeltable.storage.heaps import AsOf, Heap, HeapColumn
@@ -27,11 +35,25 @@ def encode_table(table: TableRecord) -> dict[str, Any]:
         "btrees": [_encode_btree(index) for index in table.btrees],
         "default_indexes": table.default_indexes,
         "view": table.view and _encode_view(table.view),
+        "branch": table.branch and _encode_branch(table.branch),
         "base": _encode_base(table.base) if table.base is not None and table.is_snapshot else None,
         "comment": table.comment,
         "custom_metadata": table.custom_metadata,
         "media_validation": table.media_validation,
     }
+
+
+def _encode_branch(branch: BranchRecord) -> dict[str, Any]:
+    return {
+        "base": branch.base,
+        "columns": branch.columns,
+        "forks": [[fork.own_version, fork.own_op, fork.base_version, fork.base_op] for fork in branch.forks],
+    }
+
+
+def _decode_branch(data: dict[str, Any]) -> BranchRecord:
+    columns = tuple((own, base) for own, base in data["columns"])
+    return BranchRecord(data["base"], columns, tuple(Fork(*fork) for fork in data["forks"]))
 
 
 def _encode_base(base: TableRecord) -> dict[str, Any]:
@@ -196,6 +218,7 @@ def decode_table(
         btrees=tuple(_decode_btree(index) for index in data.get("btrees", ())),
         default_indexes=data.get("default_indexes", False),
         view=_decode_view(data["view"], names) if data.get("view") else None,
+        branch=_decode_branch(data["branch"]) if data.get("branch") else None,
         base=_decode_base(data["base"]) if data.get("base") else None,
         comment=data["comment"],
         custom_metadata=data["custom_metadata"],

@@ -126,6 +126,28 @@ class ViewRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    """Versions from which on a branch and its base are compared, with their operations, by which these are known."""
+
+    own_version: int
+    own_op: int
+    base_version: int
+    base_op: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRecord:
+    """What makes a table a branch: the table it is a branch of, and which column of that each of its columns is.
+
+    `forks` has where it began, and then one for each merge.
+    """
+
+    base: int
+    columns: tuple[tuple[int, int], ...]
+    forks: tuple[Fork, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecord:
     """A table, at one version of its schema; of a view, `base` is the table it is over, which is not stored with it.
 
@@ -150,6 +172,7 @@ class TableRecord:
     schema_version: int = 0
     created_at: datetime.datetime | None = None
     view: ViewRecord | None = None
+    branch: BranchRecord | None = None
     base: "TableRecord | None" = field(default=None, compare=False, repr=False)
 
     @property

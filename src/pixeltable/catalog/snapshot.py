@@ -60,6 +60,11 @@ class Catalog:
         _, colon, version = base.path.partition(":")
         return f"{present.path}{colon}{version}"
 
+    def branch_path(self, table: TableRecord) -> str | None:
+        """Where what a table is a branch of is now; None if it is none, or that was dropped."""
+        base = None if table.branch is None else self.find(table.branch.base)
+        return None if base is None else base.path
+
     def views_of(self, table_id: int) -> list[TableRecord]:
         """The views over a table, and those over them, each after its base."""
         return self._over(table_id, self.view_ids)

@@ -26,7 +26,7 @@ from pixeltable.session.session import Session
 from pixeltable.session.sql_changes import set_in_sql
 from pixeltable.session.transactions import Write, commit, read
 from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
-from pixeltable.storage.changes import change_rows
+from pixeltable.storage.changes import Added, change_rows
 from pixeltable.storage.database import Connection
 from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged
 from pixeltable.types.status import RowCountStats, UpdateStatus
@@ -199,13 +199,13 @@ def _write(session: Session, table: TableRecord, groups: Sequence[_Group], conte
         errors=sum(group.failed for group in groups),
         stamp=joint_stamp(session, table, [group.computed for group in groups]),
     )
-    entries = [entry for group in added for entry in group.entries]
+    new = Added([entry for group in added for entry in group.entries]) if added else None
     views = view_changes(session, table, [group.after for group in groups], context)
 
     def once(connection: Connection) -> Committed:
         try:
             with refusals_explained(table, session.catalog.views_of(table.id)):
-                return change_rows(connection, table.target, changes, counts, token=token, added=entries, views=views)
+                return change_rows(connection, table.target, changes, counts, token=token, added=new, views=views)
         except DuplicateKey:
             raise RowsChanged from None  # another writer added it since the keys were looked up
 

@@ -266,7 +266,7 @@ def delete(session: Session, table_id: int, name: str, *, where: Any) -> UpdateS
         found = matching_rows(session, table, [], where=predicate)
         done: Sequence[Counts] = ()
         if found.rows:
-            change = Change(found.rows, found.seen, closed=table.heaps)
+            change = Change(found.rows, found.seen, closed=table.heaps, deletes=True)
             views = views_alone(session, table)
             done = write_change(session, table, change, Counts(deletes=len(found.rows)), views).views
         return UpdateStatus(

@@ -31,7 +31,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class RowChange:
     """A row that differs: its id, what happened to it, the columns that changed, and its key's cells."""
 
     row: int
@@ -49,6 +49,18 @@ def difference(session: Session, table_id: int, name: str, before: Moment, after
     Raises:
         UnknownVersion: a version was taken back.
     """
+    old, new, rows = changed_rows(session, table_id, name, before, after)
+    return Difference(_answer(new, rows), _schema_changes(old, new))
+
+
+def changed_rows(
+    session: Session, table_id: int, name: str, before: Moment, after: Moment
+) -> tuple[TableRecord, TableRecord, list[RowChange]]:
+    """Two versions of a table, and the rows in which they differ, in the order of their ids.
+
+    Raises:
+        UnknownVersion: a version was taken back.
+    """
     for _ in range(session.settings.write_attempts):
         old, new = (record_at(session, table_id, name, moment) for moment in (before, after))
         try:
@@ -60,11 +72,11 @@ def difference(session: Session, table_id: int, name: str, before: Moment, after
             session.refresh()
         present = session.table(table_id, name).schema_version
         if old.schema_version == new.schema_version == present:
-            return Difference(_answer(new, rows), _schema_changes(old, new))
+            return old, new, rows
     raise SchemaChanged(name)
 
 
-def _read(connection: Connection, *, old: TableRecord, new: TableRecord) -> tuple[list[_Row], int]:
+def _read(connection: Connection, *, old: TableRecord, new: TableRecord) -> tuple[list[RowChange], int]:
     with snapshot(connection):
         rows = [
             *_only_in(connection, old, other=new, change="deleted"),
@@ -84,15 +96,15 @@ def _key_sql(table: TableRecord, alias: str) -> str:
     return "".join(f", {alias}.{column.db_name}" for column in _key(table))
 
 
-def _only_in(connection: Connection, table: TableRecord, *, other: TableRecord, change: str) -> list[_Row]:
+def _only_in(connection: Connection, table: TableRecord, *, other: TableRecord, change: str) -> list[RowChange]:
     rows, others = entries_sql(table.row_heap), entries_sql(other.row_heap)
     found = connection.execute(
         f"SELECT x.row{_key_sql(table, 'x')} FROM {rows} x LEFT JOIN {others} y ON y.row = x.row WHERE y.row IS NULL"
     ).fetchall()
-    return [_Row(row, change, (), tuple(key)) for row, *key in found]
+    return [RowChange(row, change, (), tuple(key)) for row, *key in found]
 
 
-def _updated(connection: Connection, old: TableRecord, new: TableRecord) -> list[_Row]:
+def _updated(connection: Connection, old: TableRecord, new: TableRecord) -> list[RowChange]:
     """Heap by heap: rows that both versions have, with entries that differ in a column that both have."""
     changed: dict[int, set[str]] = {}
     keys: dict[int, tuple[Any, ...]] = {}
@@ -107,7 +119,7 @@ def _updated(connection: Connection, old: TableRecord, new: TableRecord) -> list
             keys[row] = tuple(key)
     order = [column.name for column in new.columns]
     named = {row: tuple(name for name in order if name in names) for row, names in changed.items()}
-    return [_Row(row, "updated", names, keys[row]) for row, names in named.items()]
+    return [RowChange(row, "updated", names, keys[row]) for row, names in named.items()]
 
 
 def _common_columns(old: TableRecord, new: TableRecord, heap: Heap) -> list[ColumnRecord]:
@@ -126,7 +138,7 @@ def _changed_entries(
     ).fetchall()
 
 
-def _answer(table: TableRecord, rows: Sequence[_Row]) -> Answer:
+def _answer(table: TableRecord, rows: Sequence[RowChange]) -> Answer:
     columns: dict[str, list[Any]] = {_CHANGE: [row.change for row in rows]}
     types: dict[str, ColumnType] = {_CHANGE: StringType()}
     key = _key(table)

@@ -56,8 +56,13 @@ def refuse_pinned(connection: Connection, catalog: Catalog, table: TableRecord, 
         (table.id, version),
     ).fetchone()
     if row is not None:
-        path = catalog.tables[row[0]].path
         raise InvalidState(
-            f"version {version} of table {table.path!r} is what snapshot {path!r} shows, so it cannot be reverted",
-            hint="Drop the snapshot first.",
+            f"version {version} of table {table.path!r} is what {who_needs(catalog, row[0])}, so it cannot be reverted",
+            hint="Drop that first.",
         )
+
+
+def who_needs(catalog: Catalog, table_id: int) -> str:
+    """What a snapshot or a branch needs a version for."""
+    table = catalog.tables[table_id]
+    return f"snapshot {table.path!r} shows" if table.branch is None else f"branch {table.path!r} began with"

@@ -9,6 +9,7 @@ from pixeltable.catalog import store
 from pixeltable.catalog.records import TableRecord
 from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ConstraintViolation, InvalidArgument
+from pixeltable.session.freezing import who_needs
 from pixeltable.session.heads import keep_from, lock_head, lock_lineage
 from pixeltable.session.past import decoded_version
 from pixeltable.session.session import Session
@@ -127,9 +128,9 @@ def _refuse_needed(connection: Connection, catalog: Catalog, cut: _Cut) -> None:
     ).fetchone()
     if found is not None:
         tag, version, snapshot = found
-        who = f"tag {tag!r}" if snapshot is None else f"snapshot {catalog.tables[snapshot].path!r}"
+        who = f"tag {tag!r} names" if snapshot is None else who_needs(catalog, snapshot)
         raise ConstraintViolation(
-            f"version {version} of table {cut.table.path!r} cannot be forgotten: {who} needs it",
+            f"version {version} of table {cut.table.path!r} cannot be forgotten: it is what {who}",
             hint="Drop that first, or keep more versions.",
         )
 

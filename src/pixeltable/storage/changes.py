@@ -56,6 +56,14 @@ class ViewChange:
     lacking: Sequence[int] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Entries of rows that come into a table, with ids that these have already, if they have."""
+
+    entries: Sequence[Entries]
+    rows: Sequence[int] | None = None
+
+
 def change_rows(
     connection: Connection,
     target: Target,
@@ -63,7 +71,7 @@ def change_rows(
     counts: Counts,
     *,
     token: uuid.UUID,
-    added: Sequence[Entries] = (),
+    added: Added | None = None,
     views: Sequence[ViewChange] = (),
 ) -> Committed:
     """Update or delete rows and add others, and bring views along: one operation, durable when this returns.
@@ -83,10 +91,10 @@ def change_rows(
         op = next_op(connection)
         for change in changes:
             apply_change(connection, change, op)
-        rows = new_rows(connection, counts.inserts) if counts.inserts else []
-        for entry in added:
+        rows = [] if added is None else added.rows or new_rows(connection, counts.inserts)
+        for entry in () if added is None else added.entries:
             copy_entries(connection, entry, rows, op)
-        deleted = [row for change in changes for row in change.rows] if counts.deletes else []
+        deleted = [row for change in changes if change.deletes for row in change.rows]
         done = _change_views(connection, views, deleted, [rows], op, token)
         return Committed(op, commit_change(connection, target, op, counts, token), rows, done)
 

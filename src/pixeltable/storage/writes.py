@@ -131,6 +131,8 @@ class Change:
     closed: tuple[Heap, ...] = field(default=())
     """Heaps whose entries of these rows are closed: the rows are deleted, or their cells are left to a backfill."""
 
+    deletes: bool = False
+
 
 def insert_rows(
     connection: Connection,
