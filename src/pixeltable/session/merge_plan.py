@@ -1,6 +1,6 @@
 """What a merge has to do, told by what became of rows on both sides; pure, and before any cell is looked at."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pixeltable.session.diffs import RowChange
@@ -25,28 +25,31 @@ class MergePlan:
     """What is done to rows of the base; columns are those of the base.
 
     `updated` are rows with the columns that they take from the branch, `contested` those with columns that have other
-    values on both sides, unless these turn out to be the same. `changed` are the columns that the base has changed of a
-    row; what the branch computed of others holds there too.
+    values on both sides, unless these turn out to be the same.
     """
 
     added: list[int] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
     updated: dict[int, frozenset[int]] = field(default_factory=dict)
     contested: dict[int, frozenset[int]] = field(default_factory=dict)
-    changed: dict[int, frozenset[int]] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
     keys: dict[int, tuple[object, ...]] = field(default_factory=dict)
 
 
 def plan_merge(
-    branch: Iterable[RowChange], base: Iterable[RowChange], names: Mapping[str, int], base_names: Mapping[str, int]
+    branch: Iterable[RowChange],
+    base: Iterable[RowChange],
+    names: Mapping[str, int],
+    base_names: Mapping[str, int],
+    *,
+    absent: Collection[int],
 ) -> MergePlan:
-    """The plan for what became of rows of the branch, and of the base.
+    """The plan for what became of rows of the branch, and of the base, which has nothing of those that are `absent`.
 
     `names` are the plain columns of the base by what the branch calls its own, `base_names` by what the base does.
     """
     plan = MergePlan()
-    others = {change.row: change for change in base}
+    others = {row: RowChange(row, "deleted", (), ()) for row in absent} | {change.row: change for change in base}
     for change in branch:
         plan.keys[change.row] = change.key or (change.row,)
         other = others.get(change.row)
@@ -89,4 +92,3 @@ def _update(
         plan.updated[row] = columns - changed
     if columns & changed:
         plan.contested[row] = columns & changed
-    plan.changed[row] = changed

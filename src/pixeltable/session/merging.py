@@ -1,7 +1,7 @@
 """Merging a branch into its base: what was changed there since it began, or since the last merge, is done here too."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from pixeltable.session.diffs import changed_rows
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.merge_parts import MergePart, merge_receipt, write_merge
 from pixeltable.session.merge_plan import Conflict, MergePlan, plan_merge
+from pixeltable.session.merge_twins import located
 from pixeltable.session.past import newest_moment, record_at
 from pixeltable.session.receipts import receipt
 from pixeltable.session.running import refuse_in_transaction
@@ -100,9 +101,11 @@ def _merged(
     first = record_at(session, branch.id, branch.path, Moment(0, record.forks[0].own_op))
     sides = sides_of(base, now, first, record)
     names = {sides.own[column.id].name: column.id for column in sides.plain}
-    plan = plan_merge(theirs, ours, names, {c.name: c.id for c in base_now.columns if not c.is_computed})
-    merging = _Merging(session, sides, plan, session.context.counting(tally), on_conflict)
-    merging.settle()
+    base_names = {column.name: column.id for column in base_now.columns if not column.is_computed}
+    there = located(session, base, theirs, ours)
+    plan = plan_merge(there.changes, ours, names, base_names, absent=there.absent)
+    merging = _Merging(session, sides, plan, session.context.counting(tally), there.sources)
+    merging.settle(on_conflict)
     parts = merging.parts()
     later = session.database.read(lambda connection: _ops_after(connection, base.id, other.version))
     if any(op in later for part in parts if part.change is not None for seen in part.change.seen for op in seen.ops):
@@ -123,41 +126,44 @@ def _ops_after(connection: Connection, table_id: int, version: int) -> set[int]:
 class _Merging:
     """One merge: what is contested is settled, and the rest made into parts of a write."""
 
-    def __init__(self, session: Session, sides: Sides, plan: MergePlan, context: Context, on_conflict: str) -> None:
+    def __init__(
+        self, session: Session, sides: Sides, plan: MergePlan, context: Context, sources: dict[int, int]
+    ) -> None:
         self._session = session
         self._sides = sides
         self._base = sides.base
         self._plan = plan
         self._context = context
-        self._branch_wins = on_conflict == "branch"
-        self._may_ask = on_conflict == "error"
-        self._source: dict[int, int] = {}
+        self._sources = dict(sources)
         """Rows of the branch that rows of the base with other ids take their cells from."""
 
-    def settle(self) -> None:
+    def settle(self, on_conflict: str) -> None:
         """Decide what both sides changed.
 
         Raises:
             MergeConflict: that is left to the user.
         """
-        self._find_keys()
-        self._compare()
         conflicts = self._plan.conflicts
-        if conflicts and self._may_ask:
-            raise MergeConflict(
-                self._base.path, [self._in_words(conflict) for conflict in sorted(conflicts, key=lambda c: c.row)]
-            )
-        for conflict in conflicts if self._branch_wins else ():
-            self._have_its_way(conflict)
+        if on_conflict == "branch":
+            self._have_its_way(conflicts)  # the keys of rows that come back may be taken, too
+        self._find_keys()
+        found = self._compare()
+        if on_conflict == "branch":
+            self._have_its_way(found)
+        elif on_conflict == "error" and (conflicts or found):
+            listed = sorted([*conflicts, *found], key=lambda conflict: conflict.row)
+            raise MergeConflict(self._base.path, [self._in_words(conflict) for conflict in listed])
 
-    def _have_its_way(self, conflict: Conflict) -> None:
+    def _have_its_way(self, conflicts: Sequence[Conflict]) -> None:
+        """The branch has: it decides."""
         plan = self._plan
-        if conflict.branch == "deleted":
-            plan.deleted.append(conflict.row)
-        elif conflict.base == "deleted":
-            plan.added.append(conflict.row)
-        else:
-            plan.updated[conflict.row] = plan.updated.get(conflict.row, frozenset()) | conflict.columns
+        for conflict in conflicts:
+            if conflict.branch == "deleted":
+                plan.deleted.append(conflict.row)
+            elif conflict.base == "deleted":
+                plan.added.append(conflict.row)
+            else:
+                plan.updated[conflict.row] = plan.updated.get(conflict.row, frozenset()) | conflict.columns
 
     def _find_keys(self) -> None:
         """New rows whose key the base has by now are compared with the row that has it."""
@@ -165,7 +171,7 @@ class _Merging:
         if not key or not self._plan.added:
             return
         rows = sorted(self._plan.added)
-        cells = self._sides.cells(self._session, rows, key)
+        cells = self._cells(rows, key)
         keys = list(zip(*(cells[column.id].values for column in key), strict=True))
         wanted = BatchRows([], key, keys, {})
         found = self._session.database.read(lambda connection: wanted.find(connection, self._base))
@@ -176,35 +182,39 @@ class _Merging:
             if row not in leaving:
                 self._plan.contested[row] = frozenset(c.id for c in self._sides.plain if not c.primary_key)
                 self._plan.keys[row] = keys[place]
-                self._source[row] = rows[place]
+                self._sources[row] = self._sources.pop(rows[place], rows[place])
 
-    def _compare(self) -> None:
+    def _compare(self) -> list[Conflict]:
         """What is contested is a conflict where the two sides have different values."""
         groups: dict[frozenset[int], list[int]] = {}
         for row, contested in self._plan.contested.items():
             groups.setdefault(contested, []).append(row)
+        found = []
         for ids, rows in groups.items():
-            columns = self._columns(ids)
-            ours = matching_rows(self._session, self._base, [self._base.ref(c) for c in columns], rows=sorted(rows))
-            if len(ours.rows) < len(rows):
-                raise RowsChanged
-            theirs = self._cells(ours.rows, columns)
-            differing: dict[int, set[int]] = {}
-            for column in columns:
-                mine = ours.batch.get(self._base.ref(column))
-                assert mine is not None
-                pairs = zip(*(stored_cells(column.type, c.values) for c in (mine, theirs[column.id])), strict=True)
-                for row, (one, other) in zip(ours.rows, pairs, strict=True):
-                    if one != other:
-                        differing.setdefault(row, set()).add(column.id)
-            for row, found in differing.items():
-                change = "inserted" if row in self._source else "updated"
-                conflict = Conflict(row, self._plan.keys[row], change, change, frozenset(found))
-                self._plan.conflicts.append(conflict)
+            for row, columns in self._differences(rows, self._columns(ids)).items():
+                change = "inserted" if row in self._sources else "updated"
+                found.append(Conflict(row, self._plan.keys[row], change, change, frozenset(columns)))
+        return found
+
+    def _differences(self, rows: Sequence[int], columns: Sequence[ColumnRecord]) -> dict[int, set[int]]:
+        """The columns in which rows of the base have other values than in the branch; without those that have none."""
+        ours = matching_rows(self._session, self._base, [self._base.ref(c) for c in columns], rows=sorted(rows))
+        if len(ours.rows) < len(rows):
+            raise RowsChanged
+        theirs = self._cells(ours.rows, columns)
+        differing: dict[int, set[int]] = {}
+        for column in columns:
+            mine = ours.batch.get(self._base.ref(column))
+            assert mine is not None
+            pairs = zip(*(stored_cells(column.type, c.values) for c in (mine, theirs[column.id])), strict=True)
+            for row, (one, other) in zip(ours.rows, pairs, strict=True):
+                if one != other:
+                    differing.setdefault(row, set()).add(column.id)
+        return differing
 
     def _cells(self, rows: Sequence[int], columns: Sequence[ColumnRecord]) -> dict[int, Column]:
         """The cells that rows of the base are to take from the branch, in their order."""
-        sources = [self._source.get(row, row) for row in rows]
+        sources = [self._sources.get(row, row) for row in rows]
         places = {row: place for place, row in enumerate(sorted(sources))}
         cells = self._sides.cells(self._session, sources, columns)
         order = [places[row] for row in sources]
@@ -225,11 +235,10 @@ class _Merging:
     def parts(self) -> list[MergePart]:
         """What is written."""
         plan = self._plan
-        groups: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+        groups: dict[frozenset[int], list[int]] = {}
         for row, ids in plan.updated.items():
-            changed = plan.changed.get(row, ids)  # of another row's cells nothing that was computed is taken
-            groups.setdefault((ids, changed), []).append(row)
-        found = [self._updated(sorted(rows), ids, changed) for (ids, changed), rows in groups.items()]
+            groups.setdefault(ids, []).append(row)
+        found = [part for ids, rows in groups.items() for part in self._updated(rows, ids)]
         if plan.added:
             found.append(self._added(sorted(plan.added)))
         if plan.deleted:
@@ -241,11 +250,34 @@ class _Merging:
         change = Change(found.rows, found.seen, closed=self._base.heaps, deletes=True)
         return [MergePart(found.rows, change=change)] if found.rows else []
 
-    def _updated(self, rows: list[int], ids: frozenset[int], changed: frozenset[int]) -> MergePart:
+    def _updated(self, rows: list[int], ids: frozenset[int]) -> list[MergePart]:
+        """Rows that take some columns, apart by what of the branch's computed cells holds in the base, too.
+
+        That is what is made of the same values on both sides.
+        """
+        carried = self._sides.carried(self._base.dependents(ids))
+        inputs = self._plain_inputs(carried) - ids
+        differing = self._differences(rows, self._columns(inputs)) if inputs else {}
+        groups: dict[frozenset[int], list[int]] = {}
+        for row in sorted(rows):
+            groups.setdefault(frozenset(differing.get(row, ())), []).append(row)
+        return [self._part(alike, ids, self._base.dependents(other)) for other, alike in groups.items()]
+
+    def _plain_inputs(self, columns: Iterable[ColumnRecord]) -> set[int]:
+        """The plain columns that computed ones are made of in the end."""
+        found: set[int] = set()
+        for column in columns:
+            assert column.expr is not None
+            inputs = [self._base.column_by_id(column_id) for column_id in referred_columns(column.expr)]
+            found |= {other.id for other in inputs if other is not None and not other.is_computed}
+            found |= self._plain_inputs(other for other in inputs if other is not None and other.is_computed)
+        return found
+
+    def _part(self, rows: list[int], ids: frozenset[int], otherwise: Sequence[ColumnRecord]) -> MergePart:
+        """Rows that take some columns, and with them the computed cells that are not made `otherwise` in the base."""
         base, columns = self._base, self._columns(ids)
         dependents = [column for column in base.dependents(ids) if column.heap is not None]
-        elsewhere = base.dependents(changed)
-        carried = [column for column in self._sides.carried(dependents) if column not in elsewhere]
+        carried = [column for column in self._sides.carried(dependents) if column not in otherwise]
         touched = ids | {column.id for column in dependents}
         indexes = [index for index in base.indexes if index.column in touched]
         written = [*written_heaps(base, [*columns, *dependents]), *(base.heap(index.id) for index in indexes)]
