@@ -47,4 +47,6 @@ assert len(measure("collect_scalars_to_pandas", n, lambda: to_pandas("a, b, s"))
 latencies(
     "lookup_by_value", lambda i: connection.execute(f"SELECT a, s FROM t WHERE a = {i * 7919 % n}").fetchall(), 100
 )
+again = "SELECT a, b FROM t ORDER BY b DESC LIMIT"
+latencies("order_by_limit10_again", lambda i: connection.execute(f"{again} {10 + i % 3}").fetchall(), 30)
 latencies("head10", lambda _: connection.execute("SELECT a, b, s, j, g FROM t ORDER BY row LIMIT 10").fetchall(), 100)

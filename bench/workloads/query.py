@@ -33,5 +33,12 @@ rows_of("collect_udf_select", t.select(t.a, u=t.s.upper()), n)
 attempt("collect_to_pandas", n, lambda: t.select(t.a, t.b, t.s, t.j).collect().to_pandas())
 attempt("collect_scalars_to_pandas", n, lambda: t.select(t.a, t.b, t.s).collect().to_pandas())
 latencies("lookup_by_value", lambda i: t.where(t.a == (i * 7919) % n).select(t.a, t.s).collect(), 100)
+
+
+def first_ones(i: int) -> object:
+    return t.order_by(t.b, asc=False).limit(10 + i % 3).select(t.a, t.b).collect()
+
+
+latencies("order_by_limit10_again", first_ones, 30)
 latencies("head10", lambda _: t.head(10), 100)
 latencies("get_table", lambda _: pxt.get_table("bench_query"), 100)

@@ -168,8 +168,8 @@ class TableVersions(QueryStart):
         """Erase rows for good: those that match a filter, or did at any version, from all versions.
 
         They are deleted, and what is known of them in the past goes too: from tags, views and snapshots. Nothing brings
-        them back. What functions with `memo=True` were given and returned is remembered apart from tables:
-        `pxt.clear_memo()` forgets it.
+        them back. Branches are tables of their own: call it for each. What functions with `memo=True` were given and
+        returned is remembered apart from tables: `pxt.clear_memo()` forgets it.
 
         Raises:
             RequestError: there is no filter, or the table is a view.
