@@ -108,7 +108,9 @@ def test_the_key_goes_by_the_name_that_the_view_has_for_it(ns: str, t: pxt.Table
     over.batch_update([{"k": 3, "stars": 6}])
     assert rows(named.where(named.stars != None).select(named.key)) == [(2,)]  # noqa: E711  # how a null test is written
     assert rows(over.where(over.stars != None).select(over.k)) == [(3,)]  # noqa: E711  # as above
-    assert "'id'" in refused(named, lambda: named.batch_update([{"key": 2, "id": 1}]), RequestError, "UNSUPPORTED_OPERATION")
+    assert "'id'" in refused(
+        named, lambda: named.batch_update([{"key": 2, "id": 1}]), RequestError, "UNSUPPORTED_OPERATION"
+    )
     hidden = pxt.create_view(f"{ns}/hidden", t.select(t.n), additional_columns=columns)
     batch = [{"id": 2, "stars": 5}]
     refused(hidden, lambda: hidden.batch_update(batch), RequestError, "UNSUPPORTED_OPERATION")

@@ -111,7 +111,8 @@ def _key_of(table: TableRecord) -> tuple[ColumnRecord, ...]:
         Unsupported: no key tells which rows are meant.
     """
     *views, keyed = table.lineage
-    names = {_stands_for(table, column).id: column.name for column in table.ready_columns}
+    names = {_stands_for(table, column).id: column.name for column in reversed(table.ready_columns)}
+    names |= {column.id: column.name for column in table.ready_columns}
     reason = None
     if not keyed.primary_key:
         reason = f"{kind_of(keyed)} {keyed.path!r} has no primary key"
