@@ -73,7 +73,7 @@ def test_rows_are_returned_as_the_view_has_them(v: pxt.Table) -> None:
     ]
 
 
-def test_a_row_that_the_view_does_not_have(t: pxt.Table, v: pxt.Table) -> None:
+def test_a_row_that_the_view_does_not_have(v: pxt.Table) -> None:
     batch = [{"id": 1, "stars": 1}, {"id": 2, "stars": 2}]
     assert "id=1" in refused(v, lambda: v.batch_update(batch), NotFoundError, "ROW_NOT_FOUND")
     refused(v, lambda: v.batch_update(batch, if_not_exists="insert"), RequestError, "UNSUPPORTED_OPERATION")
