@@ -115,8 +115,8 @@ def test_the_arguments_of_an_iterator_are_altered(ns: str) -> None:
     words = made(ns, WORDS, "words")
     base = models(WORDS.replace("words(Docs.text)", "words(Docs.text + ' c')"))
     assert plan(base, ns)[1] == (
-        "words: alter the iterator from words(text) to words(text + ' c'): it is called for each row of docs, the items "
-        "that are new are computed, those that it does not yield again go with their cells [destructive]"
+        "words: alter the iterator from words(text) to words(text + ' c'): it is called for each row of docs, the "
+        "items that are new are computed, those that it does not yield again go with their cells [destructive]"
     )
     base.update_all(ns, allow_destructive=True)
     assert rows(words.where(words.id < 3).select(words.id, words.note, words.stars)) == [
