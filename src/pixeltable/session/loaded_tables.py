@@ -74,7 +74,7 @@ def create_loaded_table(
         made, is_new = session.change_schema(loading.register, first=loading.fill)
     known = session.catalog.find(made.id) or made
     if is_new and rows.count >= BULK:
-        look_after(session, known)
+        look_after(session, known, written=rows.count)
     return known, receipt(tally, start, RowCountStats(ins_rows=rows.count if is_new else 0))
 
 
