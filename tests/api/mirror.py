@@ -154,9 +154,10 @@ class Relation:
         return definition is not None and (definition.function == "even" or self.may_fail(definition.column))
 
     def reached(self, touched: Iterable[int]) -> set[int]:
-        """Columns, and all that are computed from them, here and in the bases."""
+        """Columns, and all that are computed from them, here and, as far as they are not stored, in the bases."""
         found = set(touched)
-        known = [c for relation in self.lineage for c in relation.state.columns.values() if c.definition is not None]
+        columns = [c for r in self.lineage for c in r.state.columns.values() if r is self or not c.stored]
+        known = [c for c in columns if c.definition is not None]
         while more := {c.id for c in known if c.id not in found and c.definition.column in found}:  # type: ignore[union-attr]
             found |= more
         return found
@@ -222,9 +223,10 @@ class Mirror:
         for relation in changed:
             relation.versions.append((op, deepcopy(relation.state)))
 
-    def data_op(self, relation: Relation, effect: Effect) -> None:
-        """Record what was done to the rows of a relation, and bring its views along."""
-        self.record([relation, *self.follow(relation, effect)])
+    def data_op(self, relation: Relation, *effects: Effect) -> None:
+        """Record what was done to the rows of a relation, no row in two of the effects, and bring its views along."""
+        changed = [view.name for effect in effects for view in self.follow(relation, effect)]
+        self.record([relation, *(self.relations[name] for name in dict.fromkeys(changed))])
 
     def follow(self, parent: Relation, effect: Effect) -> list[Relation]:
         """Bring the views over a relation along; those that changed."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pixeltable as pxt
-from tests.api.mirror import Column, Definition, Relation, State
+from tests.api.mirror import Column, Definition, Effect, Relation, RowId, State
 from tests.api.mirror_steps import NAMES, Program, direction, words
 
 VIEWS = ["v", "w", "x", "y"]
@@ -246,20 +246,29 @@ class FullProgram(Program):
 
     def restore(self, place: int, version: int) -> None:
         relation = self.table(place)
-        if self.mirror.views_of(relation):
-            return  # not supported
         number = version % len(relation.versions)
-        before = len(self.handle(relation).get_versions())
-        old = deepcopy(relation.versions[number][1])
-        now, relation.state = relation.state, old
-        self.handle(relation).restore(number)
-        if len(self.handle(relation).get_versions()) > before:
-            self.mirror.record([relation])
+        now, old = relation.state, deepcopy(relation.versions[number][1])
+        handle, inputs = self.handle(relation), self._inputs_of_views(relation)
+        if any(column in old.columns and relation.may_fail(column) for column in inputs):
+            return  # whether cells failed alike, the mirror does not know
+        if any(_differs(now.columns[column], old.columns.get(column)) for column in inputs):
+            self._refused(lambda: handle.restore(number), "cannot be restored")
+            return
+        before = len(handle.get_versions())
+        handle.restore(number)
+        if len(handle.get_versions()) > before:
+            relation.state = old
+            self.mirror.data_op(relation, *_way_back(now, old, inputs))
             relation.notes[relation.newest] = f"restored from version {number}"
         else:
             assert old.columns == now.columns
             assert old.rows == now.rows
-            relation.state = now
+
+    def _inputs_of_views(self, relation: Relation) -> set[int]:
+        """The columns of a table that its views are made of, also by way of columns that are not stored."""
+        views = self.mirror.views_of(relation)
+        used = {column for view in views for needed in view.needs() for column in view.inputs(needed)}
+        return used & relation.state.columns.keys()
 
     def tag(self, place: int, version: int) -> None:
         relation, name = self.relation(place), "abc"[version % 3]
@@ -287,6 +296,25 @@ class FullProgram(Program):
         relation = self.relation(place)
         self.handle(relation).annotate(f"note {number}")
         relation.notes[relation.newest] = f"note {number}"
+
+
+def _differs(now: Column, then: Column | None) -> bool:
+    """Whether a view that is made of a column cannot be made of what it was."""
+    return then is None or (not now.stored and now.definition != then.definition)
+
+
+def _way_back(now: State, old: State, inputs: set[int]) -> list[Effect]:
+    """What going back does to rows, as views see it."""
+    stored = [column for column in inputs if old.columns[column].stored]
+    alike: dict[frozenset[int], list[RowId]] = {}
+    for row, cells in old.rows.items():
+        if row in now.rows:
+            touched = frozenset(column for column in stored if cells[column] != now.rows[row][column])
+            alike.setdefault(touched, []).append(row)
+    effects = [Effect(stayed=rows, touched=set(touched)) for touched, rows in alike.items() if touched]
+    came = [row for row in old.rows if row not in now.rows]
+    left = [row for row in now.rows if row not in old.rows]
+    return [*effects, Effect(came=came, left=left)]
 
 
 def _reads(relation: Relation, column: Column, unstored: Column) -> bool:

@@ -219,27 +219,50 @@ class Program:
             self.mirror.data_op(relation, Effect(left=left))
 
     def batch_update(self, place: int, seeds: list[int], inserts: bool) -> None:
-        """By keys, of which some may be new."""
-        relation = self.table(place)
-        if self.mirror.views_of(relation):
-            return  # not supported
-        key, keys = self._key(relation), self._keys(relation)
-        given, changed = [], False
+        """By keys, of which some may be new; rows of a view by those of its base."""
+        relation = self.relation(place)
+        choice = "insert" if inserts else "ignore"
+        key, keys = self._key_of_rows(relation)
+        given, came, alike = [], list[RowId](), dict[frozenset[int], list[RowId]]()
         for number, seed in {seed % 8: seed for seed in seeds}.items():
             cells, named = self._row(relation, seed)
-            given.append({key.name: number} | named)
-            if number in keys:
-                row = keys[number]
-                relation.state.rows[row] |= cells
-                relation.compute(row, relation.reached(cells))
-                changed = changed or bool(cells)
-            elif inserts:
-                row = next(self.mirror.rows)
-                relation.enter(row, cells | {key.id: number})
-                changed = True
-        if changed:
-            self.mirror.record([relation])
-        self.handle(relation).batch_update(given, if_not_exists="insert" if inserts else "ignore")
+            given.append({key or "k": number} | named)
+            if number in keys and cells:
+                alike.setdefault(frozenset(cells), []).append(keys[number])
+                relation.state.rows[keys[number]] |= {} if self._is_refused(relation, key, inserts) else cells
+            elif number not in keys and inserts and relation.base is None:
+                came.append(next(self.mirror.rows))
+                relation.enter(came[-1], cells | {self._key(relation).id: number})
+        call = lambda: self.handle(relation).batch_update(given, if_not_exists=choice)  # noqa: E731  # named for what it does
+        if self._is_refused(relation, key, inserts):
+            self._refused(call, "come from its base" if inserts else "cannot tell which rows")
+            return
+        call()
+        effects = [Effect(stayed=rows, touched=relation.reached(columns)) for columns, rows in alike.items()]
+        for effect in effects:
+            for row in effect.stayed:
+                relation.compute(row, effect.touched)
+        effects += [Effect(came=came)] if came else []
+        if effects:
+            self.mirror.data_op(relation, *effects)
+
+    def _is_refused(self, relation: Relation, key: str | None, inserts: bool) -> bool:
+        return key is None or (inserts and relation.base is not None)
+
+    def _key_of_rows(self, relation: Relation) -> tuple[str | None, dict[int, RowId]]:
+        """What a relation calls the key of its rows, if it tells which row is meant, and which keys it has."""
+        root = relation.lineage[-1]
+        key = self._key(root)
+        shown = [c for c in relation.visible() if self._stands_for(relation, c) == key.id]
+        shown.sort(key=lambda column: column.id != key.id)
+        if not shown or any(r.explode is not None for r in relation.lineage):
+            return None, {}
+        return shown[0].name, {number: row for number, row in self._keys(root).items() if row in relation.state.rows}
+
+    def _stands_for(self, relation: Relation, column: Column) -> int:
+        if column.definition is None or column.definition.function != "same":
+            return column.id
+        return self._stands_for(relation, relation.column(column.definition.column))
 
     def together(self, writes: list[tuple[Any, ...]]) -> None:
         with pxt.transaction():

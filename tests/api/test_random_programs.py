@@ -103,6 +103,7 @@ def check_version(program: FullProgram, table: Relation, number: int) -> None:
     assert old.columns() == [column.name for column in mirror.visible()]
     found = old.collect()
     assert contents(zip(*(found[name] for name in old.columns()), strict=True)) == contents(mirror.read())
+    check_sql(mirror, f"{program.folder}/{table.name}:{number}")
 
 
 small = st.integers(0, 11)

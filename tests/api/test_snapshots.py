@@ -235,16 +235,6 @@ def test_sql_reads_snapshots(ns: str, t: pxt.Table) -> None:
     ]  # fmt: skip
 
 
-def test_arrays_of_snapshots_are_not_read_by_sql(ns: str) -> None:
-    u = pxt.create_table(f"{ns}/u", {"n": pxt.Int, "a": pxt.Array[(2,), pxt.Float]})
-    u.insert(n=1, a=[1.0, 2.0])
-    snap = pxt.create_snapshot(f"{ns}/snap", u)
-    assert snap.collect()["a"][0].tolist() == [1.0, 2.0]
-    assert pxt.sql(f'select n from "{ns}/snap"')["n"] == [1]
-    with pytest.raises(pxt.RequestError, match="Array"):
-        pxt.sql(f'select a from "{ns}/snap"')
-
-
 def test_an_index_of_the_base_finds_rows_of_views(ns: str, t: pxt.Table) -> None:
     t.add_embedding_index("text", string_embed=lengths)
     v = pxt.create_view(f"{ns}/v", t.where(t.n > 1))

@@ -21,6 +21,7 @@ from pixeltable.exceptions import (
     UnknownColumn,
     UnknownPath,
     UnknownSqlColumn,
+    UnknownVersion,
 )
 from pixeltable.session.current import current_session
 from tests.engines import examples
@@ -501,3 +502,58 @@ def test_a_statement_agrees_with_the_same_query_of_the_api(ns: str) -> None:
     for text, build in examples(questions(), 60):
         found, expected = pxt.sql(text.replace(" T ", f" {ns}.t ")), build(t).collect()
         assert list(found) == list(expected), text
+
+
+@pytest.fixture
+def changed(ns: str, stored: pxt.Table) -> pxt.Table:
+    """`stored` at version 1, and another one since."""
+    pxt.create_snapshot(f"{ns}/kept", stored)
+    stored.tag("then")
+    stored.rename_column("a", "b_")
+    stored.update({"b_": np.ones((2, 2), dtype="float32"), "j": None, "s": "new"})
+    stored.delete(where=stored.id == 2)
+    return stored
+
+
+@pytest.mark.parametrize("path", ["kept", "stored:1", "stored:then"])
+def test_columns_of_the_past_have_their_types_and_values(ns: str, changed: pxt.Table, path: str) -> None:
+    result = pxt.sql(f'select * from "{ns}/{path}" order by id')
+    old = changed.at(version=1)
+    expected = old.order_by(old.id).collect()
+    assert result.schema == expected.schema
+    for found, row in zip(result, expected, strict=True):
+        assert found.keys() == row.keys()
+        for name, value in row.items():
+            np.testing.assert_equal(found[name], value)
+    assert list(pxt.sql(f'select u, j from "{ns}/{path}" where i > 0')) == [{"u": STORED["u"][1], "j": STORED["j"][1]}]
+
+
+def test_the_past_beside_the_present(ns: str, changed: pxt.Table) -> None:
+    changed.alter_column("s", type_=pxt.Json | None)
+    text = f'select o.a, n.b_, o.s, n.s as t from "{ns}/stored:1" o left join {ns}.stored n using (id) order by id'
+    result = pxt.sql(text)
+    np.testing.assert_equal(result["a"], [STORED["a"][1], None])
+    np.testing.assert_equal(result["b_"], [np.ones((2, 2), dtype="float32"), None])
+    assert (result["s"], result["t"]) == ([STORED["s"][1], None], ["new", None])
+    assert (result.schema["s"], result.schema["t"]) == ("String | None", "Json | None")
+    assert result.schema["b_"] == "Array[(2, 2), float32] | None"
+    both = pxt.sql(f'select a from "{ns}/kept" union all select b_ from {ns}.stored')
+    assert both.schema == {"a": "Array[(2, 2), float32] | None"}
+    with pytest.raises(RefusedSql, match="computes with an Array"):
+        pxt.sql(f'select substr(a, 2) from "{ns}/stored:1"')
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_view_of_the_past(ns: str) -> None:
+    kept = pxt.get_table(f"{ns}/kept")
+    pxt.create_view(f"{ns}/over", kept.where(kept.id == 1).select(kept.id, same=kept.a))
+    np.testing.assert_equal(pxt.sql(f'select same from "{ns}/over"')["same"], [STORED["a"][1]])
+
+
+@pytest.mark.usefixtures("changed")
+def test_versions_that_are_not_there(ns: str) -> None:
+    for version in ("7", "nope"):
+        with pytest.raises(UnknownVersion):
+            pxt.sql(f'select 1 from "{ns}/stored:{version}"')
+    with pytest.raises(UnknownPath):
+        pxt.sql(f'select 1 from "{ns}/nothing:1"')

@@ -213,3 +213,15 @@ def test_where_nothing_differs_there_is_no_version(t: pxt.Table, v: pxt.Table) -
     versions = [table.get_versions() for table in (t, v)]
     t.restore(2)
     assert [table.get_versions() for table in (t, v)] == versions
+
+
+def test_definitions_go_by_the_names_of_then(ns: str, t: pxt.Table, v: pxt.Table) -> None:
+    x = pxt.create_view(f"{ns}/x", v.where(v.n > 1), additional_columns={"more": t.x + 1})
+    t.rename_column("s", "text")
+    t.rename_column("n", "number")
+    t.update({"text": "new"}, where=t.number == 2)
+    t.restore(2)
+    for view in (v, pxt.get_table(f"{ns}/v")):
+        assert view.get_metadata()["columns"]["loud"]["computed_with"] == "shout(s)"
+    assert x.get_metadata()["view_filter"] == "n > 1"
+    assert rows(x.where(x.n < 3).select(x.n, x.loud, x.more)) == [(2, "a2 b2!", 1)]

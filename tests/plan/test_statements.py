@@ -1,6 +1,8 @@
 """Statements over tables by path, text in, and what PostgreSQL gets of them, text out; no database is needed."""
 
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,18 @@ from pixeltable.exceptions import InvalidPath, InvalidSql, RefusedSql, UnknownPa
 from pixeltable.exprs.leaves import Literal
 from pixeltable.plan.statement import plan_statement
 from pixeltable.plan.statement_functions import FUNCTIONS
-from pixeltable.storage.heaps import Heap, HeapColumn
+from pixeltable.storage.heaps import AsOf, Heap, HeapColumn
 from pixeltable.types.column_type import ArrayType, IntType, StringType
 
 LONG = "a" * 70
+
+
+def at_version(table: TableRecord, version: int | str) -> TableRecord:
+    heaps = tuple(replace(heap, as_of=AsOf(table.id, int(version))) for heap in table.heaps)
+    return replace(table, path=f"{table.path}:{version}", heaps=heaps)
+
+
+planned = partial(plan_statement, versions=at_version)
 
 
 def table(number: int, path: str, *columns: ColumnRecord) -> TableRecord:
@@ -147,13 +157,13 @@ def sides(text: str) -> list[list[str]]:
 def test_what_postgresql_gets(text: str, expected: str) -> None:
     for name, rows in (("DOCS AS", DOCS), ("T AS", T), ("ODD AS", ODD)):
         expected = expected.replace(f" {name}", f" {rows} AS").replace(f"({name}", f"({rows} AS")
-    assert plan_statement(text, CATALOG).sql == expected
+    assert planned(text, CATALOG).sql == expected
 
 
 @pytest.mark.parametrize(("text", "what"), sides(REFUSED))
 def test_what_does_more_than_to_read_tables_is_refused(text: str, what: str) -> None:
     with pytest.raises(RefusedSql) as caught:
-        plan_statement(text, CATALOG)
+        planned(text, CATALOG)
     assert what in str(caught.value)
 
 
@@ -162,13 +172,13 @@ def test_functions_that_are_not_listed_are_refused(call: str) -> None:
     for text in (f"select {call}", f"select 1 from {call}", f"select 1 from docs order by {call}"):
         if call.strip():
             with pytest.raises(pxt.RequestError, match=r"function|cannot be read"):
-                plan_statement(text, CATALOG)
+                planned(text, CATALOG)
 
 
 @pytest.mark.parametrize(("text", "line", "column", "reason"), UNREADABLE)
 def test_a_syntax_error_says_where(text: str, line: int, column: int, reason: str) -> None:
     with pytest.raises(InvalidSql) as caught:
-        plan_statement(text, CATALOG)
+        planned(text, CATALOG)
     first, shown, caret = str(caught.value).split("\n")
     assert first.startswith(f"the SQL cannot be read at line {line}, column {column}: {reason}")
     assert shown[2:] in text
@@ -177,7 +187,7 @@ def test_a_syntax_error_says_where(text: str, line: int, column: int, reason: st
 
 def test_the_place_in_a_long_line_is_shown() -> None:
     with pytest.raises(InvalidSql) as caught:
-        plan_statement(f"select {', '.join(['x'] * 200)} 5", CATALOG)
+        planned(f"select {', '.join(['x'] * 200)} 5", CATALOG)
     _, shown, caret = str(caught.value).split("\n")
     assert len(shown) < 110
     assert shown[len(caret) - 1] == "5"
@@ -186,22 +196,22 @@ def test_the_place_in_a_long_line_is_shown() -> None:
 @pytest.mark.parametrize("name", ["doc", "dir.x", '"dir/t".x', "docs.docs", '"Docs"', '"diR".t'])
 def test_an_unknown_table_is_named_with_near_ones(name: str) -> None:
     with pytest.raises(UnknownPath, match=r"does not exist. Did you mean"):
-        plan_statement(f"select * from {name}", CATALOG)
+        planned(f"select * from {name}", CATALOG)
 
 
 def test_a_table_that_qualifies_a_column_has_to_be_one_of_the_statement() -> None:
     with pytest.raises(UnknownPath, match="dir/u"):
-        plan_statement("select dir.u.id from dir.t", CATALOG)
+        planned("select dir.u.id from dir.t", CATALOG)
 
 
 @pytest.mark.parametrize("name", ["dir", '"a b"', "dir.t.$x"])
 def test_what_is_no_path_of_a_table_is_refused(name: str) -> None:
     with pytest.raises((InvalidPath, InvalidSql)):
-        plan_statement(f"select * from {name}", CATALOG)
+        planned(f"select * from {name}", CATALOG)
 
 
 def test_names_that_postgresql_would_cut_have_others_there() -> None:
-    statement = plan_statement(f"select {LONG} from long where {LONG} > 1", CATALOG)
+    statement = planned(f"select {LONG} from long where {LONG} > 1", CATALOG)
     (short,) = statement.full_names
     assert statement.full_names == {short: LONG}
     assert statement.sql.endswith(f' AS "long" WHERE "{short}" > 1')
@@ -218,30 +228,38 @@ def test_names_that_postgresql_would_cut_have_others_there() -> None:
     ],
 )
 def test_whether_a_statement_may_add_nulls_is_known(text: str, expected: bool) -> None:
-    assert plan_statement(text, CATALOG).adds_nulls == expected
+    assert planned(text, CATALOG).adds_nulls == expected
 
 
 def test_the_selects_of_a_union_are_asked_for_their_columns() -> None:
     text = "with q as (select 1) (select 2) union select 3 except (select 4 order by 1) order by 1"
-    found = plan_statement(text, Catalog())
+    found = planned(text, Catalog())
     assert found.branches == 3
     assert found.branches_sql.startswith('WITH "q" AS (SELECT 1) SELECT b0.*, b1.*, b2.* FROM (WITH "q" AS (SELECT 1) ')
     assert found.branches_sql.endswith(" CROSS JOIN (SELECT 4 ORDER BY 1) AS b2 LIMIT 0")
-    assert plan_statement("select 1", Catalog()).branches_sql == ""
+    assert planned("select 1", Catalog()).branches_sql == ""
 
 
 @pytest.mark.parametrize(
     ("columns", "expected"), [("vec", True), ("t.*", True), ("*", True), ("id", False), ("count(*)", False)]
 )
 def test_whether_a_statement_names_arrays_is_known(columns: str, expected: bool) -> None:
-    assert plan_statement(f"select {columns} from dir.t", CATALOG).names_arrays == expected
+    assert planned(f"select {columns} from dir.t", CATALOG).names_arrays == expected
 
 
 def test_a_list_of_names_may_stand_for_arrays() -> None:
-    assert plan_statement("select max(b) from dir.t as t(a, b)", CATALOG).names_arrays
+    assert planned("select max(b) from dir.t as t(a, b)", CATALOG).names_arrays
 
 
 def test_the_page_about_sql_lists_the_functions() -> None:
     page = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"`(\w+)`", page.partition("Functions that can be called:")[2]))
     assert listed == FUNCTIONS - {"all", "array", "exists", "row", "some"}
+
+
+def test_columns_of_a_version_are_those_of_its_heaps() -> None:
+    statement = planned('select id from "dir/t:3"', CATALOG)
+    assert "AS past_" in statement.sql
+    assert "past_" not in statement.branches_sql
+    assert statement.branches_sql.endswith("LIMIT 0")
+    assert statement.stored_types == planned("select id from dir.t", CATALOG).stored_types

@@ -8,6 +8,8 @@ from pixeltable.api import column_methods as column_methods  # for its effect: c
 from pixeltable.api.arguments import one_of
 from pixeltable.api.fixed import fixed_version
 from pixeltable.api.past_table import PastTable
+from pixeltable.api.progress import watched
+from pixeltable.api.receipts import announce
 from pixeltable.api.sources import column_types, normalised, read_source
 from pixeltable.api.stand_in import table_of
 from pixeltable.api.table import RESERVED_NAMES, Table
@@ -20,7 +22,7 @@ from pixeltable.session import directories, tables, versions
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.conditions import warn_of_problems
 from pixeltable.session.current import current_session, start_session
-from pixeltable.session.rows import check_rows
+from pixeltable.session.loaded_tables import FirstRows, create_loaded_table
 from pixeltable.session.tree import directory_tree
 from pixeltable.types.hints import type_from_form
 from pixeltable.types.tree import DirContents, TreeNode
@@ -65,7 +67,8 @@ def create_table(
 
     Or from the rows of a `source`, anything that `Table.insert` takes: the types are those that it tells, or that its
     values have, and `schema_overrides` says others, by the names of the source. Names that no column can have are
-    changed: `first name` is `first_name`. There is no table then if the rows do not fit.
+    changed: `first name` is `first_name`. The table is there with all its rows, or not at all: if they do not fit, one
+    that is to be replaced stays. Of a frame or an Arrow table no more than a part is held as Python values.
 
     `primary_key` names one column or several. With `has_default_idxs` every column that is not computed and that a
     b-tree index can hold gets one. `if_exists` is 'error', 'ignore' (return the table that is there),
@@ -88,40 +91,36 @@ def create_table(
     one_of("media_validation", media_validation, ("on_read", "on_write"))
     parsed = parse_path(path)
     choice, session = one_of("if_exists", if_exists, _REPLACING), current_session()
-    rows: list[dict[str, Any]] = []
-    existing = None
+    options = tables.TableOptions(
+        check_comment(comment), check_custom_metadata(custom_metadata), media_validation, has_default_idxs
+    )
+    rows = FirstRows(0, lambda *_: ())
     if source is not None:
-        existing = session.refresh().find_table(parsed)
+        existing = tables.find_existing(session.refresh(), parsed, if_exists=choice)
         if choice == "ignore" and existing is not None:
             return handle_of(session, existing)  # the source need not be read
         schema, rows, primary_key = _schema_and_rows(source, schema_overrides or {}, primary_key)
     specs = tables.column_specs(schema, primary_key=primary_key, reserved=RESERVED_NAMES)
-    if rows and existing is not None:  # before that is dropped
-        check_rows(session, [tables.plain_record(session, spec, 0, 0) for spec in specs], rows, table=path)
-    options = tables.TableOptions(
-        check_comment(comment), check_custom_metadata(custom_metadata), media_validation, has_default_idxs
-    )
-    record, created = tables.create_table(session, parsed, specs, options, if_exists=choice)
-    table = Table(session, record)
-    if created and rows:
-        try:
-            table.insert(rows)
-        except BaseException:
-            tables.drop_table(session, parsed, force=False, if_not_exists="ignore")
-            raise
-    return table
+    if not rows.count:
+        record, _ = tables.create_table(session, parsed, specs, options, if_exists=choice)
+        return Table(session, record)
+    with watched(session, f"Inserting into {path}") as tally:
+        record, status = create_loaded_table(session, parsed, specs, options, rows, if_exists=choice, tally=tally)
+    announce(session, status)
+    return handle_of(session, record)
 
 
 def _schema_and_rows(
     source: Any, overrides: Mapping[str, Any], primary_key: str | list[str] | None
-) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+) -> tuple[dict[str, Any], FirstRows, list[str]]:
     """The schema of a table for the rows of a source, these under its names, and its key."""
     found = read_source(source, call="create_table()")
     key = [primary_key] if isinstance(primary_key, str) else primary_key or []
     given = {name: type_from_form(form, subject=f"column {name!r}") for name, form in overrides.items()}
     names = normalised(found.names)
     types = column_types(found, given, key=[name for name in found.names if name in key or names[name] in key])
-    rows = [{names[name]: value for name, value in row.items()} for row in found.rows]
+    called = {new: name for name, new in names.items()}
+    rows = FirstRows(found.count, lambda name, start, stop: found.cells(called[name], start, stop))
     return {names[name]: kind for name, kind in types.items()}, rows, [names.get(name, name) for name in key]
 
 

@@ -1,8 +1,8 @@
 """`Source`: rows from elsewhere; and those of pandas frames and of what Arrow reads, with what these say of types."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pixeltable.api.arrow import TYPE_KEY
@@ -23,14 +23,33 @@ from pixeltable.types.column_type import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SLICE = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows, and the types of the columns for which the source tells them; `names` are all of its columns."""
+    """Rows, and the types of the columns for which the source tells them; `names` are all of its columns.
 
-    rows: Sequence[Mapping[str, Any]]
+    `cells` reads a column from one row to another, without that: rows are made from a slice at a time where not all of
+    them are wanted at once. `silent` are the types of columns that may turn out to have no values to tell them.
+    """
+
+    count: int
     names: tuple[str, ...]
+    cells: Callable[[str, int, int], Sequence[Any]]
     types: Mapping[str, ColumnType]
+    silent: Mapping[str, ColumnType] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, as dicts."""
+        columns = (self.cells(name, 0, self.count) for name in self.names)
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def slices(self, name: str) -> Iterator[Sequence[Any]]:
+        """The cells of a column, some thousand at a time."""
+        for start in range(0, self.count, _SLICE):
+            yield self.cells(name, start, min(start + _SLICE, self.count))
 
 
 def is_pandas(source: Any) -> bool:
@@ -51,10 +70,14 @@ def source_of_pandas(frame: Any) -> Source:
         InvalidData: a value is none that Python has.
     """
     names = _distinct([_flat(name) for name in frame.columns])
-    columns = {name: _cells(name, frame.iloc[:, place], _pandas_cells) for place, name in enumerate(names)}
-    silent = [place for place, cells in enumerate(columns.values()) if _is_silent(cells)]
-    told = {names[place]: _type_of_pandas(frame.dtypes.iloc[place]) for place in silent}
-    return _source(columns, {name: kind for name, kind in told.items() if kind is not None})
+    places = {name: place for place, name in enumerate(names)}
+    told = {name: _type_of_pandas(frame.dtypes.iloc[place]) for name, place in places.items()}  # unless it is `object`
+
+    def cells(name: str, start: int, stop: int) -> list[Any]:
+        return _cells(name, frame.iloc[start:stop, places[name]], _pandas_cells)
+
+    types = {name: kind for name, kind in told.items() if kind is not None}
+    return Source(len(frame), tuple(names), cells, types)
 
 
 def _flat(name: Any) -> str:
@@ -103,17 +126,20 @@ def source_of_arrow(source: Any) -> Source | None:
     except (pyarrow.ArrowException, TypeError):
         return None
     _distinct(table.column_names)
-    columns, types = {}, {}
-    for field in table.schema:
-        cells = _cells(field.name, table.column(field.name), lambda column: column.to_pylist())
-        told = _told_type(field)
-        if isinstance(told, JsonType):  # written as text by `to_arrow`
-            cells = _cells(field.name, cells, _json_values)
-        columns[field.name] = cells
-        kind = told or (_type_of_arrow(field.type) if _is_silent(cells) else None)
-        if kind is not None:
-            types[field.name] = kind
-    return _source(columns, types)
+    told = {column.name: kind for column in table.schema if (kind := _told_type(column)) is not None}
+    silent = {column.name: kind for column in table.schema if (kind := _type_of_arrow(column.type)) is not None}
+
+    def cells(name: str, start: int, stop: int) -> list[Any]:
+        found = _cells(name, table.column(name).slice(start, stop - start), lambda column: column.to_pylist())
+        # Json is written as text by `to_arrow`.
+        return _cells(name, found, _json_values) if isinstance(told.get(name), JsonType) else found
+
+    sure = {name: kind for name, kind in silent.items() if type(kind) in _SURE}
+    return Source(table.num_rows, tuple(table.column_names), cells, {**sure, **told}, silent)
+
+
+_SURE = (BoolType, IntType, FloatType, TimestampType, StringType)
+"""Types of Arrow that say of what all values are; of nested ones, say, these say more."""
 
 
 def _told_type(field: "pa.Field") -> ColumnType | None:
@@ -160,15 +186,6 @@ def _cells(name: str, column: Any, read: Callable[[Any], list[Any]]) -> list[Any
         return read(column)
     except (ValueError, TypeError, OverflowError) as error:  # ArrowInvalid is a ValueError
         raise InvalidData(f"column {name!r} holds what Python cannot: {error}") from error
-
-
-def _is_silent(cells: Sequence[Any]) -> bool:
-    return all(cell is None for cell in cells)
-
-
-def _source(columns: Mapping[str, Sequence[Any]], types: Mapping[str, ColumnType]) -> Source:
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return Source(rows, tuple(columns), types)
 
 
 def _distinct(names: Sequence[str]) -> Sequence[str]:

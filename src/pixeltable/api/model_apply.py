@@ -11,6 +11,7 @@ from pixeltable.api.model_names import planned
 from pixeltable.api.model_order import blocked, chosen, in_the_way, is_over, new_columns, new_definitions, new_types
 from pixeltable.api.model_plan import TablePlan
 from pixeltable.api.model_steps import Step, Steps
+from pixeltable.api.model_views import has_set_cells, planned_view, present_view
 from pixeltable.api.progress import watched
 from pixeltable.api.receipts import announce
 from pixeltable.api.table import Table
@@ -29,7 +30,9 @@ from pixeltable.session.session import Session
 from pixeltable.session.siblings import SIBLINGS
 from pixeltable.session.stale import recompute_by_present_definitions
 from pixeltable.session.tables import ColumnSpec
+from pixeltable.session.view_alteration import NewDefinition, alter_view
 from pixeltable.storage.database import Connection
+from pixeltable.types.status import UpdateStatus
 
 
 def apply_plans(session: Session, plans: Sequence[TablePlan]) -> None:
@@ -120,13 +123,11 @@ class _Run:
 
     def _new_view(self, plan: TablePlan, over: TableRecord) -> views.NewView:
         definition = plan.definition
-        view = definition.record.view
-        assert view is not None
-        where, explode = (None if expr is None else self._planned(expr) for expr in (view.where, view.explode))
+        new = planned_view(definition, self._tables)
         items = definition.items and tuple((name, self._planned(expr)) for name, expr in definition.items)
         return views.NewView(
-            plan.path, over.id, over.path, where, items, explode, definition.outputs or {},
-            list(map(self._planned_spec, definition.specs)), definition.options,
+            plan.path, over.id, over.path, new.where, items, new.explode, definition.outputs or {},
+            list(map(self._planned_spec, (*definition.unstored, *definition.specs))), definition.options,
         )  # fmt: skip
 
     def _note_created(self, plan: TablePlan, record: TableRecord) -> None:
@@ -163,6 +164,7 @@ class _Run:
                 self._drop(plan, change)
 
     def _extend(self, plan: TablePlan) -> None:
+        self._alter_view(plan)
         self._compute(plan)
         waiting = self._waiting[plan.definition.record.id]
         while waiting:
@@ -203,6 +205,30 @@ class _Run:
 
         self._do(plan, change.op.description, lambda _: redefine_column(session, table_id, path, name, new), undo)
         self._uncomputed.add(path)
+
+    def _alter_view(self, plan: TablePlan) -> None:
+        """Give a view another filter, other arguments of its iterator, or both."""
+        if not chosen(plan, "table", "alter"):
+            return
+        self._table(plan)
+        view, left = self._known(plan), 0
+        before, new = present_view(view), planned_view(plan.definition, self._tables)
+
+        def work(_: Table) -> None:
+            nonlocal left
+            left = self._altered(view, new).row_count_stats.del_rows
+
+        def undo(_: Table) -> bool:
+            self._altered(view, before)
+            return not left or not has_set_cells(view)
+
+        self._do(plan, "alter which rows it has", work, undo)
+
+    def _altered(self, view: TableRecord, new: NewDefinition) -> UpdateStatus:
+        with watched(self._session, f"Altering view {view.path}") as tally:
+            status = alter_view(self._session, view.id, view.path, new, tally=tally)
+        announce(self._session, status)
+        return status
 
     def _compute(self, plan: TablePlan) -> None:
         """Compute the cells that another definition computed; the way back is that of the definition."""

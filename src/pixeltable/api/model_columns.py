@@ -60,7 +60,9 @@ def _staying(record: TableRecord, wanted: Collection[str], going: Collection[str
 
 
 def _is_made(record: TableRecord, column: ColumnRecord) -> bool:
-    return record.view is not None and record.view.makes(column.id)
+    """Whether a column is an output of the iterator of a view."""
+    unstored = any(output.id == column.id for output in record.unstored_outputs.values())
+    return unstored or (record.view is not None and record.view.makes(column.id))
 
 
 def _has_rows(session: Session, record: TableRecord) -> bool:

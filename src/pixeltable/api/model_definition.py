@@ -16,6 +16,8 @@ from pixeltable.plan.query import QuerySpec
 from pixeltable.session.btrees import NewBtree
 from pixeltable.session.columns import NewColumn, check_computed
 from pixeltable.session.indexes import NewIndex
+from pixeltable.session.iterator_columns import unstored_outputs
+from pixeltable.session.siblings import with_ids
 from pixeltable.session.tables import ColumnSpec, TableOptions, refuse_namesakes
 from pixeltable.types.column_type import ColumnType, IntType
 from pixeltable.udfs.iterators import IteratorCall
@@ -29,6 +31,7 @@ class ModelDefinition:
     """A model. Expressions in it are over the columns of `record`, or of the model it is a view of.
 
     `specs` are the columns declared in the body; a view has others before them, from its iterator and its select list.
+    What of the `outputs` of the iterator is not stored is in `unstored`, computed from siblings.
     """
 
     class_name: str
@@ -37,6 +40,7 @@ class ModelDefinition:
     indexes: tuple[NewIndex | NewBtree, ...] = ()
     items: tuple[tuple[str, Expr], ...] | None = None
     outputs: Mapping[str, ColumnType] | None = None
+    unstored: tuple[ColumnSpec, ...] = ()
     default_indexes: bool = False
 
     @property
@@ -93,11 +97,6 @@ def new_view_definition(
         raise Unsupported(
             f"model `{class_name}`: a view has no default indexes", hint="Declare its own in `__indexes__`."
         )
-    if iterator is not None and iterator.unstored:
-        raise Unsupported(
-            f"model `{class_name}`: `{iterator}` has outputs that are not stored, which models do not support yet",
-            hint="Make the view by pxt.create_view().",
-        )
     columns: list[ColumnRecord] = []
     outputs = {} if iterator is None else {"pos": IntType(), **iterator.outputs}
     columns += [ColumnRecord(next(_IDS), column, kind, 0) for column, kind in outputs.items()]
@@ -105,6 +104,8 @@ def new_view_definition(
         bind(expr, base, role=f"model `{class_name}`")
         stored = not isinstance(expr, ColumnRef)
         columns.append(ColumnRecord(next(_IDS), column, expr.col_type, 0 if stored else None, expr))
+    unstored = unstored_outputs(iterator)
+    columns += map(provisional_column, unstored)
     for made in columns:
         check_column_name(made.name, reserved=RESERVED_NAMES)
     where = None if query.where is None else bind_predicate(query.where, base)
@@ -112,8 +113,9 @@ def new_view_definition(
     of_items = tuple((made.id, made.name) for made in columns[: len(outputs)])
     plain = new_table_definition(class_name, name, options)
     view = ViewRecord(base.id, where, query.select is None, explode, of_items)
-    record = replace(plain.record, columns=tuple(columns), view=view, base=base)
-    return replace(plain, record=record, items=query.select, outputs=None if iterator is None else iterator.outputs)
+    record = replace(plain.record, columns=with_ids(columns, plain.record.id), view=view, base=base)
+    listed = None if iterator is None else iterator.outputs
+    return replace(plain, record=record, items=query.select, outputs=listed, unstored=tuple(unstored))
 
 
 def with_columns(

@@ -11,14 +11,12 @@ from pixeltable.api.model_columns import column_changes
 from pixeltable.api.model_definition import ModelDefinition
 from pixeltable.api.model_diff import SchemaChangeOp, TableDiff
 from pixeltable.api.model_indexes import index_changes
-from pixeltable.api.model_names import Tables, planned
+from pixeltable.api.model_names import Tables
+from pixeltable.api.model_views import view_changes
 from pixeltable.catalog.records import ColumnRecord, TableRecord, kind_of, referred_columns
 from pixeltable.catalog.snapshot import Catalog
-from pixeltable.exceptions import Error, PathTaken
-from pixeltable.exprs.expr import Expr
+from pixeltable.exceptions import PathTaken
 from pixeltable.ids import Path
-from pixeltable.plan.bind import bind
-from pixeltable.session.columns import same_definition
 from pixeltable.session.defaults import default_of
 from pixeltable.session.session import Session
 from pixeltable.session.stale import count_by_other_definitions
@@ -106,10 +104,13 @@ def _changes(
             yield different
             return
         yield from _property_changes(definition, record)
-        yield from _view_changes(definition, record, tables)
     indexes = list(index_changes(definition, record, tables))
     going = [str(change.op.name) for change in indexes if change.op.op == "drop"]
-    yield from column_changes(session, definition, record, tables, going=going)
+    columns = list(column_changes(session, definition, record, tables, going=going))
+    yield from (change for change in columns if change.op.op == "alter")
+    if record is not None:
+        yield from view_changes(definition, record, tables)
+    yield from (change for change in columns if change.op.op != "alter")
     yield from indexes
 
 
@@ -140,33 +141,6 @@ def _property_changes(definition: ModelDefinition, record: TableRecord) -> Itera
             yield unsupported("table", name, f"have {name} {model!r}", model, existing)
 
 
-def _view_changes(definition: ModelDefinition, record: TableRecord, tables: Tables) -> Iterator[Change]:
-    """What decides which rows and which columns of its base a view has."""
-    wanted, found, base = definition.record.view, record.view, record.base
-    if wanted is None or found is None or base is None:
-        return
-    if not _same(wanted.where, found.where, base, tables):
-        yield unsupported("table", "view_filter", f"be filtered by {wanted.where}", str(wanted.where), str(found.where))
-    outputs = {column.name: column.type for column in record.columns if found.makes(column.id) and column.name != "pos"}
-    if not _same(wanted.explode, found.explode, base, tables) or (definition.outputs or {}) != outputs:
-        text = str(wanted.explode)
-        yield unsupported("table", "iterator", f"be made by the iterator {text}", text, str(found.explode))
-    if wanted.inherits != found.inherits:
-        model = "all columns of its base" if wanted.inherits else "a select list"
-        existing = "a select list" if wanted.inherits else "all columns of its base"
-        yield unsupported("table", "select_list", f"have {model}", model, existing)
-
-
-def _same(wanted: Expr | None, found: Expr | None, base: TableRecord, tables: Tables) -> bool:
-    if wanted is None or found is None:
-        return wanted is found
-    try:
-        both = (bind(expr, base, role="the model") for expr in (planned(wanted, tables), found))
-        return same_definition(*both)
-    except Error:
-        return False  # it is over a column that is not there
-
-
 def _refusing_needed(plan: TablePlan, plans: Iterable[TablePlan], catalog: Catalog) -> Iterator[Change]:
     """The changes of a table, those being unsupported that would take from a view what it is made of."""
     if plan.record is None:
@@ -189,7 +163,8 @@ def _needing(
         if change.op.op == "alter":  # which comes before other definitions do
             changing = tuple(other for other in changing if other.op.op == "drop")
         made_anew = {other.column.id for other in changing if other.column is not None}
-        exprs = [*(view.view.exprs if view.view else ())]
+        is_altered = any(other.op.target == "table" for other in changing)  # and is over columns of models alone, then
+        exprs = [*(view.view.exprs if view.view and not is_altered else ())]
         exprs += [own.expr for own in view.columns if own.expr is not None and own.id not in made_anew]
         if any(column.id in referred_columns(expr) for expr in exprs) and change.is_felt:
             return view.path

@@ -64,7 +64,7 @@ def read_source(source: Any, *, call: str) -> Source:
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     for name in names:
         _check_name(name)
-    return Source(rows, names, {})
+    return Source(len(rows), names, lambda name, start, stop: [row.get(name) for row in rows[start:stop]], {})
 
 
 def _of_result(result: ResultSet) -> Source:
@@ -74,7 +74,7 @@ def _of_result(result: ResultSet) -> Source:
         name: kind.with_nullable(kind.nullable or any(value is None for value in cells.columns[name]))
         for name, kind in cells.types.items()
     }
-    return Source(list(result), tuple(types), types)
+    return Source(len(result), tuple(types), lambda name, start, stop: cells.columns[name][start:stop], types)
 
 
 def _check_name(name: Any) -> None:
@@ -119,14 +119,23 @@ def column_types(source: Source, overrides: Mapping[str, ColumnType], *, key: Se
     found = {}
     for name in source.names:
         given = overrides.get(name) or source.types.get(name)
-        kind = _inferred(name, source.rows) if given is None else given
+        kind = _inferred(name, source) if given is None else given
         found[name] = kind.with_nullable(False) if name in key else kind
     return found
 
 
-def _inferred(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnType:
-    values = [plain(row.get(name)) for row in rows]
-    kinds = {type(value): literal_type(value) for value in values if value is not None}
+def _inferred(name: str, source: Source) -> ColumnType:
+    """What all values of a column are; of one without values, what its frame says."""
+    kinds: dict[type, ColumnType | None] = {}
+    types: dict[ColumnType, None] = {}
+    for cells in source.slices(name):
+        for value in filter(_is_there, map(plain, cells)):
+            column_type = literal_type(value)
+            kinds.setdefault(type(value), column_type)
+            if column_type is not None:
+                types[column_type] = None
+    if not kinds and name in source.silent:
+        return source.silent[name]
     if not kinds:
         raise InvalidSchema(
             f"column {name!r}: all values are null, so its type cannot be told",
@@ -135,12 +144,15 @@ def _inferred(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnType:
     strange = next((kind for kind, column_type in kinds.items() if column_type is None), None)
     if strange is not None:
         raise TypeMismatch(f"column {name!r}: no column can hold a {strange.__name__}")
-    types = list(dict.fromkeys(filter(None, (literal_type(value) for value in values if value is not None))))
-    common = common_type(types)
+    common = common_type(list(types))
     if common is None:
         listed = ", ".join(sorted({str(kind) for kind in types}))
         raise TypeMismatch(f"column {name!r} has values of types {listed}", hint="Say which with schema_overrides.")
     return common.with_nullable(True)
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None
 
 
 def normalised(names: Sequence[str]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from pixeltable.session.statements import run_statement
 def sql(statement: str, params: Mapping[str, Any] | None = None) -> ResultSet:
     """The rows of a SELECT of PostgreSQL's over tables, each named by its path: `docs`, `dir.docs` or `"dir/docs"`.
 
+    `"dir/docs:3"` is a table as it was at a version.
+
     `:name` in the statement stands for the value that `params` has under that name. Values never become part of the
     text; a list is an array, as in `id = any(:ids)`, a dict is jsonb.
 

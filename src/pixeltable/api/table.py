@@ -196,6 +196,9 @@ class Table(TableColumns, TableIndexes, TableReports, TableVersions, TableBranch
         `t.errors()` has it, where a table has no primary key. Values are literals. As in `update`, only what depends on
         the columns that a row names is computed again; in a row that is new a computed cell that fails is null.
 
+        Rows of a view are known by the key of its base, those of a view with an iterator by `_rowid` alone. It is the
+        view's own columns that they set, and none is inserted.
+
         Args:
             rows: dicts or pydantic models.
             cascade: also compute what depends on the columns.

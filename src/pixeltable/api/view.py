@@ -16,7 +16,6 @@ from pixeltable.api.table import RESERVED_NAMES, Table
 from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import FixedVersion, InvalidArgument, Unsupported
 from pixeltable.exprs.aggregate import aggregates_in
-from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.properties import CellProperty, Similarity
 from pixeltable.exprs.queries import InQuery
@@ -25,13 +24,12 @@ from pixeltable.plan.query import QuerySpec
 from pixeltable.session import views
 from pixeltable.session.annotations import check_comment, check_custom_metadata
 from pixeltable.session.current import current_session
+from pixeltable.session.iterator_columns import exprs_of, unstored_outputs
 from pixeltable.session.relations import relation_of
 from pixeltable.session.session import Session
-from pixeltable.session.siblings import sibling
 from pixeltable.session.tables import ColumnSpec, TableOptions, column_specs
 from pixeltable.session.tasks import CreateView
 from pixeltable.session.view_alteration import NewDefinition, alter_view
-from pixeltable.types.column_type import ColumnType, IntType
 from pixeltable.types.status import UpdateStatus
 from pixeltable.udfs.iterators import IteratorCall
 
@@ -72,7 +70,7 @@ class View(Table):
         definition = NewDefinition(
             record.view.where if where is _Same.SAME else where,
             record.view.explode if iterator is _Same.SAME else iterator.items,
-            {} if iterator is _Same.SAME else {name: expr for name, _, expr in _unstored(iterator)},
+            {} if iterator is _Same.SAME else exprs_of(unstored_outputs(iterator)),
         )
         with watched(self._session, f"Altering view {self._path}") as tally:
             status = alter_view(self._session, self._id, self._path, definition, tally=tally)
@@ -275,7 +273,7 @@ def _new_view(
             f"{call}(): iterator is a call of a function declared with @pxt.iterator, got {iterator!r}"
         )
     explode, outputs = (None, {}) if iterator is None else (iterator.items, iterator.outputs)
-    specs = [*(ColumnSpec(name, kind, expr, stored=False) for name, kind, expr in _unstored(iterator)), *specs]
+    specs = [*unstored_outputs(iterator), *specs]
     for column in [*outputs, *(spec.name for spec in specs)]:
         check_column_name(column, reserved=RESERVED_NAMES)
     resolve = relation_of(current_session(), spec, name).resolve  # of a version: its columns are the table's
@@ -288,19 +286,6 @@ def _new_view(
         options, is_snapshot, spec.moment,
         None if spec.sample is None else QuerySpec(spec.table, where=spec.where, sample=spec.sample),
     )  # fmt: skip
-
-
-def _unstored(iterator: IteratorCall | None) -> list[tuple[str, ColumnType, Expr]]:
-    """The outputs of an iterator that are not stored, which are computed from the others."""
-    if iterator is None:
-        return []
-    assert isinstance(iterator.items, Call)
-    place = sibling("pos", IntType())
-    others = [sibling(name, kind) for name, kind in iterator.outputs.items()]
-    return [
-        (output.key, output.returns, output.node((*iterator.items.call_args, place, *others)))
-        for output in iterator.unstored
-    ]
 
 
 def check_view_clauses(spec: QuerySpec, *, call: str = "create_view", is_snapshot: bool = False) -> None:

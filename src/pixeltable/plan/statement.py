@@ -1,6 +1,6 @@
 """A user's SELECT over tables by path, as a statement over their heaps: text and catalog in, text out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,9 +28,9 @@ class Statement:
     `tables` are those it reads, each with the name it has for it. `full_names` says what names stand for that had to be
     cut. With `adds_nulls` a column may be null in its result that never is in its table.
 
-    The result of a UNION and the like does not tell which columns of tables it is made of; `branches_sql` yields no
-    row, and the columns of all the `branches` SELECTs in it, one after the other. `names_arrays` says that it may
-    compute with Arrays.
+    The result of a UNION and the like does not tell which columns of tables it is made of, and neither does what is
+    read as of a version; `branches_sql` yields no row, and the columns of all the `branches` SELECTs in it, one after
+    the other, each that of the present entries. `names_arrays` says that it may compute with Arrays.
     """
 
     sql: str
@@ -44,18 +44,37 @@ class Statement:
 
     @property
     def stored_types(self) -> dict[str, ColumnType]:
-        """The types of the stored columns of its tables, by `table.column` as the database calls them."""
-        return {
-            _stored_name(table, column).partition(".")[2]: column.type
-            for _, table in self.tables
-            for column in _stored(table)
-        }
+        """The types of the stored columns of its tables, by `table.column` as the database calls them.
+
+        A column that has one type in one table and another in a version of it has none.
+        """
+        found: dict[str, list[ColumnType]] = {}
+        for _, table in self.tables:
+            for column in _stored(table):
+                assert column.heap is not None
+                name = f"{table.heap(column.heap).current}.{column.db_name}".partition(".")[2]
+                found.setdefault(name, []).append(column.type)
+        common = ((name, common_type(types)) for name, types in found.items())
+        return {name: known for name, known in common if known is not None}
 
 
-def plan_statement(text: str, catalog: Catalog) -> Statement:
+def common_type(types: Sequence[ColumnType | None]) -> ColumnType | None:
+    """The one type of stored columns, null aside; None if they differ, or one of them is no stored column."""
+    first = types[0]
+    if first is None or not all(kind is not None and kind.matches(first) for kind in types):
+        return None
+    return first.with_nullable(any(kind is not None and kind.nullable for kind in types))
+
+
+Versions = Callable[[TableRecord, int | str], TableRecord]
+"""Finds a table as it was at a version, known by its number or its tag."""
+
+
+def plan_statement(text: str, catalog: Catalog, *, versions: Versions) -> Statement:
     """What PostgreSQL is to run for a statement of a user's.
 
     Raises:
+        UnknownVersion: there is no such version of a table.
         InvalidSql: it cannot be read.
         RefusedSql: it does more than to read tables of users.
         UnknownPath: there is no such table.
@@ -63,7 +82,7 @@ def plan_statement(text: str, catalog: Catalog) -> Statement:
     try:
         tree = parsed(text)
         check_tree(tree)
-        return _Rewriting(catalog).statement(tree)
+        return _Rewriting(catalog, versions).statement(tree)
     except RecursionError:
         raise InvalidSql("it is nested too deeply", text=text, line=1, column=1) from None
 
@@ -71,11 +90,14 @@ def plan_statement(text: str, catalog: Catalog) -> Statement:
 class _Rewriting:
     """Takes down, while a tree is rewritten in place, what its names stand for."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, versions: Versions) -> None:
         self._catalog = catalog
+        self._versions = versions
         self._tables: list[tuple[str, TableRecord]] = []
         self._parameters: list[str] = []
         self._short_names: dict[str, str] = {}
+        self._present: dict[str, str] = {}
+        """For the rows of a version, the present ones in the same heaps."""
 
     def statement(self, tree: Any) -> Statement:
         exp = sqlglot.exp
@@ -89,15 +111,16 @@ class _Rewriting:
             name.set("this", self._short(_folded(name, spelled)))
             name.set("quoted", True)
         tree = tree.transform(self._plain, copy=False)
-        branches = list(_branches(tree))
+        sql, present = written(tree), self._of_present(tree)
+        branches = list(_branches(present))
         return Statement(
-            written(tree),
+            sql,
             tuple(self._parameters),
             tuple(self._tables),
             {short: name for name, short in self._short_names.items()},
             _adds_nulls(tree),
             len(branches),
-            _branches_sql(tree, branches),
+            _branches_sql(present, branches) if len(branches) > 1 or self._present else "",
             self._names_arrays(tree),
         )
 
@@ -108,7 +131,7 @@ class _Rewriting:
         found = self._catalog.find_table(exact) or self._catalog.find_table(folded)
         if found is not None:
             found.check_complete()
-            return found
+            return found if exact.version is None else self._versions(found, exact.version)
         if self._catalog.find_dir(exact) is not None:
             raise InvalidPath(f"path {str(exact)!r} is a directory")
         if folded.parts[0] in _SYSTEM or folded.name.startswith("pg_"):
@@ -122,26 +145,23 @@ class _Rewriting:
         if alias.this is None:
             alias.set("this", exp.to_identifier(table.name, quoted=True))
         self._tables.append((_folded(alias.this, spelled), table))
+        of_table, present = _rows_of(table, self._short), _rows_of(_as_of_now(table), self._short)
+        if of_table != present:
+            self._present[of_table] = present
         rows = exp.Subquery(
-            this=exp.Var(this=self._rows_of(table)), alias=alias, joins=node.args.get("joins"),
+            this=exp.Var(this=of_table), alias=alias, joins=node.args.get("joins"),
             laterals=node.args.get("laterals"),
         )  # fmt: skip
         node.replace(rows)
 
-    def _rows_of(self, table: TableRecord) -> str:
-        """All that users can see of a table; heaps of which nothing is used PostgreSQL leaves out by itself."""
-        columns = [f'{_stored_name(table, column)} AS "{self._short(column.name)}"' for column in _stored(table)]
-        used = {_stored_name(table, column).rpartition(".")[0] for column in _stored(table)}
-        first = _heap_name(table.row_heap)
-        row, joins = f"{first}.row", ""
-        for source in table.lineage:
-            for heap in source.heaps:
-                name, leads_on = _heap_name(heap), source.is_exploded and heap == source.row_heap
-                if name != first and (name in used or leads_on):
-                    joins += f" LEFT JOIN {_heap_source(heap)} ON {name}.row = {row}"
-            if source.is_exploded:
-                row = f"{_heap_name(source.row_heap)}.{BASE_ROW}"
-        return f"SELECT {', '.join(columns)} FROM {_heap_source(table.row_heap)}{joins}"
+    def _of_present(self, tree: Any) -> Any:
+        """The tree over the present entries of all heaps; itself, if it reads none as of a version."""
+        if not self._present:
+            return tree
+        present = tree.copy()
+        for rows in present.find_all(sqlglot.exp.Var):
+            rows.set("this", self._present.get(rows.name, rows.name))
+        return present
 
     def _names_arrays(self, tree: Any) -> bool:
         exp = sqlglot.exp
@@ -214,7 +234,7 @@ def _folded(name: Any, spelled: Iterable[str]) -> str:
 
 
 def _path(parts: list[str]) -> Path:
-    return parse_path(parts[0] if len(parts) == 1 else "/".join(parts))
+    return parse_path(parts[0] if len(parts) == 1 else "/".join(parts), allow_version=True)
 
 
 def _shorten_qualifier(column: Any, tables: list[TableRecord]) -> None:
@@ -244,6 +264,28 @@ def _stored(table: TableRecord) -> list[ColumnRecord]:
     return found
 
 
+def _rows_of(table: TableRecord, short: Callable[[str], str]) -> str:
+    """All that users can see of a table; heaps of which nothing is used PostgreSQL leaves out by itself."""
+    columns = [f'{_stored_name(table, column)} AS "{short(column.name)}"' for column in _stored(table)]
+    used = {_stored_name(table, column).rpartition(".")[0] for column in _stored(table)}
+    first = _heap_name(table.row_heap)
+    row, joins = f"{first}.row", ""
+    for source in table.lineage:
+        for heap in source.heaps:
+            name, leads_on = _heap_name(heap), source.is_exploded and heap == source.row_heap
+            if name != first and (name in used or leads_on):
+                joins += f" LEFT JOIN {_heap_source(heap)} ON {name}.row = {row}"
+        if source.is_exploded:
+            row = f"{_heap_name(source.row_heap)}.{BASE_ROW}"
+    return f"SELECT {', '.join(columns)} FROM {_heap_source(table.row_heap)}{joins}"
+
+
+def _as_of_now(table: TableRecord) -> TableRecord:
+    """A table with the columns it has, and all that is in their heaps by now."""
+    heaps = tuple(replace(heap, as_of=None) for heap in table.heaps)
+    return replace(table, heaps=heaps, base=None if table.base is None else _as_of_now(table.base))
+
+
 def _stored_name(table: TableRecord, column: ColumnRecord) -> str:
     """`schema.heap.column`, of a version of the past `heap.column`."""
     assert column.heap is not None
@@ -266,9 +308,9 @@ def _adds_nulls(tree: Any) -> bool:
 
 
 def _branches_sql(tree: Any, branches: Sequence[Any]) -> str:
-    """A statement without rows over all SELECTs of a UNION; empty for what is no UNION."""
+    """A statement without rows over all SELECTs of a UNION, or over the only one there is."""
     if len(branches) == 1:
-        return ""
+        return f"SELECT * FROM ({written(tree)}) AS whole LIMIT 0"
     with_ = tree.args.get("with_")
     names = "" if with_ is None else f"{written(with_)} "
     columns = ", ".join(f"b{place}.*" for place in range(len(branches)))

@@ -1,16 +1,18 @@
 """The rows of a batch update as users hand them in, checked: which row of the table each is, and what it sets."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.catalog.records import ColumnRecord, TableRecord, kind_of
 from pixeltable.exceptions import InvalidArgument, MissingValue, TypeMismatch, Unsupported
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.session.rows import Row, as_rows, rejected, texts_of
 from pixeltable.session.session import Session
 from pixeltable.storage.cells import array_text, numbers_text
 from pixeltable.storage.database import Connection
+from pixeltable.storage.past import entries_sql
 from pixeltable.types.conform import CellRejected, conform
 
 ROW_ID = "_rowid"
@@ -18,7 +20,10 @@ ROW_ID = "_rowid"
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """Rows of a batch, by their place in it: their keys, and the cells they set, by column. No key: it is a row id."""
+    """Rows of a batch, by their place in it: their keys, and the cells they set, by column. No key: it is a row id.
+
+    Rows of a view have the key of its base; its columns are called here as the view calls them.
+    """
 
     rows: Sequence[Row]
     key: tuple[ColumnRecord, ...]
@@ -44,15 +49,17 @@ class BatchRows:
                 (numbers_text(wanted),),
             )
             return dict(found.fetchall())
+        keyed = table.lineage[-1].row_heap
         names = [f"k{i}" for i in range(len(self.key))]
         columns = [texts_of(column, [key[place] for key in self.keys]) for place, column in enumerate(self.key)]
         same = " AND ".join(
-            f"h.{column.db_name} = u.{name}::{table.row_heap.column(column.db_name).sql_type}"
+            f"h.{column.db_name} = u.{name}::{keyed.column(column.db_name).sql_type}"
             for name, column in zip(names, self.key, strict=True)
         )
+        of_view = f" JOIN {table.row_heap.current} v ON v.row = h.row" if table.row_heap != keyed else ""
         found = connection.execute(
             f"SELECT u.n - 1, h.row FROM unnest({', '.join(['%s::text[]'] * len(names))}) "
-            f"WITH ORDINALITY AS u({', '.join(names)}, n) JOIN {table.row_heap.current} h ON {same}",
+            f"WITH ORDINALITY AS u({', '.join(names)}, n) JOIN {entries_sql(keyed)} h ON {same}{of_view}",
             [array_text(texts) for texts in columns],
         )
         return dict(found.fetchall())
@@ -79,12 +86,7 @@ def checked_rows(session: Session, table: TableRecord, rows: Sequence[Row]) -> B
         UnknownColumn, MissingValue, TypeMismatch, InvalidArgument, Unsupported: naming the row.
     """
     by_id = all(ROW_ID in row for row in rows)
-    key = () if by_id else table.primary_key
-    if not by_id and not key:
-        raise Unsupported(
-            f"table {table.path!r} has no primary key, so batch_update() cannot tell which rows are meant",
-            hint=f"Give each row its {ROW_ID!r}, or use update(..., where=...).",
-        )
+    key = () if by_id else _key_of(table)
     names = {ROW_ID} if by_id else {column.name for column in key}
     shapes: dict[tuple[str, ...], int] = {}
     for place, row in enumerate(rows):
@@ -102,6 +104,39 @@ def checked_rows(session: Session, table: TableRecord, rows: Sequence[Row]) -> B
     return BatchRows(rows, key, keys, cells)
 
 
+def _key_of(table: TableRecord) -> tuple[ColumnRecord, ...]:
+    """The primary key of the rows, of a view that of its base, by the names that the table has for its columns.
+
+    Raises:
+        Unsupported: no key tells which rows are meant.
+    """
+    *views, keyed = table.lineage
+    names = {_stands_for(table, column).id: column.name for column in reversed(table.ready_columns)}
+    names |= {column.id: column.name for column in table.ready_columns}
+    reason = None
+    if not keyed.primary_key:
+        reason = f"{kind_of(keyed)} {keyed.path!r} has no primary key"
+    elif exploded := next((view for view in views if view.is_exploded), None):
+        reason = f"view {exploded.path!r} has several rows for one key of its base"
+    elif any(column.id not in names for column in keyed.primary_key):
+        reason = f"view {table.path!r} does not show the primary key of {keyed.path!r}"
+    if reason is not None:
+        raise Unsupported(
+            f"{reason}, so batch_update() cannot tell which rows are meant",
+            hint=f"Give each row its {ROW_ID!r}, or use update(..., where=...).",
+        )
+    return tuple(replace(column, name=names[column.id]) for column in keyed.primary_key)
+
+
+def _stands_for(table: TableRecord, column: ColumnRecord) -> ColumnRecord:
+    """The column that a column of a select list is, under a name of its own; any other is itself."""
+    if column.heap is not None or not isinstance(column.expr, ColumnRef):
+        return column
+    meant = table.column_by_id(column.expr.ref_column)
+    assert meant is not None
+    return _stands_for(table, meant)
+
+
 def _check_names(table: TableRecord, shape: Sequence[str], key: Collection[str], place: int) -> None:
     missing = [name for name in key if name not in shape]
     if missing:
@@ -114,6 +149,9 @@ def _check_names(table: TableRecord, shape: Sequence[str], key: Collection[str],
             raise Unsupported(f"row {place} has a value for {name!r}, which is computed", hint="Leave it out.")
         if column.primary_key:
             raise Unsupported(f"row {place} has a value for {name!r}, which is part of the primary key")
+        table.check_own(column)
+        if table.view is not None and table.view.makes(column.id):
+            raise Unsupported(f"row {place} has a value for {name!r}, which is made by the iterator of the view")
 
 
 def _row_ids(rows: Sequence[Row]) -> list[tuple[Any, ...]]:

@@ -52,9 +52,10 @@ def batch_update(
     rows = batch_rows(source)
 
     def work(table: TableRecord) -> UpdateStatus:
-        if table.view is not None:
+        if table.view is not None and if_not_exists == "insert":
             raise Unsupported(
-                f"batch_update() of {table.path!r} is not supported: it is a view", hint="Use update(), or its base."
+                f"batch_update() cannot insert into {table.path!r}: it is a view, whose rows come from its base",
+                hint="Insert there, or use if_not_exists='ignore'.",
             )
         given = checked_rows(session, table, rows)
         count = None if return_rows else set_in_sql(session, table, given, cascade=cascade)
@@ -163,7 +164,7 @@ class _Merge:
             needed |= referred_columns(bind(column.expr, self._table, role=f"column {column.name!r}"))
         if self._whole:
             needed |= {column.id for column in self._table.ready_columns if column.heap is not None}
-        return [column for column in self._table.columns if column.id in needed - but]
+        return [column for column in self._table.known_columns if column.id in needed - but]
 
     def _computed(self, batch: Batch, columns: Sequence[ColumnRecord], indexes: Sequence[IndexRecord]) -> Computation:
         computation = plan_computation(self._table, columns, indexes, self._context, abort=False)

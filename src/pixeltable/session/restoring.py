@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pixeltable.catalog import jobs, store
 from pixeltable.catalog.codec import encode_table
 from pixeltable.catalog.records import TableRecord
+from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import ConstraintViolation, InvalidState, SchemaChanged, Unsupported
 from pixeltable.exec.tally import Tally
 from pixeltable.index import vectors
 from pixeltable.plan.query import Moment
 from pixeltable.session.btrees import create_new, drop_gone
 from pixeltable.session.change import retrying
+from pixeltable.session.column_changes import renew_views
 from pixeltable.session.past import past_record, record_at
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
@@ -59,7 +61,7 @@ def restore(session: Session, table_id: int, name: str, moment: Moment, *, tally
         def write() -> tuple[_Restored, Sequence[Counts]]:
             with refusals_explained(table, session.catalog.views_of(table.id)):
                 return session.change_schema(
-                    lambda connection, catalog: _restored(connection, catalog.table(table_id, name=name), moment, views)
+                    lambda connection, catalog: _restored(connection, catalog, table, moment, views)
                 )
 
         done, cascade = with_room(session, growth(session.catalog, views.changes), write)
@@ -87,8 +89,9 @@ def _views(session: Session, table: TableRecord, moment: Moment, tally: Tally) -
 
 
 def _restored(
-    connection: Connection, table: TableRecord, moment: Moment, views: RestoredViews
+    connection: Connection, catalog: Catalog, known: TableRecord, moment: Moment, views: RestoredViews
 ) -> tuple[_Restored, Sequence[Counts]]:
+    table = catalog.table(known.id, name=known.path)
     connection.execute("SELECT pixeltable.lock_head(%s, %s)", (table.id, table.schema_version))
     lock_views(connection, views.changes)
     target = past_record(connection, table, moment)
@@ -97,6 +100,9 @@ def _restored(
     op = next_op(connection)
     done = _restore(connection, table, target, moment.version, op)
     cascade = bring_along(connection, views.changes, left=left, come=[views.come], op=op, token=uuid.uuid4())
+    if {(c.id, c.name) for c in table.columns} != {(c.id, c.name) for c in target.columns}:
+        # Only now: what was written to the views was planned with their schema as it was.
+        renew_views(connection, catalog, _schema(table, target))
     return done, cascade
 
 

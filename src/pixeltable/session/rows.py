@@ -13,18 +13,6 @@ from pixeltable.types.conform import CellRejected, conform
 Row = Mapping[str, Any]
 
 
-def check_rows(session: Session, columns: Sequence[ColumnRecord], rows: Sequence[Row], *, table: str) -> None:
-    """Check rows for a table that is still to be made, of these columns.
-
-    Raises:
-        TypeMismatch, MissingValue, DuplicateKey: naming the row and the column.
-    """
-    cells = {column.name: conform_cells(session, column, _cells(column, rows)) for column in columns}
-    keys = [cells[column.name] for column in columns if column.primary_key]
-    if keys:
-        check_distinct([column.name for column in columns if column.primary_key], keys, table=table)
-
-
 def check_distinct(names: Sequence[str], columns: Sequence[Sequence[Any]], *, table: str) -> None:
     """Check that no two rows have the same values in some columns.
 
@@ -121,8 +109,8 @@ def _first_with(keys: tuple[str, ...], rows: Sequence[Row]) -> int:
     return next(number for number, row in enumerate(rows) if tuple(row) == keys)
 
 
-def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any]) -> list[Any]:
-    """The values in the form of the column's type.
+def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any], *, first: int = 0) -> list[Any]:
+    """The values in the form of the column's type; `first` is the number of the first row, for messages.
 
     Raises:
         TypeMismatch: naming the row and the column.
@@ -130,7 +118,7 @@ def conform_cells(session: Session, column: ColumnRecord, values: Sequence[Any])
     try:
         return conform(column.type, values, zone=session.settings.zone)
     except CellRejected as error:
-        raise rejected(column, error) from None
+        raise rejected(column, error, first=first) from None
 
 
 def texts_of(column: ColumnRecord, values: Sequence[Any]) -> Texts:

@@ -194,11 +194,14 @@ class Session:
         self,
         work: Callable[[Connection, Catalog], Result],
         *,
+        first: Callable[[Connection], None] | None = None,
         after: Callable[[Catalog, Result], Catalog] | None = None,
     ) -> Result:
         """Run `work` in a transaction in which no other schema change happens, on the catalog as it is now.
 
         It is undone where it takes from a view what that is made of.
+
+        What `first` does in the transaction keeps no other schema change waiting.
 
         `after` says what the catalog is then, where that is known; else what changed is read.
         """
@@ -209,6 +212,8 @@ class Session:
 
         def run(connection: Connection) -> list[Result]:
             with connection.transaction():
+                if first is not None:
+                    first(connection)
                 before = loading.load_locked(connection, self._catalog)
                 results[:] = [work(connection, before)]
                 store.record_change(connection, token)

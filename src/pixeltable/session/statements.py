@@ -19,10 +19,12 @@ from pixeltable.exceptions import (
 )
 from pixeltable.lazy import psycopg
 from pixeltable.plan.query import distinct_names
-from pixeltable.plan.statement import Statement, plan_statement
+from pixeltable.plan.statement import Statement, common_type, plan_statement
+from pixeltable.session.past import moment_of_version, record_at
 from pixeltable.session.query import Answer
 from pixeltable.session.session import Session
 from pixeltable.session.statement_values import bound_values, check_text
+from pixeltable.session.tags import moment_of_tag
 from pixeltable.session.transactions import read
 from pixeltable.storage.cells import decoder
 from pixeltable.storage.database import Connection, snapshot
@@ -98,17 +100,28 @@ def _planned(session: Session, text: str) -> tuple[Catalog, Statement]:
     """The statement over the catalog as last seen, or as it is now where something seems not to be there."""
     catalog = session.catalog
     try:
-        return catalog, plan_statement(text, catalog)
+        return catalog, _plan(session, text, catalog)
     except Error:
         newest = session.refresh()
         if newest is catalog:
             raise
-    return newest, plan_statement(text, newest)
+    return newest, _plan(session, text, newest)
+
+
+def _plan(session: Session, text: str, catalog: Catalog) -> Statement:
+    def at_version(table: TableRecord, version: int | str) -> TableRecord:
+        if isinstance(version, str):
+            moment = moment_of_tag(session, table.id, table.path, version)
+        else:
+            moment = moment_of_version(session, table.id, table.path, version)
+        return record_at(session, table.id, table.path, moment)
+
+    return plan_statement(text, catalog, versions=at_version)
 
 
 def _is_current(session: Session, text: str, statement: Statement) -> bool:
     """Whether the SQL means the same tables and columns now as when it was planned."""
-    return plan_statement(text, session.refresh()).sql == statement.sql
+    return _plan(session, text, session.refresh()).sql == statement.sql
 
 
 def _fetched(connection: Connection, *, statement: Statement, values: Sequence[Any]) -> tuple[_Result, int]:
@@ -131,7 +144,7 @@ def _fetched(connection: Connection, *, statement: Statement, values: Sequence[A
         except OverflowError:
             raise FailedSql("a numeric result is out of the range of Float") from None
         names, oids = [column.name for column in described], [column.type_code for column in described]
-        if 1 < statement.branches <= _MAX_COLUMNS // len(names):
+        if statement.branches_sql and statement.branches <= _MAX_COLUMNS // len(names):
             cursor.execute(statement.branches_sql.encode(), values, prepare=False)
         origins = _origins(cursor)
         each = [origins[place :: len(names)] for place in range(len(names))]
@@ -157,21 +170,13 @@ def _answer(session: Session, statement: Statement, result: _Result) -> Answer:
     known = statement.stored_types
     columns, types = {}, {}
     for name, oid, origins, cells in zip(names, result.oids, result.origins, result.columns, strict=True):
-        stored = _common([None if origin is None else known.get(origin) for origin in origins])
+        stored = common_type([None if origin is None else known.get(origin) for origin in origins])
         if stored is None:
             types[name], read = _computed(statement, name, oid=oid), result_reader(oid, session.settings.zone)
         else:
             types[name], read = stored.with_nullable(stored.nullable or statement.adds_nulls), decoder(stored)
         columns[name] = cells if read is None else [None if cell is None else read(cell) for cell in cells]
     return Answer(columns, types)
-
-
-def _common(types: Sequence[ColumnType | None]) -> ColumnType | None:
-    """The one type of stored columns, null aside; None if they differ, or one of them is no stored column."""
-    first = types[0]
-    if first is None or not all(kind is not None and kind.matches(first) for kind in types):
-        return None
-    return first.with_nullable(any(kind is not None and kind.nullable for kind in types))
 
 
 def _computed(statement: Statement, name: str, *, oid: int) -> ColumnType:

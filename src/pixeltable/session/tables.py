@@ -1,7 +1,7 @@
 """Tables: making and dropping, and what a schema says about their columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixeltable.catalog import jobs, store
@@ -175,19 +175,29 @@ def create_table(
     """
 
     def work(connection: Connection, catalog: Catalog) -> tuple[TableRecord, bool]:
-        existing = catalog.find_table(path)
-        if existing is None and catalog.kind_at(path) is not None:
-            raise PathTaken(str(path), kind="directory")
+        existing = find_existing(catalog, path, if_exists=if_exists)
+        if existing is not None and if_exists == "ignore":
+            return existing, False
         if existing is not None:
-            if if_exists == "error":
-                raise PathTaken(str(path), kind="table")
-            if if_exists == "ignore":
-                return existing, False
             drop_record(connection, catalog, existing, force=if_exists == "replace_force")
         return _made(session, connection, catalog, path, specs, options), True
 
     table, created = session.change_schema(work)
     return session.catalog.find(table.id) or table, created
+
+
+def find_existing(catalog: Catalog, path: Path, *, if_exists: str) -> TableRecord | None:
+    """The table under a path, which is to stay or to be replaced, where there is one.
+
+    Raises:
+        PathTaken: there is a directory; or a table, and `if_exists` is 'error'.
+    """
+    existing = catalog.find_table(path)
+    if existing is None and catalog.kind_at(path) is not None:
+        raise PathTaken(str(path), kind="directory")
+    if existing is not None and if_exists == "error":
+        raise PathTaken(str(path), kind="table")
+    return existing
 
 
 def make_table(
@@ -219,25 +229,36 @@ def _made(
     options: TableOptions,
 ) -> TableRecord:
     dir_id = catalog.dir_id(path.parent)
-    table_id, heap_id, *column_ids = store.new_ids(connection, 2 + len(specs))
-    columns = with_ids(
-        [plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)],
-        table_id,
-    )
-    heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
-    create_heap(connection, heap, key=tuple(column.db_name for column in columns if column.primary_key))
-    table = TableRecord(
-        table_id, dir_id, path.name, str(path), columns, (heap,),
-        comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
-        default_indexes=options.default_indexes,
-    )  # fmt: skip
-    if options.default_indexes:
-        table = with_default_btrees(connection, table)
+    table = new_record(session, store.new_ids(connection, 2 + len(specs)), path, specs, options)
+    table = replace(create_storage(connection, table), dir=dir_id)
     for spec in specs:
         if spec.expr is not None:
             store_functions(session, connection, spec.expr)
     store.insert_table(connection, table, op=next_op(connection))
     return table
+
+
+def new_record(
+    session: Session, ids: Sequence[int], path: Path, specs: Sequence[ColumnSpec], options: TableOptions
+) -> TableRecord:
+    """A table to be made, with `ids` for it, its heap and its columns; in no directory yet."""
+    table_id, heap_id, *column_ids = ids
+    columns = with_ids(
+        [plain_record(session, spec, column_id, heap_id) for spec, column_id in zip(specs, column_ids, strict=True)],
+        table_id,
+    )
+    heap = Heap(heap_id, tuple(HeapColumn(c.db_name, sql_type(c.type)) for c in columns if c.heap is not None))
+    return TableRecord(
+        table_id, None, path.name, str(path), columns, (heap,),
+        comment=options.comment, custom_metadata=options.custom_metadata, media_validation=options.media_validation,
+        default_indexes=options.default_indexes,
+    )  # fmt: skip
+
+
+def create_storage(connection: Connection, table: TableRecord) -> TableRecord:
+    """Create what a new table is stored in; the table with the indexes that it has by default."""
+    create_heap(connection, table.row_heap, key=tuple(column.db_name for column in table.primary_key))
+    return with_default_btrees(connection, table) if table.default_indexes else table
 
 
 def plain_record(session: Session, spec: ColumnSpec, column_id: int, heap_id: int) -> ColumnRecord:

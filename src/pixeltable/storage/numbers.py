@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from pixeltable.storage.database import Connection
 
@@ -136,6 +137,5 @@ def _taken_op(connection: Connection) -> int:
 def _taken_rows(connection: Connection, count: int) -> list[int]:
     blocks = -(-count // _BLOCK)
     found = connection.execute("SELECT nextval('pixeltable.row_seq') FROM generate_series(1, %s)", (blocks,)).fetchall()
-    rows = [row for (block,) in sorted(found) for row in range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS)]
-    del rows[count:]
-    return rows
+    rows = (range(block << ROW_BLOCK_BITS, (block + 1) << ROW_BLOCK_BITS) for (block,) in sorted(found))
+    return list(islice(chain.from_iterable(rows), count))

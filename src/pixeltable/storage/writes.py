@@ -244,6 +244,11 @@ def _insert_many(
     return Committed(op, version, rows)
 
 
+def append_rows(connection: Connection, heap: Heap, pieces: Sequence[Piece], *, op: int) -> None:
+    """Append rows to the heap of a table that is still to be made, in the caller's transaction."""
+    _copy_pieces(connection, heap, pieces, new_rows(connection, sum(piece.count for piece in pieces)), op)
+
+
 def _split(rows: Sequence[int], counts: Sequence[int]) -> list[Sequence[int]]:
     starts = accumulate(counts, initial=0)
     return [rows[start : start + count] for start, count in zip(starts, counts, strict=False)]
