@@ -244,9 +244,9 @@ def test_columns_of_the_past_say_nothing_of_the_present(t: pxt.Table) -> None:
 
 
 READING = {
-    "alias", "at", "collect", "columns", "count", "cursor", "describe", "diff", "distinct", "drop_tag", "errors",
-    "explain", "get_base_table", "get_metadata", "get_versions", "group_by", "head", "history", "join", "limit",
-    "list_views", "order_by", "sample", "select", "show", "tag", "tags", "tail", "union", "where",
+    "alias", "at", "branch", "collect", "columns", "count", "cursor", "describe", "diff", "distinct", "drop_tag",
+    "errors", "explain", "get_base_table", "get_metadata", "get_versions", "group_by", "head", "history", "join",
+    "limit", "list_views", "order_by", "sample", "select", "show", "tag", "tags", "tail", "union", "where",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Making a branch: a table of its own with the rows, cells, vectors and columns of a version of another."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pixeltable.catalog import store
 from pixeltable.catalog.records import (
@@ -19,6 +19,7 @@ from pixeltable.exprs.expr import Expr, rebuild
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import Path
 from pixeltable.index import vectors
+from pixeltable.lazy import psycopg
 from pixeltable.plan.query import Moment
 from pixeltable.session.btrees import create_btree
 from pixeltable.session.past import known_versions, newest_moment, record_at
@@ -26,7 +27,14 @@ from pixeltable.session.session import Session
 from pixeltable.session.upkeep import look_after
 from pixeltable.storage.copies import copy_heap, count_entries
 from pixeltable.storage.database import Connection
-from pixeltable.storage.heaps import Heap, HeapColumn, create_current_without_index, create_heap, index_rows
+from pixeltable.storage.heaps import (
+    Heap,
+    HeapColumn,
+    create_current_without_index,
+    create_heap,
+    drop_heap,
+    index_rows,
+)
 from pixeltable.storage.numbers import next_op
 
 
@@ -44,24 +52,20 @@ def branch(
     """
 
     def work() -> tuple[TableRecord, int | None]:
+        catalog = session.refresh()
+        there = _there(catalog, path, if_exists=if_exists)
+        if there is not None:
+            return there, None
+        catalog.dir_id(path.parent)  # or nobody needs the copy
         then = moment or newest_moment(session, table_id, name)
         source = record_at(session, table_id, name, then)
         if source.view is not None:
             raise Unsupported(f"{name!r} is a {'snapshot' if source.is_snapshot else 'view'}", hint="Branch its base.")
-
-        def make(connection: Connection, catalog: Catalog) -> tuple[TableRecord, int | None]:
-            there = catalog.find_table(path)
-            if there is not None and if_exists == "ignore" and there.branch is not None:
-                return there, None
-            kind = catalog.kind_at(path)
-            if kind is not None:
-                raise PathTaken(str(path), kind=kind)
-            present = catalog.table(table_id, name=name)
-            if present.schema_version != source.schema_version:
-                raise SchemaChanged(name)
-            return _made(connection, catalog, present, source, then, path)
-
-        made, count = session.change_schema(make)
+        making = _Making(session.table(table_id, name), source, then, path, if_exists)
+        try:
+            made, count = session.change_schema(making.register, first=making.fill)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            raise SchemaChanged(name) from None
         return session.table(made.id, str(path)), count
 
     made, count = session.replanning(work)
@@ -70,23 +74,61 @@ def branch(
     return made, count
 
 
-def _made(
-    connection: Connection, catalog: Catalog, present: TableRecord, source: TableRecord, moment: Moment, path: Path
-) -> tuple[TableRecord, int]:
-    dir_id = catalog.dir_id(path.parent)
-    (table_id,) = store.new_ids(connection, 1)
-    op = next_op(connection)
-    fork = Fork(0, op, moment.version, moment.op)
-    copy = _Copy(connection, source, table_id, path)
-    table = replace(
-        copy.table(), dir=dir_id, name=path.name, branch=BranchRecord(present.id, tuple(copy.pairs), (fork,))
-    )
-    count = copy.fill(table, op)
-    table = replace(table, btrees=copy.btrees(table, present))
-    store.insert_table(connection, table, op=op)
-    store.restate_first_version(connection, table, inserts=count)
-    _pin(connection, table, fork)
-    return table, count
+def _there(catalog: Catalog, path: Path, *, if_exists: str) -> TableRecord | None:
+    """The branch that is under a path, and may stay.
+
+    Raises:
+        PathTaken: something else is.
+    """
+    there = catalog.find_table(path)
+    if there is not None and if_exists == "ignore" and there.branch is not None:
+        return there
+    kind = catalog.kind_at(path)
+    if kind is not None:
+        raise PathTaken(str(path), kind=kind)
+    return None
+
+
+@dataclass(slots=True)
+class _Making:
+    """The transaction that makes a branch; its parts may be done again, if the database was lost."""
+
+    present: TableRecord
+    source: TableRecord
+    moment: Moment
+    path: Path
+    if_exists: str
+    made: TableRecord | None = None
+    count: int = 0
+
+    def fill(self, connection: Connection) -> None:
+        """Copy what is in the heaps, before anybody knows of the branch, and without keeping anybody waiting."""
+        (table_id,) = store.new_ids(connection, 1)
+        op = next_op(connection)
+        copy = _Copy(connection, self.source, table_id, self.path)
+        fork = Fork(0, op, self.moment.version, self.moment.op)
+        branch = BranchRecord(self.present.id, tuple(copy.pairs), (fork,))
+        made = replace(copy.table(), name=self.path.name, branch=branch)
+        self.count = copy.fill(made, op)
+        self.made = replace(made, btrees=copy.btrees(made, self.present))
+
+    def register(self, connection: Connection, catalog: Catalog) -> tuple[TableRecord, int | None]:
+        """Have the branch under its path; or the one that is there by now."""
+        assert self.made is not None
+        assert self.made.branch is not None
+        there = _there(catalog, self.path, if_exists=self.if_exists)
+        if there is not None:
+            for heap in self.made.heaps:
+                drop_heap(connection, heap)
+            return there, None
+        if catalog.table(self.present.id, name=self.present.path).schema_version != self.source.schema_version:
+            raise SchemaChanged(self.present.path)
+        made = replace(self.made, dir=catalog.dir_id(self.path.parent))
+        (fork,) = self.made.branch.forks
+        store.insert_table(connection, made, op=fork.own_op)
+        store.restate_first_version(connection, made, inserts=self.count)
+        _pin(connection, made, fork)
+        return made, self.count
 
 
 def _pin(connection: Connection, table: TableRecord, fork: Fork) -> None:
