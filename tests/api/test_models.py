@@ -229,6 +229,36 @@ def test_threads_that_create_the_same_models_end_with_one_schema(ns: str) -> Non
     assert len(pxt.get_table(f"{ns}/docs").get_versions()) == 1
 
 
+def test_a_view_of_a_sample(ns: str) -> None:
+    def declare(seed: int | None, fraction: float = 0.5, least: int = 10) -> Any:
+        Base = pxt.model_base()
+
+        class Docs(Base, name="docs"):
+            id: pxt.Int
+
+        class Some(Base, name="some", base=Docs.where(Docs.id >= least).sample(fraction=fraction, seed=seed)):
+            double = Docs.id * 2
+
+        class Less(Base, name="less", base=Some.sample(fraction=0.5)):
+            pass
+
+        return Base
+
+    Base = declare(seed=3)
+    assert Base.create_all(ns)["some"].resolution == "create"
+    t, some, less = (pxt.get_table(f"{ns}/{name}") for name in ("docs", "some", "less"))
+    t.insert({"id": n} for n in range(100))
+    assert some.collect()["id"] == t.where(t.id > 9).sample(fraction=0.5, seed=3).collect()["id"]
+    assert set(less.collect()["id"]) < set(some.collect()["id"])
+    for seed in (3, None):
+        assert {diff.resolution for diff in declare(seed).create_all(ns).values()} == {"up_to_date"}
+    for seed, fraction in ((4, 0.5), (3, 0.6), (None, 0.6)):
+        with pytest.raises(pxt.RequestError, match=r"be of sample\(fraction="):
+            declare(seed, fraction).update_all(ns)
+    declare(seed=None, least=50).update_all(ns, allow_destructive=True)
+    assert some.collect()["id"] == t.where(t.id >= 50).sample(fraction=0.5, seed=3).collect()["id"]
+
+
 def test_a_table_that_was_dropped_does_not_concern_the_others(ns: str) -> None:
     Base = pxt.model_base()
 

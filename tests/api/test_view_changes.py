@@ -217,6 +217,8 @@ def test_a_view_equals_its_definition_after_any_operations(ns: str, steps) -> No
     t.insert({"k": n, "n": n} for n in range(5))
     v = pxt.create_view(f"{ns}/q", t.where(t.n % 3 > 0), additional_columns={"double": t.n * 2})
     w = pxt.create_view(f"{ns}/r", v.where(is_odd(v.n)), additional_columns={"more": v.double + 1, "y": v.x})
+    sample = v.where(v.n > 1).sample(fraction=0.5, seed=1)
+    half = pxt.create_view(f"{ns}/half", sample, additional_columns={"less": v.double - 1})
     done, keys = 0, count(100)
     for kind, value in steps:
         before = t.get_versions()[0]["version"]
@@ -228,6 +230,7 @@ def test_a_view_equals_its_definition_after_any_operations(ns: str, steps) -> No
         kept = [(k, n, x) for k, n, x in rows(t) if n % 3 > 0]
         assert rows(v.select(v.k, v.n, v.double)) == [(k, n, n * 2) for k, n, _ in kept]
         assert rows(w.select(w.k, w.n, w.more, w.y)) == [(k, n, n * 2 + 1, x) for k, n, x in kept if n % 2]
+        assert rows(half.select(half.k, half.less)) == rows(sample.select(v.k, v.double - 1))
 
 
 @pytest.mark.parametrize("exploded", [False, True])

@@ -21,7 +21,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import Literal
 from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import And, Arithmetic, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, InShare, RowHash, RowId, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery
 from pixeltable.exprs.shift import Shift
 from pixeltable.plan.sql import PYTHON_ONLY, to_sql
@@ -58,8 +58,8 @@ NO_KEYS = (
 """How fields and methods of nodes begin that may be of type Json, of which all other names are keys."""
 
 ALWAYS_SCALAR = {
-    And, Arithmetic, ArrayItem, ArrayOf, BaseRow, CellProperty, Comparison, Concat, InQuery, IsIn, IsInList, IsNull,
-    Literal, Negate, Not, Or, Repeat, RowHash, Shift, Similarity, VectorScore,
+    And, Arithmetic, ArrayItem, ArrayOf, BaseRow, CellProperty, Comparison, Concat, InQuery, InShare, IsIn, IsInList,
+    IsNull, Literal, Negate, Not, Or, Repeat, RowHash, RowId, Shift, Similarity, VectorScore,
 }  # fmt: skip
 """Nodes that are never objects or lists, or that nobody holds in his hand."""
 

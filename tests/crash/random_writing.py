@@ -43,7 +43,9 @@ t.add_computed_column(twice=double(t.n))
 v = pxt.create_view(folder + "/v", t.where(t.n % 3 > 0),
                     additional_columns={"d": double(t.n), "note": pxt.Int | None})
 pxt.create_view(folder + "/w", v.where(v.d > 20), additional_columns={"more": v.d + 1})
-pxt.create_view(folder + "/e", t, iterator=words(t.text))
+e = pxt.create_view(folder + "/e", t, iterator=words(t.text))
+pxt.create_view(folder + "/s", t.sample(fraction=0.5, seed=1), iterator=words(t.text))
+pxt.create_view(folder + "/f", e.where(e.n > 9).sample(fraction=0.5, seed=1))
 t.insert([{"id": -1, "n": 0}, {"id": -2, "n": 100}, {"id": -3, "n": 1}])
 u = pxt.create_table(folder + "/u", {"id": pxt.Int, "mark": pxt.Int | None, "n": pxt.Int | None}, primary_key="id")
 u.add_computed_column(twice=double(u.n))
@@ -125,8 +127,8 @@ def view():
         path = views.pop()
         attempt("drop view", lambda: pxt.drop_table(path), path=path)
     else:
-        path = f"{folder}/x{next(serial)}"
-        source, more = t.where(t.n % 2 == 0), {"d": double(t.n)}
+        path, more = f"{folder}/{chance.choice('xy')}{next(serial)}", {"d": double(t.n)}
+        source = t.where(t.n % 2 == 0) if "/x" in path else t.where(t.n % 2 == 0).sample(fraction=0.5, seed=1)
         if attempt("view", lambda: pxt.create_view(path, source, additional_columns=more), path=path):
             views.append(path)
 
@@ -232,7 +234,8 @@ _EMPTY = {"mark": None, "text": None, "note": None}
 def _outcomes(log: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """What became of each operation: 'did', 'not', or 'try' if that is not known."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    for (word, kind, facts), after in zip(lines, [*lines[1:], ["end", "", {}]], strict=True):
+    following = [*lines[1:], ["end", "", {}]]
+    for (word, kind, facts), after in zip(lines, following, strict=bool(lines)):  # one may be killed before it began
         if word != "try" or after[0] == "end":
             yield word, kind, facts
 

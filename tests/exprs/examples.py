@@ -16,7 +16,7 @@ from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal, as_expr
 from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, InShare, RowHash, RowId, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -86,7 +86,9 @@ EXAMPLES: dict[type[Expr], Expr] = {
         False,
     ),
     Repeat: _s * 2,
+    InShare: InShare(RowId(7), 3, 0.25),
     RowHash: RowHash(3),
+    RowId: RowId(7),
     Shift: COLUMNS["ts"] - datetime.timedelta(hours=36),
     Similarity: _s.similarity(string="a query", idx="idx0"),
     ToolCalls: pxt.tools(pxtf.string.upper).invoke(_j),

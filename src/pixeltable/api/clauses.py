@@ -112,7 +112,8 @@ def sample_of(n: Any, n_per_stratum: Any, fraction: Any, seed: Any, strata: Sequ
     if seed is not None and type(seed) is not int:
         raise InvalidArgument(f"sample(): seed must be an int, got {seed!r}", hint="Such as seed=1.")
     share = None if fraction is None else float(fraction)
-    return Sample(random.getrandbits(32) if seed is None else seed, n, n_per_stratum, share, tuple(strata))
+    number = random.getrandbits(32) if seed is None else seed
+    return Sample(number, n, n_per_stratum, share, tuple(strata), drawn=seed is None)
 
 
 _SIZES = ("n", "n_per_stratum", "fraction")

@@ -21,6 +21,7 @@ from pixeltable.catalog.snapshot import Catalog
 from pixeltable.exceptions import CellFailure, Error, with_addition
 from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
+from pixeltable.plan.query import QuerySpec
 from pixeltable.session import btrees, columns, indexes, tables, views
 from pixeltable.session.btrees import NewBtree
 from pixeltable.session.creation import create_together, with_indexes
@@ -128,6 +129,7 @@ class _Run:
         return views.NewView(
             plan.path, over.id, over.path, new.where, items, new.explode, definition.outputs or {},
             list(map(self._planned_spec, (*definition.unstored, *definition.specs))), definition.options,
+            sampled=None if definition.sample is None else QuerySpec(over.id, sample=definition.sample),
         )  # fmt: skip
 
     def _note_created(self, plan: TablePlan, record: TableRecord) -> None:

@@ -12,7 +12,7 @@ from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.ids import check_column_name
 from pixeltable.plan.bind import bind, bind_predicate
-from pixeltable.plan.query import QuerySpec
+from pixeltable.plan.query import QuerySpec, Sample
 from pixeltable.session.btrees import NewBtree
 from pixeltable.session.columns import NewColumn, check_computed
 from pixeltable.session.indexes import NewIndex
@@ -42,6 +42,7 @@ class ModelDefinition:
     outputs: Mapping[str, ColumnType] | None = None
     unstored: tuple[ColumnSpec, ...] = ()
     default_indexes: bool = False
+    sample: Sample | None = None
 
     @property
     def name(self) -> str:
@@ -115,7 +116,9 @@ def new_view_definition(
     view = ViewRecord(base.id, where, query.select is None, explode, of_items)
     record = replace(plain.record, columns=with_ids(columns, plain.record.id), view=view, base=base)
     listed = None if iterator is None else iterator.outputs
-    return replace(plain, record=record, items=query.select, outputs=listed, unstored=tuple(unstored))
+    return replace(
+        plain, record=record, items=query.select, outputs=listed, unstored=tuple(unstored), sample=query.sample
+    )
 
 
 def with_columns(

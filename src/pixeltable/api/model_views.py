@@ -1,4 +1,4 @@
-"""Comparing what decides which rows a view has, its filter and its iterator, with what its model says."""
+"""Comparing what decides which rows a view has, its filter, its sample and its iterator, with what its model says."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exceptions import Error
 from pixeltable.exprs.expr import Expr
 from pixeltable.plan.bind import bind
+from pixeltable.plan.sampling import is_share_of
 from pixeltable.session.columns import same_definition
 from pixeltable.session.iterator_columns import exprs_of
 from pixeltable.session.view_alteration import NewDefinition
@@ -23,6 +24,9 @@ def view_changes(definition: ModelDefinition, record: TableRecord, tables: Table
         return
     if not _same(wanted.where, found.where, base, tables):
         yield _other_filter(wanted.where, found.where)
+    if not is_share_of(found.share, definition.sample):
+        sample = None if definition.sample is None else str(definition.sample)
+        yield unsupported("table", "view_sample", f"be of {sample or 'all rows'}", sample, found.sample)
     if _listed(definition) != _outputs(record):
         text = str(wanted.explode)
         yield unsupported("table", "iterator", f"be made by the iterator {text}", text, str(found.explode))

@@ -55,7 +55,7 @@ class View(Table):
         meanwhile, again. It is a version of the view, which `revert()` takes back.
 
         Args:
-            where: the new filter, over columns of the base; None for all of its rows.
+            where: the new filter, over columns of the base; None for all of its rows. A sample stays the one it is.
             iterator: a call of an iterator that has the same outputs: the same one with other arguments, or mended.
 
         Raises:
@@ -177,8 +177,11 @@ def create_view(
     they are, other expressions as computed columns of the view. Readers and writers of the base go on while the view is
     made.
 
+    With `sample(fraction=...)` it has the rows that the query chooses at any time: chance decides of each row once, for
+    its life. Without a seed one is drawn when the query is built, and the view keeps it.
+
     Args:
-        base: a table or a view, or a query over one with no clauses but `where` and `select`.
+        base: a table or a view, or a query over one with no clauses but `where`, `select` and `sample(fraction=...)`.
         additional_columns: as the schema of a table; columns that are not computed have to be nullable.
         is_snapshot: of the base as it is now, for good; see `create_snapshot`.
         iterator: a call of a function declared with `@pxt.iterator`, over columns of the base.
@@ -297,7 +300,7 @@ def check_view_clauses(spec: QuerySpec, *, call: str = "create_view", is_snapsho
     given = {
         "group_by()": spec.group_by, "order_by()": spec.order_by, "limit()": spec.limit is not None,
         "having()": spec.having is not None, "distinct()": spec.distinct, "join()": spec.joins,
-        "union()": spec.union is not None, "sample()": spec.sample is not None and not is_snapshot,
+        "union()": spec.union is not None,
     }  # fmt: skip
     found = [clause for clause, present in given.items() if present]
     exprs = [expr for _, expr in spec.select or ()] + ([] if spec.where is None else [spec.where])
@@ -307,4 +310,9 @@ def check_view_clauses(spec: QuerySpec, *, call: str = "create_view", is_snapsho
         raise Unsupported(
             f"{call}(): there is no view over a query with {', '.join(found)}",
             hint="Use where() and select(), and query the view.",
+        )
+    if spec.sample is not None and not is_snapshot and (spec.sample.fraction is None or spec.sample.stratify_by):
+        raise Unsupported(
+            f"{call}(): a view is of sample(fraction=...) alone, not of {spec.sample}",
+            hint="Which rows a number or strata choose depends on all others: create_snapshot() takes them.",
         )

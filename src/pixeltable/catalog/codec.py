@@ -173,17 +173,19 @@ def _encode_view(view: ViewRecord) -> dict[str, Any]:
         "snapshot": view.snapshot,
         "sample": view.sample,
         "failures": view.failures,
+        "share": None if view.share is None else codec.encode(view.share),
     }
 
 
 def _decode_view(data: dict[str, Any], names: Mapping[int, str]) -> ViewRecord:
     """Outputs that are mere ids were written when a column was always called as in the items of its list."""
-    where, explode = (data[name] and codec.decode(data[name]) for name in ("where", "explode"))
+    where, explode, share = (data.get(name) and codec.decode(data[name]) for name in ("where", "explode", "share"))
     return ViewRecord(
         **{
             **data,
             "where": where,
             "explode": explode,
+            "share": share,
             "outputs": tuple((o, names[o]) if isinstance(o, int) else (o[0], o[1]) for o in data["outputs"]),
         }
     )

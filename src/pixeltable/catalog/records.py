@@ -9,6 +9,8 @@ from pixeltable.exprs.call import Call
 from pixeltable.exprs.expr import Expr, nodes_in
 from pixeltable.exprs.leaves import ColumnRef
 from pixeltable.exprs.leaves import Literal as LiteralExpr
+from pixeltable.exprs.operators import And
+from pixeltable.exprs.properties import InShare
 from pixeltable.storage.heaps import Heap, column_name
 from pixeltable.storage.writes import Target
 from pixeltable.types.column_type import ColumnType
@@ -111,14 +113,24 @@ class ViewRecord:
     snapshot: bool = False
     """Whether it is over its base as that was when it was made, and never changes."""
     sample: str | None = None
-    """Of a snapshot, how its rows were chosen by chance."""
+    """How its rows are chosen by chance among those that the filter keeps, as it is shown."""
     failures: int | None = None
     """The heap that says for which rows of the base `explode` failed, and why; by their ids, under the first output."""
+    share: InShare | None = None
+    """Of a live view of a sample, which rows are chosen."""
 
     @property
     def exprs(self) -> tuple[Expr, ...]:
         """What decides which rows there are."""
         return tuple(expr for expr in (self.where, self.explode) if expr is not None)
+
+    @property
+    def condition(self) -> Expr | None:
+        """What is true of rows of the base that the view is about: chance first, which costs nothing."""
+        if self.share is None:
+            return self.where
+        parts = self.where.parts if isinstance(self.where, And) else () if self.where is None else (self.where,)
+        return And((self.share, *parts)) if parts else self.share
 
     def makes(self, column_id: int) -> bool:
         """Whether a column comes from the items of the list."""
@@ -199,6 +211,11 @@ class TableRecord:
     def is_exploded(self) -> bool:
         """Whether its rows are items of lists in the rows of its base; its first column is their place in these."""
         return self.view is not None and self.view.explode is not None
+
+    @property
+    def row_owner(self) -> "TableRecord":
+        """The table that gave its rows their ids: itself, or the one whose rows they are."""
+        return self if self.base is None or self.is_exploded else self.base.row_owner
 
     @property
     def failures_heap(self) -> Heap | None:

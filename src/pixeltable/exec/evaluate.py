@@ -38,12 +38,13 @@ from pixeltable.exprs.operators import (
     Repeat,
     is_identity,
 )
-from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, InShare, RowHash, RowId, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
 from pixeltable.exprs.variable import Variable
 from pixeltable.lazy import np
+from pixeltable.plan.sampling import row_hash, threshold
 from pixeltable.types.column_type import ArrayType, FloatType, IntType, JsonType, MediaType, TimestampType
 from pixeltable.types.conform import CellRejected, conform, to_timestamp
 from pixeltable.types.instants import at_fixed_offset, later
@@ -123,10 +124,17 @@ def _(node: Literal, columns: Sequence[Values], count: int, context: Context) ->
 @evaluate.register(VectorScore)
 @evaluate.register(Similarity)
 @evaluate.register(RowHash)
+@evaluate.register(RowId)
 @evaluate.register(BaseRow)
 @evaluate.register(InQuery)
 def _(node: Expr, columns: Sequence[Values], count: int, context: Context) -> Values:
     raise Unsupported(f"`{node}` can only be read from a table", hint="It cannot be computed for rows not stored yet.")
+
+
+@evaluate.register
+def _(node: InShare, columns: Sequence[Values], count: int, context: Context) -> Values:
+    least_beyond = threshold(node.fraction)
+    return [row_hash(row, node.seed)[:8] < least_beyond for row in columns[0]]
 
 
 @evaluate.register(Variable)

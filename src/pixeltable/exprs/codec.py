@@ -19,7 +19,7 @@ from pixeltable.exprs.json_values import JsonList, JsonObject
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.membership import IsIn, IsInList
 from pixeltable.exprs.operators import And, Arithmetic, Cast, Comparison, Concat, IsNull, Negate, Not, Or, Repeat
-from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, InShare, RowHash, RowId, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -33,8 +33,8 @@ NODES: dict[str, type[Expr]] = {
     node.__name__: node
     for node in (
         Aggregate, And, Arithmetic, ArrayItem, ArrayOf, BaseRow, Call, Cast, CellProperty, ColumnRef, Comparison,
-        Concat, Element, InQuery, IsIn, IsInList, IsNull, JsonFilter, JsonList, JsonMap, JsonObject, JsonPath,
-        JsonSort, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, Shift, Similarity, ToolCalls, Variable,
+        Concat, Element, InQuery, InShare, IsIn, IsInList, IsNull, JsonFilter, JsonList, JsonMap, JsonObject, JsonPath,
+        JsonSort, Literal, Negate, Not, Or, QueryCall, Repeat, RowHash, RowId, Shift, Similarity, ToolCalls, Variable,
         VectorScore,
     )
 }  # fmt: skip

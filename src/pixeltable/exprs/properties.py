@@ -7,7 +7,7 @@ from pixeltable.exceptions import InvalidArgument, InvalidExpression
 from pixeltable.exprs.expr import METHODS, PROPERTIES, Expr
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.variable import Variable
-from pixeltable.types.column_type import ArrayType, ColumnType, FloatType, ImageType, IntType, StringType
+from pixeltable.types.column_type import ArrayType, BoolType, ColumnType, FloatType, ImageType, IntType, StringType
 from pixeltable.types.literals import literal_type, plain
 
 
@@ -90,6 +90,36 @@ class RowHash(Expr):
 
     def __str__(self) -> str:
         return f"<chance {self.seed}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RowId(Expr):
+    """The id that a row has for life, in the table that gave it."""
+
+    table_id: int
+
+    @property
+    def col_type(self) -> ColumnType:
+        return IntType()
+
+    def __str__(self) -> str:
+        return "<row id>"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InShare(Expr):
+    """Whether a sample of a `fraction` chooses a row, as its id and the seed decide."""
+
+    row: Expr
+    seed: int
+    fraction: float
+
+    @property
+    def col_type(self) -> ColumnType:
+        return BoolType()
+
+    def __str__(self) -> str:
+        return f"<chance {self.seed}> < {self.fraction}"
 
 
 MODALITIES = ("string", "image", "audio", "video", "document", "vector")

@@ -13,15 +13,15 @@ from pixeltable.exprs.aggregate import Aggregate
 from pixeltable.exprs.expr import Expr, children_of, nodes_in, structure
 from pixeltable.exprs.leaves import ColumnRef, Literal
 from pixeltable.exprs.operators import And
-from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, RowId, VectorScore
 from pixeltable.exprs.variable import Variable
-from pixeltable.plan import bounds, btrees, json_sql, sampling
+from pixeltable.plan import bounds, btrees, json_sql
 from pixeltable.plan.alchemy import Sql, postgresql, sa
 from pixeltable.plan.bind import bind, bind_item, bind_predicate
 from pixeltable.plan.joins import JoinedRecord, JoinScope
 from pixeltable.plan.query import Grouping, How, OrderItem, QuerySpec, Sample
 from pixeltable.plan.scope import Pushdown, Scope
-from pixeltable.plan.sql import IN_SQL, to_sql, vector_distance
+from pixeltable.plan.sql import IN_SQL, is_in_share, to_sql, vector_distance
 from pixeltable.storage.cells import numbers_text
 from pixeltable.storage.heaps import BASE_ROW, Heap
 from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
@@ -30,6 +30,10 @@ from pixeltable.types.column_type import ArrayType, BinaryType, JsonType
 @cache
 def _dialect() -> Any:
     return postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it without types
+
+
+_READ_AS_THEY_ARE = BaseRow | ColumnRef | CellProperty | RowHash | RowId | VectorScore
+"""Nodes that are known in the database alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Pusher:
 
     def sql(self, node: Expr) -> Sql | None:
         """The node as SQL, its heaps joined; None, and nothing joined, if it runs in Python."""
-        if not self._pushdown and not isinstance(node, BaseRow | ColumnRef | CellProperty | RowHash | VectorScore):
+        if not self._pushdown and not isinstance(node, _READ_AS_THEY_ARE):
             return None
         before = dict(self.scope.used)
         found = to_sql(node, self.scope)
@@ -209,7 +213,7 @@ def _chosen_rows(
     row, hashed = push.scope.rows.c.row, slot_sql(RowHash(sample.seed), push)
     rows = sa.select(row).select_from(push.scope.from_clause()).where(*conditions)
     if sample.fraction is not None and not strata:
-        return rows.where(sa.func.left(hashed, 8).collate("C") < sampling.threshold(sample.fraction)).correlate(None)
+        return rows.where(is_in_share(hashed, sample.fraction)).correlate(None)
     if not strata:
         return rows.order_by(hashed.collate("C")).limit(sample.n).correlate(None)
     rank = sa.func.row_number().over(partition_by=strata, order_by=hashed.collate("C")).label("place")
@@ -356,7 +360,7 @@ class RowPlan:
     bases: bool
     columns: tuple[ColumnRef, ...]
     failing: tuple[ColumnRef, ...]
-    properties: tuple[CellProperty | VectorScore, ...]
+    properties: tuple[CellProperty | RowId | VectorScore, ...]
     where: Expr | None
 
 
@@ -386,7 +390,7 @@ def plan_rows(
     stored = tuple(ref for ref in refs.values())
     cells = [slot_sql(ref, push) for ref in stored]
     walked = () if rest is None else nodes_in(rest)
-    properties = tuple(node for node in walked if isinstance(node, CellProperty | VectorScore))
+    properties = tuple(node for node in walked if isinstance(node, CellProperty | RowId | VectorScore))
     scores = [slot_sql(node, push) for node in properties]
     failing = tuple(ref for ref in stored if scope.record(ref).is_computed)
     errors = [scope.errors(scope.record(ref)) for ref in failing]

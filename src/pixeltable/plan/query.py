@@ -82,6 +82,8 @@ class Sample:
     n_per_stratum: int | None = None
     fraction: float | None = None
     stratify_by: tuple[Expr, ...] = ()
+    drawn: bool = field(default=False, metadata=ADDED_LATER)
+    """Whether nobody gave the seed."""
 
     def __str__(self) -> str:
         sizes = {"n": self.n, "n_per_stratum": self.n_per_stratum, "fraction": self.fraction, "seed": self.seed}

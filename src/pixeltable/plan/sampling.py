@@ -1,8 +1,10 @@
 """Which rows a sample chooses: a law that both engines follow, over the texts that chance gives rows."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 
+from pixeltable.exprs.properties import InShare, RowId
 from pixeltable.plan.query import Sample
 
 
@@ -13,6 +15,28 @@ def threshold(fraction: float) -> str:
     ('80000000', 'g')
     """
     return "g" if fraction >= 1 else f"{int(fraction * 2**32):08x}"
+
+
+def share_of(sample: Sample, table_id: int) -> InShare:
+    """What is true of the rows that a sample of a fraction chooses; the table gave them their ids."""
+    assert sample.fraction is not None
+    return InShare(RowId(table_id), sample.seed, sample.fraction)
+
+
+def is_share_of(share: InShare | None, sample: Sample | None) -> bool:
+    """Whether that is what the sample asks for, whose seed is another each time if nobody gave it."""
+    if share is None or sample is None:
+        return share is None and sample is None
+    return share.fraction == sample.fraction and (sample.drawn or share.seed == sample.seed)
+
+
+def row_hash(row: int, seed: int) -> str:
+    """The text of a row, as SQL makes it of its id.
+
+    >>> row_hash(65536, 1)
+    'ae66b1654c3a445c1f6403251d00202f'
+    """
+    return hashlib.md5(f"{row}:{seed}".encode(), usedforsecurity=False).hexdigest()
 
 
 def chosen(sample: Sample, hashes: Sequence[str], strata: Sequence[Sequence[int]]) -> list[int]:

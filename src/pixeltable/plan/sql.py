@@ -30,7 +30,7 @@ from pixeltable.exprs.operators import (
     Repeat,
     is_identity,
 )
-from pixeltable.exprs.properties import BaseRow, CellProperty, RowHash, Similarity, VectorScore
+from pixeltable.exprs.properties import BaseRow, CellProperty, InShare, RowHash, RowId, Similarity, VectorScore
 from pixeltable.exprs.queries import InQuery, QueryCall
 from pixeltable.exprs.shift import Shift
 from pixeltable.exprs.tool_calls import ToolCalls
@@ -40,6 +40,7 @@ from pixeltable.functions.timestamp import earlier_on_the_clock
 from pixeltable.lazy import np
 from pixeltable.plan import json_sql
 from pixeltable.plan.alchemy import Sql, sa
+from pixeltable.plan.sampling import threshold
 from pixeltable.plan.scope import Scope, sa_type
 from pixeltable.storage.cells import vector_texts
 from pixeltable.types.column_type import (
@@ -368,15 +369,31 @@ def _(node: CellProperty, scope: Scope) -> Sql | None:
     return errors["type" if node.name == "errortype" else "message"].astext  # type: ignore[no-any-return]
 
 
-@to_sql.register
-def _(node: BaseRow, scope: Scope) -> Sql | None:
+@to_sql.register(BaseRow)
+@to_sql.register(RowId)
+def _(node: BaseRow | RowId, scope: Scope) -> Sql | None:
     base = next((table for table in scope.table.lineage if table.id == node.table_id), None)
     return None if base is None else sa.type_coerce(scope.row_of(base.row_heap), sa.BigInteger)
 
 
 @to_sql.register
 def _(node: RowHash, scope: Scope) -> Sql | None:
-    return sa.func.md5(sa.cast(scope.rows.c.row, sa.Text) + f":{node.seed}", type_=sa.Text)
+    return _hash_of(scope.rows.c.row, node.seed)
+
+
+@to_sql.register
+def _(node: InShare, scope: Scope) -> Sql | None:
+    row = to_sql(node.row, scope)
+    return None if row is None else is_in_share(_hash_of(row, node.seed), node.fraction)
+
+
+def _hash_of(row: Sql, seed: int) -> Sql:
+    return sa.func.md5(sa.cast(row, sa.Text) + f":{seed}", type_=sa.Text)
+
+
+def is_in_share(hashed: Sql, fraction: float) -> Sql:
+    """Whether a sample of a fraction chooses rows, by their texts."""
+    return sa.func.left(hashed, 8).collate("C") < threshold(fraction)
 
 
 def _typed(sql: Sql, expr: Expr) -> Sql:

@@ -21,6 +21,7 @@ from pixeltable.session.found_rows import matching_rows, written_heaps
 from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
+from pixeltable.session.row_ids import decide_views, put_ids, take_ids
 from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
 from pixeltable.session.sql_changes import set_in_sql
@@ -95,6 +96,8 @@ class _Group:
     computation: Computation
     entries: tuple[Entries, ...]
     change: Change | None
+    ids: Sequence[int] | None = None
+    """Those of new rows, if they are known already."""
 
     @property
     def failed(self) -> int:
@@ -185,8 +188,11 @@ class _Merge:
         columns = tuple(column for column in table.columns if column.id in values)
         for column in columns:
             batch.put(table.ref(column), Column(values[column.id]))
+        ids = take_ids(self._session, batch.count) if decide_views(self._session.catalog, table) else None
+        if ids is not None:
+            put_ids(batch, table, ids)
         computation = self._computed(batch, table.columns, table.indexes)
-        return _Group(places, columns, batch, computation, tuple(computation.entries(batch, columns)), None)
+        return _Group(places, columns, batch, computation, tuple(computation.entries(batch, columns)), None, ids)
 
 
 def _write(session: Session, table: TableRecord, groups: Sequence[_Group], context: Context) -> list[Counts]:
@@ -200,7 +206,7 @@ def _write(session: Session, table: TableRecord, groups: Sequence[_Group], conte
         errors=sum(group.failed for group in groups),
         stamp=joint_stamp(session, table, [group.computed for group in groups]),
     )
-    new = Added([entry for group in added for entry in group.entries]) if added else None
+    new = Added([entry for group in added for entry in group.entries], added[0].ids) if added else None
     views = view_changes(session, table, [group.after for group in groups], context)
 
     def once(connection: Connection) -> Committed:

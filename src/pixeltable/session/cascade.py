@@ -8,6 +8,7 @@ from pixeltable.catalog.records import TableRecord
 from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
 from pixeltable.session.codes import stamp_of
+from pixeltable.session.row_ids import taker_of_ids
 from pixeltable.session.session import Session
 from pixeltable.session.view_rows import Derivation, ViewRows, derivation_of, target_of, views_over
 from pixeltable.storage.heaps import Heap
@@ -82,5 +83,8 @@ def cascade_of(session: Session, table: TableRecord, context: Context, spool: Sp
         InvalidColumn, ForeignPickle: one of them needs a function that is not to be had here.
     """
     views = views_over(session.catalog, table)
-    derivations = [derivation_of(view, context, abort=abort) for view, _ in views]
+    derivations = [
+        derivation_of(view, context, abort=abort, take_ids=taker_of_ids(session, session.catalog, view))
+        for view, _ in views
+    ]
     return Cascade(derivations, [parent for _, parent in views], spool, [0] * len(views), [0] * len(views))

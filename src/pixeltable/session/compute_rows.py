@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, TableRecord
+from pixeltable.exceptions import Unsupported
 from pixeltable.exec.batch import Batch, Column
 from pixeltable.exec.context import Context
 from pixeltable.exec.pace import Pace
@@ -47,6 +48,7 @@ def compute_rows(
     Of the columns `outputs`, None for all.
 
     Raises:
+        Unsupported: the table is a view of a sample, or over one.
         RequestError: the rows do not fit the table, or a cell failed and `on_error` is 'abort'.
     """
     rows = as_rows(source)
@@ -54,6 +56,7 @@ def compute_rows(
 
     def attempt() -> ComputedRows:
         table = session.table(table_id, name)
+        _refuse_samples(table)
         wanted = table.ready_columns if outputs is None else tuple(table.column(output) for output in outputs)
         root, *views = reversed(table.lineage)
         values = gather(session, root, rows)
@@ -81,6 +84,16 @@ def compute_rows(
         )
 
     return session.replanning(attempt)
+
+
+def _refuse_samples(table: TableRecord) -> None:
+    for owner in table.lineage:
+        if owner.view is not None and owner.view.sample is not None:
+            raise Unsupported(
+                f"compute() of {table.path!r}: {owner.path!r} is of a sample, and chance chooses among rows that are "
+                "inserted",
+                hint="Use compute() of the base.",
+            )
 
 
 def _goals(

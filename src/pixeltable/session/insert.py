@@ -20,6 +20,7 @@ from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import cells_of, failure_count
 from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
+from pixeltable.session.row_ids import decide_views, put_ids, take_ids
 from pixeltable.session.rows import as_rows, check_distinct, gather
 from pixeltable.session.session import Session
 from pixeltable.session.transactions import Write, commit, kept
@@ -54,6 +55,7 @@ def insert(
     tally.total = len(rows)
     held: list[Batch] = []  # they outlive a try that met a schema change: what is in them is not computed again
     defined: list[tuple[int, ...]] = []
+    ids: list[int] = []  # neither are they taken again: what is held may know which of the rows a sample chooses
 
     def attempt() -> UpdateStatus:
         table = session.table(table_id, name)
@@ -66,7 +68,9 @@ def insert(
         with kept(Spool(session.settings.memory_mb * 2**20)) as spool:
             _forget_redefined(held, defined, [table, *session.catalog.views_of(table.id)])
             cascade = cascade_of(session, table, context, spool, abort=on_error == "abort")
-            work = _Insert(table, computation, len(rows), values, spool, held, cascade, keep=return_rows)
+            if not ids and decide_views(session.catalog, table):
+                ids.extend(take_ids(session, len(rows)))
+            work = _Insert(table, computation, len(rows), values, spool, held, cascade, keep=return_rows, ids=ids)
             pieces = work.prepare(session, tally)
             _write(session, table, work, pieces, len(rows))
             stats = RowCountStats(
@@ -110,6 +114,8 @@ class _Insert:
     cascade: Cascade
     keep: bool
     """Whether all batches are held to the end, whatever memory they take."""
+    ids: Sequence[int]
+    """The ids of the rows, none if they get them when they are written."""
     failed: int = 0
     failing: dict[str, None] = field(default_factory=dict)
     """Names of columns with failed cells, in their order."""
@@ -148,6 +154,8 @@ class _Insert:
                 batch = Batch(min(size, count - start), first=start)
                 held = []
             stop = start + batch.count
+            if self.ids:
+                put_ids(batch, self.table, self.ids[start:stop])
             for column in self.given:
                 values = self.values[column.id]
                 whole = batch.count == count
@@ -191,7 +199,7 @@ def _write(session: Session, table: TableRecord, work: _Insert, pieces: Sequence
         with refusals_explained(table, session.catalog.views_of(table.id)):
             return insert_rows(
                 connection, table.target, table.heaps, pieces, errors=work.failed, token=token, stamp=stamp,
-                views=views,
+                views=views, rows=work.ids or None,
             )  # fmt: skip
 
     return commit(session, Write(table, once, token, [(table, count), *work.cascade.growth]))

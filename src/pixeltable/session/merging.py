@@ -31,6 +31,7 @@ from pixeltable.session.merge_plan import Conflict, MergePlan, plan_merge
 from pixeltable.session.merge_twins import located
 from pixeltable.session.past import newest_moment, record_at
 from pixeltable.session.receipts import receipt
+from pixeltable.session.row_ids import put_ids
 from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
 from pixeltable.session.view_changes import inputs_of_views
@@ -314,6 +315,7 @@ class _Merging:
         computed = [column for column in base.columns if column.is_computed and column.heap is not None]
         plain, carried = self._sides.plain, self._sides.carried(computed)
         batch = Batch(len(rows))
+        put_ids(batch, base, rows)
         for column_id, cells in self._cells(rows, [*plain, *carried]).items():
             column = base.column_by_id(column_id)
             assert column is not None

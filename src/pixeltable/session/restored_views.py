@@ -9,6 +9,7 @@ from pixeltable.catalog.view_needs import check_views
 from pixeltable.exceptions import ConstraintViolation, SchemaChanged
 from pixeltable.exec.context import Context
 from pixeltable.session.found_rows import matching_rows
+from pixeltable.session.row_ids import put_ids
 from pixeltable.session.session import Session
 from pixeltable.session.view_changes import RowsAfter, inputs_of_views, view_changes
 from pixeltable.storage.changes import ViewChange
@@ -78,6 +79,7 @@ def restored_views(
         raise RowsChanged
     places = {row: place for place, row in enumerate(cells.rows)}
     come = [row for row in cells.rows if not found[row].now]
+    put_ids(cells.batch, after, cells.rows)
     parts = [RowsAfter(come=[cells.batch.take([places[row] for row in come])])] if come else []
     for touched, rows in _alike(found):
         parts.append(RowsAfter(rows, cells.batch.take([places[row] for row in rows]), touched))

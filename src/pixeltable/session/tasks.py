@@ -12,6 +12,7 @@ from pixeltable.exprs.expr import ADDED_LATER, Expr, record
 from pixeltable.ids import parse_path
 from pixeltable.plan.bind import settled
 from pixeltable.plan.query import Moment, QuerySpec
+from pixeltable.plan.sampling import is_share_of
 from pixeltable.session.column_additions import add_columns
 from pixeltable.session.columns import NewColumn, add_computed_column, namesake, same_definition
 from pixeltable.session.defaults import default_of
@@ -240,6 +241,7 @@ class CreateView:
         return (
             view.status == "ready"
             and (view.base, view.snapshot) == (self.base, self.snapshot)
+            and (self.snapshot or is_share_of(view.share, None if self.sampled is None else self.sampled.sample))
             and {spec.name for spec in self.specs} <= {column.name for column in found.ready_columns}
             and all(_are_alike(there, wanted, base=found.base) for there, wanted in parts)
         )

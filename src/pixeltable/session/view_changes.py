@@ -14,6 +14,7 @@ from pixeltable.session.compute import plan_computation
 from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
 from pixeltable.session.joint_stamps import Computed, joint_stamp
+from pixeltable.session.row_ids import put_ids, taker_of_ids
 from pixeltable.session.session import Session
 from pixeltable.session.view_items import Match, matched
 from pixeltable.session.view_rows import Derivation, Members, ViewRows, derivation_of, inputs_of, target_of, views_over
@@ -77,7 +78,7 @@ def view_changes(
     changes = []
     start = [replace(part, touched=_with_unstored(table, part.touched)) for part in parts]
     for view, parent in views_over(catalog or session.catalog, table):
-        derivation = derivation_of(view, context, abort=False)
+        derivation = _derivation(session, catalog or session.catalog, view, context)
         work = _ViewWork(session, derivation, parent)
         states.append([work.follow(part) for part in (start if parent is None else states[parent])])
         changes.append(work.change())
@@ -88,9 +89,11 @@ class Remaking:
     """Making again what a view has of rows of its base, whose own cells stay; the views over it follow."""
 
     def __init__(self, session: Session, view: TableRecord, context: Context) -> None:
-        self._work = _ViewWork(session, derivation_of(view, context, abort=False), None)
+        self._work = _ViewWork(session, _derivation(session, session.catalog, view, context), None)
         self._others = [
-            _ViewWork(session, derivation_of(over, context, abort=False), 0 if parent is None else parent + 1)
+            _ViewWork(
+                session, _derivation(session, session.catalog, over, context), 0 if parent is None else parent + 1
+            )
             for over, parent in views_over(session.catalog, view)
         ]
 
@@ -124,6 +127,10 @@ class Remaking:
     def changes(self) -> list[ViewChange]:
         """What becomes of the view, and of those over it."""
         return [work.change() for work in (self._work, *self._others)]
+
+
+def _derivation(session: Session, catalog: Catalog, view: TableRecord, context: Context) -> Derivation:
+    return derivation_of(view, context, abort=False, take_ids=taker_of_ids(session, catalog, view))
 
 
 def _with_unstored(table: TableRecord, touched: Collection[int]) -> frozenset[int]:
@@ -193,7 +200,7 @@ class _ViewWork:
 
     def filter_again(self, base: RowsAfter) -> RowsAfter:
         """Rows of the base stay; theirs leave, or others come, as the filter says."""
-        self.base = base
+        self._look_at(base)
         members = self._members(base.touched)
         absent = self._absent(members)
         among = self.derivation.members(base.batch)
@@ -218,7 +225,7 @@ class _ViewWork:
 
     def call_again(self, base: RowsAfter) -> RowsAfter:
         """Have the iterator list the items of rows of the base again; what it yields again stays what it was."""
-        self.base = base
+        self._look_at(base)
         among = self.derivation.members(base.batch)
         self.filter_failure = self.filter_failure or next(iter(among.failures), None)
         made = self.derivation.items_of(among)
@@ -233,6 +240,11 @@ class _ViewWork:
         state = self._keep_moved(members, match, made)
         self._enter(self.derivation.completed(made.only(match.new)), base.rows, state)
         return state
+
+    def _look_at(self, base: RowsAfter) -> None:
+        self.base = base
+        assert self.view.base is not None
+        put_ids(base.batch, self.view.base, base.rows)
 
     def _absent(self, members: FoundRows) -> list[int]:
         """The rows of the base that the view has nothing of."""

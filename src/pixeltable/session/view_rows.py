@@ -14,6 +14,7 @@ from pixeltable.exec.evaluate import column_of
 from pixeltable.exec.filter import filter_batch
 from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exprs.expr import Expr
+from pixeltable.exprs.properties import RowId
 from pixeltable.plan.bind import bind
 from pixeltable.session.compute import Computation, plan_computation
 from pixeltable.session.entries import error_text, failure_count
@@ -56,6 +57,8 @@ class Derivation:
     computation: Computation
     context: Context
     abort: bool
+    take_ids: Callable[[int], Sequence[int]] | None = None
+    """Takes ids for so many rows of an exploded view, where which rows views over it have depends on them."""
 
     @property
     def outputs(self) -> list[ColumnRecord]:
@@ -107,6 +110,8 @@ class Derivation:
             CellFailure: a cell failed, and that ends it.
         """
         batch = rows.batch
+        if self.take_ids is not None:
+            batch.put(self._row_id, Column(list(self.take_ids(batch.count))))
         for column in self._plain:
             default = None if column.default is None else column.default.value
             batch.put(self.view.ref(column), Column([default] * batch.count))
@@ -118,17 +123,23 @@ class Derivation:
         first = self.outputs[0].db_name if made.failures else ""
         failures = {place: error_text({first: failure}) for place, failure in made.failures.items()}
         entries = entries or partial(self.entries, made.batch)
-        return ViewPiece(made.parents, Piece(made.batch.count, entries, bool(made.failed)), failures)
+        piece = Piece(made.batch.count, entries, bool(made.failed))
+        ids = made.batch.get(self._row_id) if self.view.is_exploded else None
+        return ViewPiece(made.parents, piece, failures, None if ids is None else ids.values)
+
+    @property
+    def _row_id(self) -> Expr:
+        return RowId(self.view.id)
 
     def members(self, base: Batch) -> Members:
-        """The rows of the base that the view is about.
+        """The rows of the base that the view is about; of a sample, their ids have to be known.
 
         Raises:
             InvalidExpression: the filter failed in a row, and that ends it.
         """
         assert self.view.view is not None
-        where = self.view.view.where
-        if where is None:
+        condition = self.view.view.condition
+        if condition is None:
             return Members(base, list(range(base.count)))
         failures: list[Failure] = []
 
@@ -138,7 +149,7 @@ class Derivation:
             failures.extend(column.failures.values())
             return column.values
 
-        kept, places = filter_batch(bind(where, self.view, role="the view's filter"), base, truth)
+        kept, places = filter_batch(bind(condition, self.view, role="the view's filter"), base, truth)
         return Members(kept, places, failures)
 
     def _check(self, expr: Expr, column: Column) -> None:
@@ -229,11 +240,13 @@ def inputs_of(view: TableRecord) -> set[int]:
     return {column.id for column in view.known_columns if column.heap is not None and column.id in found - own}
 
 
-def derivation_of(view: TableRecord, context: Context, *, abort: bool) -> Derivation:
+def derivation_of(
+    view: TableRecord, context: Context, *, abort: bool, take_ids: Callable[[int], Sequence[int]] | None = None
+) -> Derivation:
     """How rows of a view are made.
 
     Raises:
         InvalidColumn, ForeignPickle: a column or an index needs a function that is not to be had here.
     """
     computation = plan_computation(view, view.columns, view.indexes, context, abort=abort)
-    return Derivation(view, computation, context, abort)
+    return Derivation(view, computation, context, abort, take_ids)

@@ -16,10 +16,11 @@ from pixeltable.exec.pace import Pace
 from pixeltable.exec.tally import Tally
 from pixeltable.exprs.expr import Expr
 from pixeltable.exprs.leaves import ColumnRef
-from pixeltable.exprs.properties import BaseRow
+from pixeltable.exprs.properties import BaseRow, InShare
 from pixeltable.ids import Path
 from pixeltable.plan.bind import bind, bind_predicate, refuse_pending, refuse_queried, settled
-from pixeltable.plan.query import Moment, QuerySpec
+from pixeltable.plan.query import Moment, QuerySpec, Sample
+from pixeltable.plan.sampling import is_share_of, share_of
 from pixeltable.session.claims import claim, claimed_id, is_unclaimed
 from pixeltable.session.codes import stamp_of
 from pixeltable.session.columns import same_definition
@@ -72,7 +73,12 @@ class NewView:
 
     moment: Moment | None = None
     sampled: QuerySpec | None = None
-    """A query for rows of the base of which a snapshot is, that chooses by chance."""
+    """A query for the rows of the base, that chooses by chance: a fraction of them, or, for a snapshot, in any way."""
+
+    @property
+    def sample(self) -> Sample | None:
+        """How chance chooses rows of the base, if it does."""
+        return None if self.sampled is None else self.sampled.sample
 
 
 def create_view(session: Session, new: NewView, *, if_exists: str, tally: Tally) -> tuple[TableRecord, UpdateStatus]:
@@ -188,7 +194,7 @@ def _record(
         media_validation=new.options.media_validation,
         view=ViewRecord(
             base.id, where, new.items is None, explode, outputs, "filling", new.snapshot,
-            sample=None if new.sampled is None else str(new.sampled.sample),
+            sample=None if new.sample is None else str(new.sample), share=_share(new, base),
         ),
         base=base,
     )  # fmt: skip
@@ -197,6 +203,11 @@ def _record(
         refuse_pending(bind(expr, view, role=f"view {view.path!r}"), view, role=f"view {view.path!r}")
         store_functions(session, connection, expr)
     return view
+
+
+def _share(new: NewView, base: TableRecord) -> InShare | None:
+    """Which rows of the base chance chooses, now and later."""
+    return None if new.sample is None or new.snapshot else share_of(new.sample, base.row_owner.id)
 
 
 def _heap(heap_id: int, columns: Sequence[ColumnRecord], new: NewView) -> Heap | None:
@@ -253,6 +264,8 @@ def _is_alike(found: TableRecord, new: NewView) -> bool:
         return False
     if view.snapshot or new.snapshot:
         return False  # of which version, is another question
+    if not is_share_of(view.share, new.sample):
+        return False
     columns = _columns(new, base, 0, itertools.count(1))
     if [(c.name, c.type, c.heap is None) for c in columns] != [(c.name, c.type, c.heap is None) for c in found.columns]:
         return False
@@ -305,8 +318,8 @@ def _with_defaults(session: Session, new: NewView, columns: Sequence[ColumnRecor
 
 
 def _chosen(session: Session, view: TableRecord, new: NewView) -> list[int] | None:
-    """The rows of the base that a snapshot of a sample is about, None if it is about all of them."""
-    if new.sampled is None:
+    """The rows of the base that a snapshot of a sample is about, None if there is no need to know them before."""
+    if new.sampled is None or not new.snapshot:
         return None
     base = view.base
     assert base is not None
@@ -385,7 +398,8 @@ def _fill_page(
     made_of = inputs_of(view)
     inputs = [base.ref(column) for column in base.known_columns if column.id in made_of]
     heads = _heads(session, view)
-    where = None if view.view.where is None else bind_predicate(view.view.where, base)
+    condition = view.view.condition
+    where = None if condition is None else bind_predicate(condition, base)
     if chosen is not None:
         start = bisect_right(chosen, after)
         chosen = chosen[start : start + limit]

@@ -76,7 +76,8 @@ def change_rows(
 ) -> Committed:
     """Update or delete rows and add others, and bring views along: one operation, durable when this returns.
 
-    No row is in two of the changes. What was there before goes to the history.
+    The rows `added` get ids, if they have none already. No row is in two of the changes. What was there before goes to
+    the history.
 
     Raises:
         SchemaChanged: plan again.

@@ -88,6 +88,8 @@ class ViewPiece:
     piece: Piece
     failures: Mapping[int, str] = field(default_factory=dict)
     """Why no list could be made of rows of the base, by their places there, as texts for the database."""
+    ids: Sequence[int] | None = None
+    """Of an exploded view, ids that its rows have already; None: they get some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,9 @@ def insert_rows(
     token: uuid.UUID,
     stamp: int | None = None,
     views: Sequence[ViewTarget] = (),
+    rows: Sequence[int] | None = None,
 ) -> Committed:
-    """Append rows, also to views over the table, durable when this returns.
+    """Append rows, also to views over the table, durable when this returns; they get ids, if `rows` are not these.
 
     Raises:
         SchemaChanged: plan again.
@@ -154,13 +157,13 @@ def insert_rows(
     count = sum(piece.count for piece in pieces)
     counts = Counts(inserts=count, errors=errors, stamp=stamp)
     with translated(target):
-        if count < _COPY_FROM and len(pieces) == 1 and not views and not is_repeatable():
+        if count < _COPY_FROM and len(pieces) == 1 and not views and rows is None and not is_repeatable():
             made = {heap: found for heap in heaps if (found := pieces[0].entries(heap)) is not None}
             if not any(map(_is_large, made.values())):
                 return _insert_few(connection, target, list(made.values()), counts, token)
             pieces = [replace(pieces[0], entries=made.get)]
         with connection.transaction():
-            return _insert_many(connection, target, heaps, pieces, counts, token, views)
+            return _insert_many(connection, target, heaps, pieces, counts, token, views, rows)
 
 
 def _is_large(entry: Entries) -> bool:
@@ -228,8 +231,9 @@ def _insert_many(
     counts: Counts,
     token: uuid.UUID,
     views: Sequence[ViewTarget],
+    rows: Sequence[int] | None,
 ) -> Committed:
-    rows = new_rows(connection, counts.inserts)
+    rows = new_rows(connection, counts.inserts) if rows is None else rows
     op = next_op(connection)
     for heap in heaps:
         _copy_pieces(connection, heap, pieces, rows, op)
@@ -270,7 +274,7 @@ def insert_into_views(
         counts = [len(rows) for rows in bases]
         ids: list[Sequence[int]] = [*bases]
         if view.exploded:
-            ids = _split(new_rows(connection, sum(counts)), counts)
+            ids = _own_ids(connection, pieces, counts)
         written.append(ids)
         for piece, rows in zip(pieces, parents, strict=True):
             _add_failures(connection, view, piece, rows, op)
@@ -281,6 +285,11 @@ def insert_into_views(
                 copied = [_with_base_rows(piece, rows) for piece, rows in zip(copied, bases, strict=True)]
             _copy_pieces(connection, heap, copied, flat, op)
     return [[row for rows in ids for row in rows] for ids in written]
+
+
+def _own_ids(connection: Connection, pieces: Sequence[ViewPiece], counts: Sequence[int]) -> list[Sequence[int]]:
+    known = [piece.ids for piece in pieces if piece.ids is not None]
+    return known if len(known) == len(pieces) else _split(new_rows(connection, sum(counts)), counts)
 
 
 def _add_failures(connection: Connection, view: ViewTarget, part: ViewPiece, rows: Sequence[int], op: int) -> None:
