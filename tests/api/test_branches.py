@@ -227,18 +227,39 @@ def test_vectors_are_copied(t: pxt.Table, ns: str) -> None:
     assert t.order_by(t.s.similarity(string="ab"), asc=False).limit(1).select(t.k).collect()["k"] == [21]
 
 
+def test_a_table_needs_nothing_of_its_branch(t: pxt.Table, ns: str) -> None:
+    b = t.branch(f"{ns}/b")
+    b.update({"n": 50}, where=b.k == 1)
+    t.revert()
+    t.insert([{"k": 7, "s": "later"}])
+    t.vacuum(keep_versions=1)
+    b.merge()
+    assert by_key(t, 1) == {"k": 1, "s": "x", "n": 50, "size": 1}
+
+
 def test_versions_that_a_branch_needs_stay(t: pxt.Table, ns: str) -> None:
     b = t.branch(f"{ns}/b")
+    b.insert([{"k": 7, "s": "later"}])
     with pytest.raises(pxt.RequestError, match=f"what branch '{ns}/b' began with"):
-        t.revert()
-    t.insert([{"k": 7, "s": "later"}])
-    with pytest.raises(pxt.RequestError, match=f"what branch '{ns}/b' began with"):
-        t.vacuum(keep_versions=1)
+        b.vacuum(keep_versions=1)
+    b.revert()
     with pytest.raises(pxt.RequestError, match="version 0"):
         b.revert()
     pxt.drop_table(b)
-    t.revert()
-    t.vacuum(keep_versions=1)
+
+
+def test_what_the_branch_never_saw_is_not_overwritten(t: pxt.Table, ns: str) -> None:
+    b = t.branch(f"{ns}/b")
+    t.update({"n": 10}, where=t.k == 1)
+    b.update({"s": "b"}, where=b.k == 2)
+    b.merge()
+    b.update({"n": 20}, where=b.k == 1)  # made of what the table was before
+    with pytest.raises(MergeConflict, match="k=1"):
+        b.merge()
+    b.merge(on_conflict="base")
+    b.delete(where=b.k == 1)
+    with pytest.raises(MergeConflict, match="deleted in the branch, updated in the base"):
+        b.merge()
 
 
 def test_a_branch_outlives_its_table(t: pxt.Table, ns: str) -> None:

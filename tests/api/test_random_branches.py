@@ -53,7 +53,7 @@ class Side:
 
 
 def changed(then: dict[int, dict[str, int]], now: dict[int, dict[str, int]], number: int) -> Any:
-    """What became of a row: a word, or the columns that were set."""
+    """What became of a row of the branch: a word, or the columns that were set."""
     if number not in then:
         return "inserted" if number in now else None
     if number not in now:
@@ -62,7 +62,7 @@ def changed(then: dict[int, dict[str, int]], now: dict[int, dict[str, int]], num
 
 
 class ThreeWay:
-    """A merge of the dicts into `result`; a row that the base has under another number is found by its key."""
+    """A merge of the dicts into `result`: by what the branch had, what it has, and what the base has."""
 
     def __init__(self, base: Side, branch: Side, choice: str) -> None:
         self.base, self.branch = base, branch
@@ -72,37 +72,37 @@ class ThreeWay:
         changes = {n: changed(branch.then, branch.rows, n) for n in branch.then | branch.rows}
         for number, change in changes.items():  # those that leave, first, for their keys
             if change == "deleted":
-                self.delete(self.twin(number))
+                self.delete(self.twin(number), branch.then[number])
         for number, change in changes.items():
             if isinstance(change, frozenset):
-                self.update(self.twin(number), change, branch.rows[number])
+                self.update(self.twin(number), change, branch.then[number], branch.rows[number])
         for number, change in changes.items():
             if change == "inserted":
                 self.insert(number, branch.rows[number])
 
     def twin(self, number: int) -> int:
-        """The number that the base had for a row of the branch when both were the same; its own if it had none."""
-        if number in self.base.then:
+        """The number that the base has for a row of the branch; its own if it has none."""
+        if number in self.base.rows:
             return number
         row = self.branch.rows.get(number) or self.branch.then[number]
-        return next((n for n, other in self.base.then.items() if other["k"] == row["k"]), number)
+        return next((n for n, other in self.base.rows.items() if other["k"] == row["k"]), number)
 
-    def delete(self, number: int) -> None:
-        other = changed(self.base.then, self.base.rows, number)
-        self.conflicts += isinstance(other, frozenset)
-        if not isinstance(other, frozenset) or self.branch_wins:
+    def delete(self, number: int, then: dict[str, int]) -> None:
+        if number not in self.base.rows:
+            return
+        differs = self.base.rows[number] != then
+        self.conflicts += differs
+        if not differs or self.branch_wins:
             self.result.pop(number, None)
 
-    def update(self, number: int, names: frozenset[str], row: dict[str, int]) -> None:
+    def update(self, number: int, names: frozenset[str], then: dict[str, int], row: dict[str, int]) -> None:
         if number not in self.base.rows:
             self.conflicts += 1
             if self.branch_wins:
                 self.insert(number, row)
             return
-        other = changed(self.base.then, self.base.rows, number)
         for name in names:
-            contested = isinstance(other, frozenset) and name in other
-            differs = contested and self.base.rows[number][name] != row[name]
+            differs = self.base.rows[number][name] not in (then[name], row[name])
             self.conflicts += differs
             if not differs or self.branch_wins:
                 self.result[number][name] = row[name]
@@ -146,7 +146,7 @@ def merge(base: Side, branch: Side, choice: str) -> None:
         return
     branch.table.merge(on_conflict=choice)
     base.rows = expected.result
-    base.then, branch.then = base.copy(), branch.copy()
+    branch.then = branch.copy()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

@@ -32,8 +32,8 @@ class TableBranches(QueryStart):
         vectors are copied in the database, with b-trees; views are not. Both go their own ways from then on:
         `branch.diff()` shows what was done in the branch, `branch.merge()` does it to the table.
 
-        As long as the branch is there the table keeps the version that it began with: neither `revert()` nor `vacuum()`
-        take it away. It can be dropped, whereupon the branch is a table like any other.
+        The table needs nothing of its branches, nor they of it: its versions may be taken back or forgotten, and it may
+        be dropped, whereupon the branch is a table like any other.
 
         Args:
             if_exists: 'error', or 'ignore': a branch that is there is what is returned.
@@ -57,8 +57,10 @@ class TableBranches(QueryStart):
         views follow. What the branch has computed holds there too, unless the table changed the same rows meanwhile;
         then it is computed again, as are vectors. Only rows are merged: both have to have the same columns.
 
-        A row that both updated is merged column by column. It is a conflict if a column has two new values, if one
-        side updated what the other deleted, or if both inserted a row with the same primary key.
+        Rows are known by their number, or by their primary key, and merged column by column, by their values: in the
+        branch as it began, or at its last merge, in the branch now, and in the table now. It is a conflict if the table
+        has a new value, and another one, where the branch has; if one side changed a row that the other deleted; or
+        if both inserted a row with the same primary key and other values.
 
         Args:
             on_conflict: 'error', or the side that has its way: 'branch' or 'base'.

@@ -14,7 +14,7 @@ from pixeltable.exceptions import InvalidArgument
 from pixeltable.ids import check_tag
 from pixeltable.plan.query import Moment
 from pixeltable.session import past, tags, versions
-from pixeltable.session.branch_forks import not_merged_since
+from pixeltable.session.branch_forks import last_fork
 from pixeltable.session.diffs import difference
 from pixeltable.session.forgetting import forget
 from pixeltable.session.restoring import restore
@@ -121,7 +121,8 @@ class TableVersions(QueryStart):
         record = self._newest_record
         if record.branch is None:
             raise InvalidArgument("diff() takes the version to compare with", hint="Write t.diff(3).")
-        return not_merged_since(self._session, record, record.branch)
+        fork = last_fork(self._session, record, record.branch)
+        return Moment(fork.own_version, fork.own_op)
 
     @extension
     def restore(self, version: int | str) -> UpdateStatus:

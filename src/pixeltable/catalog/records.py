@@ -139,7 +139,10 @@ class ViewRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Versions from which on a branch and its base are compared, with their operations, by which these are known."""
+    """A version of a branch that its base has had merged into a version of its own; with the operations of both.
+
+    Where the branch began it is that of the base that it was made of.
+    """
 
     own_version: int
     own_op: int

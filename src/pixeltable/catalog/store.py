@@ -90,7 +90,7 @@ def restate_first_version(connection: Connection, table: TableRecord, *, inserts
 
 def delete_table(connection: Connection, table_id: int) -> None:
     """Remove a table's records; its heaps are the caller's to drop."""
-    connection.execute("DELETE FROM pixeltable.pins WHERE table_id = %s", (table_id,))  # those of branches of it
+    connection.execute("DELETE FROM pixeltable.pins WHERE table_id = %s", (table_id,))  # of a branch, its own
     connection.execute("DELETE FROM pixeltable.tables WHERE id = %s", (table_id,))
     _note_removal(connection, table_id)
 

@@ -26,6 +26,11 @@ class Sides:
     branch: TableRecord
     own: Mapping[int, ColumnRecord]
 
+    def as_of(self, branch: TableRecord) -> "Sides":
+        """The base beside an earlier version of the branch."""
+        found = {column_id: branch.column_by_id(own.id) for column_id, own in self.own.items()}
+        return Sides(self.base, branch, {column_id: own for column_id, own in found.items() if own is not None})
+
     @property
     def plain(self) -> list[ColumnRecord]:
         """The columns of the base that take values of the branch."""

@@ -127,12 +127,16 @@ class _Making:
         (fork,) = self.made.branch.forks
         store.insert_table(connection, made, op=fork.own_op)
         store.restate_first_version(connection, made, inserts=self.count)
-        _pin(connection, made, fork)
+        _check_version(connection, made, fork)
+        connection.execute(  # what the branch is compared with stays
+            "INSERT INTO pixeltable.pins (snapshot, table_id, version) VALUES (%s, %s, %s)",
+            (made.id, made.id, fork.own_version),
+        )
         return made, self.count
 
 
-def _pin(connection: Connection, table: TableRecord, fork: Fork) -> None:
-    """Have the versions stay that the branch is compared with."""
+def _check_version(connection: Connection, table: TableRecord, fork: Fork) -> None:
+    """Check that the version that was copied is still there, so that its entries were while they were copied."""
     assert table.branch is not None
     base = table.branch.base
     found = connection.execute(
@@ -143,11 +147,6 @@ def _pin(connection: Connection, table: TableRecord, fork: Fork) -> None:
     if found is None:
         asked = f"version {fork.base_version} any more, it was taken back by revert() or forgotten by vacuum()"
         raise UnknownVersion(asked, table=table.path, known=known_versions(connection, base))
-    for table_id, version in ((base, fork.base_version), (table.id, fork.own_version)):
-        connection.execute(
-            "INSERT INTO pixeltable.pins (snapshot, table_id, version) VALUES (%s, %s, %s)",
-            (table.id, table_id, version),
-        )
 
 
 def over_columns(expr: Expr, ids: Mapping[int, int], *, table_id: int) -> Expr:

@@ -1,4 +1,4 @@
-"""Rows that a branch and its base have under different ids: both inserted them, with the same primary key."""
+"""Which rows of a base are those of its branch: they have the same id, or, if both inserted them, the same key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,42 +14,34 @@ from pixeltable.session.session import Session
 class Located:
     """What became of rows of a branch, by the ids that they have in the base.
 
-    `sources` are their ids in the branch where these are others; of the `absent` ones the base has nothing.
+    `sources` are their ids in the branch where these are others. The base has the rows `there`; of those that are
+    `absent`, and were not inserted in the branch, it has none.
     """
 
     changes: Sequence[RowChange]
     sources: dict[int, int]
+    there: frozenset[int]
     absent: frozenset[int]
 
 
-def located(session: Session, base: TableRecord, theirs: Sequence[RowChange], ours: Sequence[RowChange]) -> Located:
-    """The changes of a branch, `theirs`, by the rows of the base; `ours` are those of the base."""
-    known = {change.row for change in ours}
-    asked = [change for change in theirs if change.change != "inserted" and change.row not in known]
-    if not asked:
-        return Located(theirs, {}, frozenset())
-    there = set(matching_rows(session, base, [], rows=[change.row for change in asked]).rows)
-    lost = [change for change in asked if change.row not in there]
-    twins = _by_key(session, base, [change for change in lost if change.key], ours)
+def located(session: Session, base: TableRecord, changes: Sequence[RowChange]) -> Located:
+    """The changes of a branch by the rows of its base."""
+    rows = [change.row for change in changes]
+    there = set(matching_rows(session, base, [], rows=rows).rows) if rows else set()
+    lost = [change for change in changes if change.change != "inserted" and change.row not in there]
+    twins = _by_key(session, base, [change for change in lost if change.key])
     return Located(
-        [replace(change, row=twins.get(change.row, change.row)) for change in theirs],
+        [replace(change, row=twins.get(change.row, change.row)) for change in changes],
         {twin: row for row, twin in twins.items()},
+        frozenset(there),
         frozenset(change.row for change in lost if change.row not in twins),
     )
 
 
-def _by_key(
-    session: Session, base: TableRecord, lost: Sequence[RowChange], ours: Sequence[RowChange]
-) -> dict[int, int]:
-    """The rows with the keys of these that the base had when both were the same; by their ids."""
+def _by_key(session: Session, base: TableRecord, lost: Sequence[RowChange]) -> dict[int, int]:
+    """The rows of the base that have the keys of these; by the ids of these."""
     if not lost or not base.primary_key:
         return {}
     wanted = BatchRows([], base.primary_key, [change.key for change in lost], {})
     found = session.database.read(lambda connection: wanted.find(connection, base))
-    new = {change.row for change in ours if change.change == "inserted"}
-    gone = {change.key: change.row for change in ours if change.change == "deleted"}
-    twins = {}
-    for place, change in enumerate(lost):
-        twin = found.get(place)
-        twins[change.row] = gone.get(change.key) if twin is None or twin in new else twin
-    return {row: twin for row, twin in twins.items() if twin is not None}
+    return {change.row: found[place] for place, change in enumerate(lost) if place in found}

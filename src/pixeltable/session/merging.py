@@ -20,7 +20,7 @@ from pixeltable.exec.tally import Tally
 from pixeltable.plan.bind import bind
 from pixeltable.plan.query import Moment
 from pixeltable.session.batch_rows import BatchRows
-from pixeltable.session.branch_forks import last_common
+from pixeltable.session.branch_forks import last_fork
 from pixeltable.session.branch_sides import Sides, sides_of
 from pixeltable.session.change import retrying
 from pixeltable.session.compute import plan_computation
@@ -50,7 +50,7 @@ def merge(session: Session, branch_id: int, name: str, *, on_conflict: str, tall
     Raises:
         MergeConflict: both changed the same, and it is 'error'; nothing was written.
         ConstraintViolation: the branch has other columns by now.
-        InvalidState: the base is gone, or the versions that the two have in common are.
+        InvalidState: the base is gone.
     """
     refuse_in_transaction("a merge")
     start = time.perf_counter()
@@ -91,21 +91,16 @@ def _merged(
     session: Session, base: TableRecord, branch: TableRecord, on_conflict: str, tally: Tally, start: float
 ) -> tuple[UpdateStatus, Fork]:
     record = _branch_of(branch)
-    fork = last_common(session, branch, record)
-    if fork is None:
-        raise InvalidState(f"branch {branch.path!r} and its base have no version in common any more")
+    fork = last_fork(session, branch, record)
     own = newest_moment(session, branch.id, branch.path)
     other = newest_moment(session, base.id, base.path)
-    since = Moment(fork.own_version, fork.own_op), Moment(fork.base_version, fork.base_op)
-    _, now, theirs = changed_rows(session, branch.id, branch.path, since[0], own)
-    _, base_now, ours = changed_rows(session, base.id, base.path, since[1], other)
+    then, now, theirs = changed_rows(session, branch.id, branch.path, Moment(fork.own_version, fork.own_op), own)
     first = record_at(session, branch.id, branch.path, Moment(0, record.forks[0].own_op))
     sides = sides_of(base, now, first, record)
+    found = located(session, base, theirs)
     names = {sides.own[column.id].name: column.id for column in sides.plain}
-    base_names = {column.name: column.id for column in base_now.columns if not column.is_computed}
-    there = located(session, base, theirs, ours)
-    plan = plan_merge(there.changes, ours, names, base_names, absent=there.absent)
-    merging = _Merging(session, sides, plan, session.context.counting(tally), there.sources)
+    plan = plan_merge(found.changes, names, there=found.there, absent=found.absent)
+    merging = _Merging(session, sides, sides.as_of(then), plan, session.context.counting(tally), found.sources)
     merging.settle(on_conflict)
     parts = merging.parts()
     later = session.database.read(lambda connection: _ops_after(connection, base.id, other.version))
@@ -128,10 +123,11 @@ class _Merging:
     """One merge: what is contested is settled, and the rest made into parts of a write."""
 
     def __init__(
-        self, session: Session, sides: Sides, plan: MergePlan, context: Context, sources: dict[int, int]
+        self, session: Session, sides: Sides, then: Sides, plan: MergePlan, context: Context, sources: dict[int, int]
     ) -> None:
         self._session = session
         self._sides = sides
+        self._then = then
         self._base = sides.base
         self._plan = plan
         self._context = context
@@ -144,11 +140,11 @@ class _Merging:
         Raises:
             MergeConflict: that is left to the user.
         """
-        conflicts = self._plan.conflicts
+        conflicts = [*self._plan.conflicts, *self._of_deleted(), *self._of_updated()]
         if on_conflict == "branch":
             self._have_its_way(conflicts)  # the keys of rows that come back may be taken, too
         self._find_keys()
-        found = self._compare()
+        found = self._of_inserted()
         if on_conflict == "branch":
             self._have_its_way(found)
         elif on_conflict == "error" and (conflicts or found):
@@ -181,28 +177,55 @@ class _Merging:
         self._plan.added = [row for row in rows if row not in taken]
         for place, row in found.items():
             if row not in leaving:
-                self._plan.contested[row] = frozenset(c.id for c in self._sides.plain if not c.primary_key)
+                self._plan.twice.append(row)
                 self._plan.keys[row] = keys[place]
                 self._sources[row] = self._sources.pop(rows[place], rows[place])
 
-    def _compare(self) -> list[Conflict]:
-        """What is contested is a conflict where the two sides have different values."""
-        groups: dict[frozenset[int], list[int]] = {}
-        for row, contested in self._plan.contested.items():
-            groups.setdefault(contested, []).append(row)
-        found = []
-        for ids, rows in groups.items():
-            for row, columns in self._differences(rows, self._columns(ids)).items():
-                change = "inserted" if row in self._sources else "updated"
-                found.append(Conflict(row, self._plan.keys[row], change, change, frozenset(columns)))
-        return found
+    def _of_deleted(self) -> list[Conflict]:
+        """Rows that the branch deleted, and that are not in the base as it found them; the others are deleted."""
+        plan, plain = self._plan, self._sides.plain
+        changed = self._differences(plan.deleted, plain, self._then)
+        plan.deleted = [row for row in plan.deleted if row not in changed]
+        return [Conflict(row, plan.keys[row], "deleted", "updated", frozenset(c)) for row, c in changed.items()]
 
-    def _differences(self, rows: Sequence[int], columns: Sequence[ColumnRecord]) -> dict[int, set[int]]:
+    def _of_updated(self) -> list[Conflict]:
+        """Cells that the branch set, and that are in the base neither what it found nor what it set."""
+        conflicts = []
+        for ids, rows in self._groups():
+            columns = self._columns(ids)
+            changed = self._differences(rows, columns, self._then)
+            wanted = self._differences(rows, columns, self._sides)
+            for row in rows:
+                differing = wanted.get(row, set())
+                contested = differing & changed.get(row, set())
+                self._plan.updated[row] = frozenset(differing - contested)
+                if contested:
+                    conflict = Conflict(row, self._plan.keys[row], "updated", "updated", frozenset(contested))
+                    conflicts.append(conflict)
+        return conflicts
+
+    def _of_inserted(self) -> list[Conflict]:
+        """Rows that both sides inserted, with other values."""
+        columns = [column for column in self._sides.plain if not column.primary_key]
+        differing = self._differences(self._plan.twice, columns, self._sides)
+        keys = self._plan.keys
+        return [Conflict(row, keys[row], "inserted", "inserted", frozenset(c)) for row, c in differing.items()]
+
+    def _groups(self) -> list[tuple[frozenset[int], list[int]]]:
+        """Rows that take cells from the branch, together if they take the same columns."""
+        groups: dict[frozenset[int], list[int]] = {}
+        for row, ids in self._plan.updated.items():
+            groups.setdefault(ids, []).append(row)
+        return [(ids, rows) for ids, rows in groups.items() if ids]
+
+    def _differences(self, rows: Sequence[int], columns: Sequence[ColumnRecord], sides: Sides) -> dict[int, set[int]]:
         """The columns in which rows of the base have other values than in the branch; without those that have none."""
+        if not rows or not columns:
+            return {}
         ours = matching_rows(self._session, self._base, [self._base.ref(c) for c in columns], rows=sorted(rows))
         if len(ours.rows) < len(rows):
             raise RowsChanged
-        theirs = self._cells(ours.rows, columns)
+        theirs = self._cells(ours.rows, columns, sides)
         differing: dict[int, set[int]] = {}
         for column in columns:
             mine = ours.batch.get(self._base.ref(column))
@@ -213,11 +236,13 @@ class _Merging:
                     differing.setdefault(row, set()).add(column.id)
         return differing
 
-    def _cells(self, rows: Sequence[int], columns: Sequence[ColumnRecord]) -> dict[int, Column]:
-        """The cells that rows of the base are to take from the branch, in their order."""
+    def _cells(
+        self, rows: Sequence[int], columns: Sequence[ColumnRecord], sides: Sides | None = None
+    ) -> dict[int, Column]:
+        """The cells that rows of the base have in the branch, as it is now or as `sides` have it, in their order."""
         sources = [self._sources.get(row, row) for row in rows]
         places = {row: place for place, row in enumerate(sorted(sources))}
-        cells = self._sides.cells(self._session, sources, columns)
+        cells = (sides or self._sides).cells(self._session, sources, columns)
         order = [places[row] for row in sources]
         return {column_id: _in_order(found, order) for column_id, found in cells.items()}
 
@@ -236,10 +261,7 @@ class _Merging:
     def parts(self) -> list[MergePart]:
         """What is written."""
         plan = self._plan
-        groups: dict[frozenset[int], list[int]] = {}
-        for row, ids in plan.updated.items():
-            groups.setdefault(ids, []).append(row)
-        found = [part for ids, rows in groups.items() for part in self._updated(rows, ids)]
+        found = [part for ids, rows in self._groups() for part in self._updated(rows, ids)]
         if plan.added:
             found.append(self._added(sorted(plan.added)))
         if plan.deleted:
@@ -258,7 +280,7 @@ class _Merging:
         """
         carried = self._sides.carried(self._base.dependents(ids))
         inputs = self._plain_inputs(carried) - ids
-        differing = self._differences(rows, self._columns(inputs)) if inputs else {}
+        differing = self._differences(rows, self._columns(inputs), self._sides)
         groups: dict[frozenset[int], list[int]] = {}
         for row in sorted(rows):
             groups.setdefault(frozenset(differing.get(row, ())), []).append(row)

@@ -47,7 +47,8 @@ def change_set(
         if wanted is not None and count < wanted:
             raise RowsMissing
         if count:
-            connection.execute(change.change, {**change.change_parameters, "op": op})
+            changed = connection.execute(change.change, {**change.change_parameters, "op": op}).rowcount
+            assert changed == count, (changed, count)  # or what was there would not be in the history
             commit_change(connection, target, op, change.counts_of(count), token)
         return count
 
