@@ -10,6 +10,7 @@ import pytest
 import pixeltable as pxt
 import pixeltable.functions as pxtf
 from pixeltable.exceptions import MergeConflict
+from pixeltable.session import merging
 
 CALLS: list[str] = []
 
@@ -111,6 +112,26 @@ def test_a_merge_does_it_to_the_table_in_one_version(t: pxt.Table, ns: str) -> N
     assert rows(t) == before
     assert sorted(view.collect()["k"]) == [3, 4, 5]
     b.merge()  # from where they were the same last
+    assert rows(t) == rows(b)
+
+
+def test_a_merge_that_was_not_noted_finds_all_done(t: pxt.Table, ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    b = t.branch(f"{ns}/b")
+    b.update({"n": 7}, where=b.k == 1)
+    b.delete(where=b.k == 2)
+    b.insert([{"k": 9, "s": "new"}])
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(merging, "_note", die)
+        b.merge()
+    versions = len(t.get_versions())
+    assert len(b.diff()) == 3
+    b.merge()
+    assert len(b.diff()) == 0
+    assert len(t.get_versions()) == versions
     assert rows(t) == rows(b)
 
 
