@@ -57,7 +57,7 @@ def is_plain_column(values: list[Any]) -> bool:
 
 
 _PART = 1000
-"""Values that are looked at together: few enough not to fill the memory with lists of what is in them."""
+"""Values that are looked at together: few enough not to fill the memory with what is made of them meanwhile."""
 
 _DEEPEST = 100
 
@@ -97,13 +97,16 @@ def _are_storable(texts: Collection[str]) -> bool:
 
 def column_texts(values: list[Any]) -> list[str | None] | None:
     """As `json_text`, for all values at once, which are plain; None is null. None if one needs a closer look."""
-    try:
-        texts = [None if value is None else orjson.dumps(value) for value in values]
-    except (TypeError, ValueError, RecursionError):
-        return None
-    if _needs_a_look(b"".join(filter(None, texts))):
-        return None
-    return [None if text is None else text.decode() for text in texts]
+    texts: list[str | None] = []
+    for start in range(0, len(values), _PART):
+        try:
+            part = [None if value is None else orjson.dumps(value) for value in values[start : start + _PART]]
+        except (TypeError, ValueError, RecursionError):
+            return None
+        if _needs_a_look(b"".join(filter(None, part))):
+            return None
+        texts += [None if text is None else text.decode() for text in part]
+    return texts
 
 
 def _needs_a_look(text: bytes) -> bool:
