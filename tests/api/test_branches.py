@@ -379,3 +379,44 @@ def test_merges_beside_writers(t: pxt.Table, ns: str) -> None:
     found = t.where(t.k >= 100).select(t.s, t.n).collect()
     assert set(found["s"]) == {"merged"}
     assert set(found["n"]) == {1}
+
+
+def test_a_row_that_is_changed_while_it_is_merged(t: pxt.Table, ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    t.add_column(m=pxt.Int | None)  # in a heap of its own
+    b = t.branch(f"{ns}/b")
+    b.delete(where=b.k == 1)
+    original, waiting = merging._Merging._find_keys, [1]  # noqa: SLF001  # after the rows were compared
+
+    def late(self: Any) -> None:
+        if waiting:
+            waiting.pop()
+            t.update({"m": 5}, where=t.k == 1)
+        original(self)
+
+    monkeypatch.setattr(merging._Merging, "_find_keys", late)  # noqa: SLF001  # as above
+    with pytest.raises(MergeConflict, match="deleted in the branch, updated in the base"):
+        b.merge()
+    assert by_key(t, 1)["m"] == 5
+
+
+def test_two_merges_at_once(ns: str) -> None:
+    t = pxt.create_table(f"{ns}/t", {"n": pxt.Int})
+    t.insert([{"n": n} for n in range(50)])
+    b = t.branch(f"{ns}/b")
+    b.insert([{"n": n} for n in range(50, 100)])
+    b.delete(where=b.n < 10)
+    failed: list[BaseException] = []
+
+    def merge() -> None:
+        try:
+            b.merge()
+        except BaseException as error:  # noqa: BLE001  # told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=merge) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert sorted(t.collect()["n"]) == list(range(10, 100))

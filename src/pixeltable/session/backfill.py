@@ -277,7 +277,7 @@ def _append_checked(
     since = ops_since(connection, table, page.head)
     if since is None:
         return
-    names, casts, arrays, columns = columns_as_arrays(entries, "u")
+    names, casts, arrays, columns = columns_as_arrays(entries)
     sources = ["row", *(f"u{i}" for i in range(len(columns)))]
     joins = " ".join(
         f"{'' if heap == table.row_heap else 'LEFT '}JOIN {heap.current} h{i} ON h{i}.row = u.row"

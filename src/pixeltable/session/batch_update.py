@@ -1,35 +1,29 @@
 """Updating rows by their keys, each in other columns if need be, and adding those that are not there: one operation."""
 
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pixeltable.catalog.records import ColumnRecord, IndexRecord, TableRecord, referred_columns
-from pixeltable.exceptions import DuplicateKey, UnknownRow, Unsupported
+from pixeltable.exceptions import UnknownRow, Unsupported
 from pixeltable.exec.batch import Batch, Column
-from pixeltable.exec.context import Context
 from pixeltable.exec.schedule import evaluate_goals
 from pixeltable.exec.tally import Tally
 from pixeltable.plan.bind import bind
 from pixeltable.session.batch_rows import BatchRows, batch_rows, checked_rows
 from pixeltable.session.change import failures, retrying
 from pixeltable.session.compute import Computation, plan_computation
-from pixeltable.session.entries import failure_count
 from pixeltable.session.found_rows import matching_rows, written_heaps
-from pixeltable.session.joint_stamps import Computed, joint_stamp
 from pixeltable.session.receipts import receipt
-from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.row_ids import decide_views, put_ids, take_ids
+from pixeltable.session.row_parts import RowPart, write_parts
 from pixeltable.session.rows import gather
 from pixeltable.session.session import Session
 from pixeltable.session.sql_changes import set_in_sql
-from pixeltable.session.transactions import Write, commit, read
-from pixeltable.session.view_changes import RowsAfter, cascaded, growth, inputs_of_views, view_changes
-from pixeltable.storage.changes import Added, change_rows
-from pixeltable.storage.database import Connection
-from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged
+from pixeltable.session.transactions import read
+from pixeltable.session.view_changes import cascaded, inputs_of_views
+from pixeltable.storage.writes import Change, Counts, RowsChanged
 from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
@@ -71,7 +65,8 @@ def batch_update(
         groups = [merge.changed(columns, places) for columns, places in _alike(given, found).items()]
         if absent and if_not_exists == "insert":
             groups.append(merge.added(absent))
-        done = _write(session, table, groups, session.context.counting(tally)) if groups else []
+        parts = [group.part for group in groups]
+        done = write_parts(session, table, parts, session.context.counting(tally)).views if parts else []
         return _status(table, groups, done, tally, start, return_rows=return_rows)
 
     return retrying(session, table_id, name, work)
@@ -88,38 +83,17 @@ def _alike(given: BatchRows, found: Mapping[int, int]) -> dict[frozenset[int], d
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Rows that are written alike. `change` is None if they are new, and `entries` are then what they consist of."""
+    """Rows that set the same columns, by their places among those given; `part` is what is written of them."""
 
     places: Sequence[int]
-    given: tuple[ColumnRecord, ...]
     batch: Batch
     computation: Computation
-    entries: tuple[Entries, ...]
-    change: Change | None
-    ids: Sequence[int] | None = None
-    """Those of new rows, if they are known already."""
-
-    @property
-    def failed(self) -> int:
-        return failure_count(self.computation.cells(self.batch))
+    part: RowPart
 
     @property
     def visible(self) -> list[ColumnRecord]:
         """The computed columns that users see."""
         return [column for column in self.computation.columns if column.status == "ready"]
-
-    @property
-    def computed(self) -> Computed:
-        closed = () if self.change is None else self.change.closed
-        return Computed(self.computation, {heap.id for heap in (*(entry.heap for entry in self.entries), *closed)})
-
-    @property
-    def after(self) -> RowsAfter:
-        """The rows as views over the table see them."""
-        if self.change is None:
-            return RowsAfter(come=[self.batch])
-        touched = frozenset(column.id for column in (*self.given, *self.computation.columns))
-        return RowsAfter(self.change.rows, self.batch, touched)
 
 
 class _Merge:
@@ -157,7 +131,8 @@ class _Merge:
         entries = tuple(computation.entries(found.batch, setting))
         left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
         change = Change(found.rows, found.seen, entries, closed=left_out)
-        return _Group(order, setting, found.batch, computation, entries, change)
+        part = RowPart(found.rows, setting, found.batch, computation, entries, change)
+        return _Group(order, found.batch, computation, part)
 
     def _inputs(self, dependents: Sequence[ColumnRecord], *, but: frozenset[int]) -> list[ColumnRecord]:
         """The stored columns whose present cells are needed, `but` those that get others."""
@@ -192,32 +167,8 @@ class _Merge:
         if ids is not None:
             put_ids(batch, table, ids)
         computation = self._computed(batch, table.columns, table.indexes)
-        return _Group(places, columns, batch, computation, tuple(computation.entries(batch, columns)), None, ids)
-
-
-def _write(session: Session, table: TableRecord, groups: Sequence[_Group], context: Context) -> list[Counts]:
-    """Make it all durable, with what it makes of views over the table; what was done to each of them."""
-    token = uuid.uuid4()
-    changes = [group.change for group in groups if group.change is not None]
-    added = [group for group in groups if group.change is None]
-    counts = Counts(
-        inserts=sum(len(group.places) for group in added),
-        updates=sum(len(change.rows) for change in changes),
-        errors=sum(group.failed for group in groups),
-        stamp=joint_stamp(session, table, [group.computed for group in groups]),
-    )
-    new = Added([entry for group in added for entry in group.entries], added[0].ids) if added else None
-    views = view_changes(session, table, [group.after for group in groups], context)
-
-    def once(connection: Connection) -> Committed:
-        try:
-            with refusals_explained(table, session.catalog.views_of(table.id)):
-                return change_rows(connection, table.target, changes, counts, token=token, added=new, views=views)
-        except DuplicateKey:
-            raise RowsChanged from None  # another writer added it since the keys were looked up
-
-    grown = [(table, counts.inserts + counts.updates), *growth(session.catalog, views)]
-    return list(commit(session, Write(table, once, token, grown)).views)
+        part = RowPart(ids or (), columns, batch, computation, tuple(computation.entries(batch, columns)))
+        return _Group(places, batch, computation, part)
 
 
 def _status(
@@ -229,15 +180,15 @@ def _status(
     *,
     return_rows: bool,
 ) -> UpdateStatus:
-    changed = [group for group in groups if group.change is not None]
-    added = [group for group in groups if group.change is None]
+    changed = [group for group in groups if group.part.change is not None]
+    added = [group for group in groups if group.part.change is None]
     stats = RowCountStats(
         ins_rows=sum(len(group.places) for group in added),
         upd_rows=sum(len(group.places) for group in changed),
-        num_excs=sum(group.failed for group in groups),
+        num_excs=sum(group.part.failed for group in groups),
         computed_values=sum(len(group.places) * len(group.visible) for group in groups),
     )
-    set_columns = {column.id for group in changed for column in (*group.given, *group.visible)}
+    set_columns = {column.id for group in changed for column in (*group.part.given, *group.visible)}
     failing = {c.id for group in groups for c in group.visible if failures(group.batch, table, c)}
     return receipt(
         tally, start, stats, cascade=cascaded(done),

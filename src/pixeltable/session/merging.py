@@ -26,20 +26,20 @@ from pixeltable.session.change import retrying
 from pixeltable.session.compute import plan_computation
 from pixeltable.session.diffs import changed_rows
 from pixeltable.session.found_rows import FoundRows, matching_rows, written_heaps
-from pixeltable.session.merge_parts import MergePart, merge_receipt, write_merge
 from pixeltable.session.merge_plan import Conflict, MergePlan, plan_merge
 from pixeltable.session.merge_twins import located
 from pixeltable.session.past import newest_moment, record_at
 from pixeltable.session.receipts import receipt
 from pixeltable.session.row_ids import put_ids
+from pixeltable.session.row_parts import RowPart, write_parts
 from pixeltable.session.running import refuse_in_transaction
 from pixeltable.session.session import Session
-from pixeltable.session.view_changes import inputs_of_views
+from pixeltable.session.view_changes import cascaded, inputs_of_views
 from pixeltable.storage.cells import stored_cells
 from pixeltable.storage.database import Connection
 from pixeltable.storage.heaps import Heap
-from pixeltable.storage.writes import Change, RowsChanged
-from pixeltable.types.status import UpdateStatus
+from pixeltable.storage.writes import Change, Committed, RowsChanged
+from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
 def merge(session: Session, branch_id: int, name: str, *, on_conflict: str, tally: Tally) -> UpdateStatus:
@@ -108,8 +108,8 @@ def _merged(
         raise RowsChanged  # by somebody who was not asked
     if not parts:
         return receipt(tally, start), Fork(own.version, own.op, other.version, other.op)
-    done = write_merge(session, base, parts, session.context.counting(tally))
-    return merge_receipt(base, parts, done, tally, start), Fork(own.version, own.op, done.version, done.op)
+    done = write_parts(session, base, parts, session.context.counting(tally))
+    return _receipt(base, parts, done, tally, start), Fork(own.version, own.op, done.version, done.op)
 
 
 def _ops_after(connection: Connection, table_id: int, version: int) -> set[int]:
@@ -258,7 +258,7 @@ class _Merging:
             "columns": [column.name for column in self._columns(conflict.columns)],
         }
 
-    def parts(self) -> list[MergePart]:
+    def parts(self) -> list[RowPart]:
         """What is written."""
         plan = self._plan
         found = [part for ids, rows in self._groups() for part in self._updated(rows, ids)]
@@ -268,12 +268,13 @@ class _Merging:
             found += self._deleted(sorted(plan.deleted))
         return found
 
-    def _deleted(self, rows: list[int]) -> list[MergePart]:
-        found = matching_rows(self._session, self._base, [], rows=rows)
+    def _deleted(self, rows: list[int]) -> list[RowPart]:
+        heaps = written_heaps(self._base, self._sides.plain)  # all that was compared: it has to be as it was
+        found = matching_rows(self._session, self._base, [], heaps=heaps, rows=rows)
         change = Change(found.rows, found.seen, closed=self._base.heaps, deletes=True)
-        return [MergePart(found.rows, change=change)] if found.rows else []
+        return [RowPart(found.rows, change=change)] if found.rows else []
 
-    def _updated(self, rows: list[int], ids: frozenset[int]) -> list[MergePart]:
+    def _updated(self, rows: list[int], ids: frozenset[int]) -> list[RowPart]:
         """Rows that take some columns, apart by what of the branch's computed cells holds in the base, too.
 
         That is what is made of the same values on both sides.
@@ -296,7 +297,7 @@ class _Merging:
             found |= self._plain_inputs(other for other in inputs if other is not None and other.is_computed)
         return found
 
-    def _part(self, rows: list[int], ids: frozenset[int], otherwise: Sequence[ColumnRecord]) -> MergePart:
+    def _part(self, rows: list[int], ids: frozenset[int], otherwise: Sequence[ColumnRecord]) -> RowPart:
         """Rows that take some columns, and with them the computed cells that are not made `otherwise` in the base."""
         base, columns = self._base, self._columns(ids)
         dependents = [column for column in base.dependents(ids) if column.heap is not None]
@@ -316,7 +317,7 @@ class _Merging:
         entries = tuple(computation.entries(found.batch, given))
         left_out = tuple(heap for heap in written if all(entry.heap != heap for entry in entries))
         change = Change(found.rows, found.seen, entries, closed=left_out)
-        return MergePart(found.rows, given, found.batch, computation, entries, change)
+        return RowPart(found.rows, given, found.batch, computation, entries, change)
 
     def _inputs(
         self, rows: list[int], dependents: Sequence[ColumnRecord], written: Sequence[Heap], but: Collection[int]
@@ -332,7 +333,7 @@ class _Merging:
             raise RowsChanged
         return found
 
-    def _added(self, rows: list[int]) -> MergePart:
+    def _added(self, rows: list[int]) -> RowPart:
         base = self._base
         computed = [column for column in base.columns if column.is_computed and column.heap is not None]
         plain, carried = self._sides.plain, self._sides.carried(computed)
@@ -355,9 +356,22 @@ class _Merging:
         computation = plan_computation(base, rest, base.indexes, self._context, abort=False)
         evaluate_goals(batch, computation.goals)
         given = (*plain, *lacking, *carried)
-        return MergePart(rows, given, batch, computation, tuple(computation.entries(batch, given)))
+        return RowPart(rows, given, batch, computation, tuple(computation.entries(batch, given)))
 
 
 def _in_order(cells: Column, order: Sequence[int]) -> Column:
     failures = {now: cells.failures[then] for now, then in enumerate(order) if then in cells.failures}
     return Column([cells.values[place] for place in order], failures)
+
+
+def _receipt(base: TableRecord, parts: Sequence[RowPart], done: Committed, tally: Tally, start: float) -> UpdateStatus:
+    updated = [part for part in parts if part.change is not None and not part.change.deletes]
+    stats = RowCountStats(
+        ins_rows=sum(len(part.rows) for part in parts if part.change is None),
+        upd_rows=sum(len(part.rows) for part in updated),
+        del_rows=sum(len(part.rows) for part in parts if part.change is not None and part.change.deletes),
+        num_excs=sum(part.failed for part in parts),
+    )
+    set_columns = {column.id for part in updated for column in part.given if not column.is_computed}
+    names = [f"{base.name}.{column.name}" for column in base.columns if column.id in set_columns]
+    return receipt(tally, start, stats, cascade=cascaded(done.views), updated_cols=names)

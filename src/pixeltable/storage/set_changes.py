@@ -57,7 +57,7 @@ def by_keys(keys: Mapping[str, Texts], entry: Entries) -> SetChange:
     """The cells of an entry for rows that are known by the cells of other columns, or by their ids in `row`."""
     heap = entry.heap
     key_arrays = {f"k{i}": array_text(texts) for i, texts in enumerate(keys.values())}
-    _, _, placeholders, values = columns_as_arrays(entry, "u")
+    _, _, placeholders, values = columns_as_arrays(entry)
     value_arrays = {f"u{i}": array for i, array in enumerate(values)}
     same = " AND ".join(f"c.{name} = u.k{i}::{_type_of(heap, name)}" for i, name in enumerate(keys))
     sources = [f"%({name})s::text[]" for name in key_arrays]

@@ -178,7 +178,7 @@ def _insert_few(
     steps: list[str] = []
     parameters: list[object] = []
     for number, entry in enumerate(entries):
-        names, casts, arrays, values = columns_as_arrays(entry, "u")
+        names, casts, arrays, values = columns_as_arrays(entry)
         if arrays:
             source = (
                 f"unnest({', '.join(arrays)}) WITH ORDINALITY AS u({', '.join(f'u{i}' for i in range(len(arrays)))}, n)"
@@ -202,15 +202,15 @@ def _insert_few(
     return Committed(op, version, range(first, first + count))
 
 
-def columns_as_arrays(entry: Entries, source: str) -> tuple[str, str, list[str], list[object]]:
-    """For an INSERT from unnest() AS `source`: column names, their casts, the array placeholders and the arrays."""
+def columns_as_arrays(entry: Entries) -> tuple[str, str, list[str], list[object]]:
+    """For an INSERT from unnest() AS u: column names, their casts, the array placeholders and the arrays."""
     columns = [(name, entry.heap.column(name).sql_type) for name in entry.columns]
     cells = list(entry.cells)
     if entry.errors is not None:
         columns.append(("errors", "jsonb"))
         cells.append(entry.errors)
     names = "".join(f", {name}" for name, _ in columns)
-    casts = "".join(f", {source}.u{i}::{sql_type}" for i, (_, sql_type) in enumerate(columns))
+    casts = "".join(f", u.u{i}::{sql_type}" for i, (_, sql_type) in enumerate(columns))
     pairs = [_as_array(sql_type, column) for (_, sql_type), column in zip(columns, cells, strict=True)]
     return names, casts, [placeholder for placeholder, _ in pairs], [array for _, array in pairs]
 
@@ -525,7 +525,7 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
         _insert_entries(connection, entry, rows, op)
         return
     _keep_history(connection, entry.heap, rows, op)
-    _, _, arrays, values = columns_as_arrays(entry, "u")
+    _, _, arrays, values = columns_as_arrays(entry)
     names = [f"u{i}" for i in range(len(arrays))]
     keys, ids = ["row"], [numbers_text(rows)]
     if seen is not None:
@@ -551,7 +551,7 @@ def _replace_entries(connection: Connection, entry: Entries, rows: Sequence[int]
 
 def _insert_entries(connection: Connection, entry: Entries, rows: Sequence[int], op: int) -> None:
     """Entries for those of `rows` that have none."""
-    names, casts, arrays, values = columns_as_arrays(entry, "u")
+    names, casts, arrays, values = columns_as_arrays(entry)
     sources = ", ".join(("row", *(f"u{i}" for i in range(len(arrays)))))
     connection.execute(
         f"INSERT INTO {entry.heap.current} (row, op_in{names}) SELECT u.row, %s{casts} "

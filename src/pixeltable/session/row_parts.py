@@ -1,4 +1,4 @@
-"""The parts of a merge, as they are written: one operation on the base, and on the views over it."""
+"""Rows that a call changes in different ways, written as one operation on their table and on the views over it."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,24 +8,24 @@ from pixeltable.catalog.records import ColumnRecord, TableRecord
 from pixeltable.exceptions import DuplicateKey
 from pixeltable.exec.batch import Batch
 from pixeltable.exec.context import Context
-from pixeltable.exec.tally import Tally
 from pixeltable.session.compute import Computation
 from pixeltable.session.entries import failure_count
 from pixeltable.session.joint_stamps import Computed, joint_stamp
-from pixeltable.session.receipts import receipt
 from pixeltable.session.refused_keys import refusals_explained
 from pixeltable.session.session import Session
 from pixeltable.session.transactions import Write, commit
-from pixeltable.session.view_changes import RowsAfter, cascaded, growth, view_changes
+from pixeltable.session.view_changes import RowsAfter, growth, view_changes
 from pixeltable.storage.changes import Added, change_rows
 from pixeltable.storage.database import Connection
 from pixeltable.storage.writes import Change, Committed, Counts, Entries, RowsChanged
-from pixeltable.types.status import RowCountStats, UpdateStatus
 
 
 @dataclass(frozen=True, slots=True)
-class MergePart:
-    """Rows that are written alike: they are changed, or deleted, or, if there is no `change`, they are new."""
+class RowPart:
+    """Rows that are written alike: they are changed, or deleted, or, if there is no `change`, they are new.
+
+    New rows get ids when they are written if they have none in `rows`.
+    """
 
     rows: Sequence[int]
     given: tuple[ColumnRecord, ...] = ()
@@ -50,7 +50,7 @@ class MergePart:
 
     @property
     def after(self) -> RowsAfter | None:
-        """The rows as views over the base see them; None if they leave."""
+        """The rows as views over the table see them; None if they leave."""
         if self.batch is None or self.computation is None:
             return None
         if self.change is None:
@@ -59,42 +59,33 @@ class MergePart:
         return RowsAfter(self.rows, self.batch, touched)
 
 
-def write_merge(session: Session, base: TableRecord, parts: Sequence[MergePart], context: Context) -> Committed:
-    """Make it all durable, with what it makes of views over the base."""
+def write_parts(session: Session, table: TableRecord, parts: Sequence[RowPart], context: Context) -> Committed:
+    """Make it all durable, with what it makes of views over the table; no row is in two parts.
+
+    Raises:
+        SchemaChanged: plan again.
+        RowsChanged: others wrote what was read, or a key that is new; read again.
+    """
     token = uuid.uuid4()
     changes = [part.change for part in parts if part.change is not None]
     added = [part for part in parts if part.change is None]
     counts = Counts(
-        inserts=sum(len(part.rows) for part in added),
+        inserts=sum(part.batch.count for part in added if part.batch is not None),
         updates=sum(len(change.rows) for change in changes if not change.deletes),
         deletes=sum(len(change.rows) for change in changes if change.deletes),
         errors=sum(part.failed for part in parts),
-        stamp=joint_stamp(session, base, [part.computed for part in parts if part.computed is not None]),
+        stamp=joint_stamp(session, table, [part.computed for part in parts if part.computed is not None]),
     )
-    new = Added([entry for part in added for entry in part.entries], [row for part in added for row in part.rows])
-    views = view_changes(session, base, [part.after for part in parts if part.after is not None], context)
+    entries, rows = [entry for part in added for entry in part.entries], [row for part in added for row in part.rows]
+    new = Added(entries, rows or None) if added else None
+    views = view_changes(session, table, [part.after for part in parts if part.after is not None], context)
 
     def once(connection: Connection) -> Committed:
         try:
-            with refusals_explained(base, session.catalog.views_of(base.id)):
-                return change_rows(connection, base.target, changes, counts, token=token, added=new, views=views)
+            with refusals_explained(table, session.catalog.views_of(table.id)):
+                return change_rows(connection, table.target, changes, counts, token=token, added=new, views=views)
         except DuplicateKey:
             raise RowsChanged from None  # another writer added it since the keys were looked up
 
-    grown = [(base, counts.inserts + counts.updates), *growth(session.catalog, views)]
-    return commit(session, Write(base, once, token, grown))
-
-
-def merge_receipt(
-    base: TableRecord, parts: Sequence[MergePart], done: Committed, tally: Tally, start: float
-) -> UpdateStatus:
-    updated = [part for part in parts if part.change is not None and not part.change.deletes]
-    stats = RowCountStats(
-        ins_rows=sum(len(part.rows) for part in parts if part.change is None),
-        upd_rows=sum(len(part.rows) for part in updated),
-        del_rows=sum(len(part.rows) for part in parts if part.change is not None and part.change.deletes),
-        num_excs=sum(part.failed for part in parts),
-    )
-    set_columns = {column.id for part in updated for column in part.given if not column.is_computed}
-    names = [f"{base.name}.{column.name}" for column in base.columns if column.id in set_columns]
-    return receipt(tally, start, stats, cascade=cascaded(done.views), updated_cols=names)
+    grown = [(table, counts.inserts + counts.updates), *growth(session.catalog, views)]
+    return commit(session, Write(table, once, token, grown))
